@@ -1,0 +1,158 @@
+"""Every error that Streamhold raises on purpose, in one tree.
+
+The docstring of a class is its message's first sentence; ``detail`` says what was wrong
+this time. Nothing here knows an HTTP status: ``broker.api.problems`` holds the one table
+that maps these classes to statuses and to the error shapes of the dialects.
+
+``retryable`` says whether the same call may succeed later, unchanged.
+"""
+
+from typing import ClassVar
+
+
+class StreamholdError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", *, param: str | None = None) -> None:
+        self.detail = detail
+        self.param = param
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The class's sentence, followed by this error's detail."""
+        sentence = (self.__class__.__doc__ or "").strip().partition("\n")[0]
+        return f"{sentence} {self.detail}".strip()
+
+
+# ── The caller's ───────────────────────────────────────────────────────────────────────
+
+
+class BadRequest(StreamholdError):
+    """The request is malformed."""
+
+    code = "invalid_request"
+
+
+class BadRequestId(BadRequest):
+    """A request id is 1-128 characters of A-Z a-z 0-9 . _ : - and starts alphanumeric."""
+
+    code = "invalid_request_id"
+
+
+class BadCursor(BadRequest):
+    """The cursor is not a sequence number of this stream."""
+
+    code = "invalid_cursor"
+
+
+class UnsupportedMediaType(StreamholdError):
+    """The body must be sent as application/json."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(StreamholdError):
+    """The request body is over the limit."""
+
+    code = "request_too_large"
+
+
+class NotAuthenticated(StreamholdError):
+    """No valid API key was given."""
+
+    code = "invalid_api_key"
+
+
+class Forbidden(StreamholdError):
+    """This host or origin may not call."""
+
+    code = "forbidden"
+
+
+class UnknownPath(StreamholdError):
+    """There is nothing at this path."""
+
+    code = "unknown_path"
+
+
+class MethodNotAllowed(StreamholdError):
+    """This path does not take this method."""
+
+    code = "method_not_allowed"
+
+
+class UnknownModel(StreamholdError):
+    """The model does not exist."""
+
+    code = "model_not_found"
+
+
+class JobNotFound(StreamholdError):
+    """There is no job under this request id."""
+
+    code = "job_not_found"
+
+
+class JobGone(StreamholdError):
+    """The job's stream was deleted or has expired."""
+
+    code = "job_gone"
+
+
+class RequestIdReused(StreamholdError):
+    """The request id already names a job with another body."""
+
+    code = "request_id_reused"
+
+
+class NotRetriable(StreamholdError):
+    """Only a failed job that delivered nothing can be retried."""
+
+    code = "not_retriable"
+
+
+class NotFinished(StreamholdError):
+    """The job has not ended yet."""
+
+    code = "not_finished"
+    retryable = True
+
+
+# ── The deployment's ───────────────────────────────────────────────────────────────────
+
+
+class ConfigError(StreamholdError):
+    """The configuration is wrong."""
+
+    code = "configuration"
+
+
+class StoreAway(StreamholdError):
+    """The store can't be reached just now."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class StoreFull(StreamholdError):
+    """The store has no memory left for new jobs."""
+
+    code = "store_full"
+    retryable = True
+
+
+class Draining(StreamholdError):
+    """This process is shutting down and takes no new calls."""
+
+    code = "draining"
+    retryable = True
+
+
+class JobFailed(StreamholdError):
+    """The job ended without an answer."""
+
+    code = "job_failed"
