@@ -1,0 +1,221 @@
+"""Compact frames: how the frames of one append become the bytes of one stored entry.
+
+Most frames differ from the one before in a few strings: the delta, an obfuscation string,
+a sequence number. A **template** is the list of byte segments that stay; between them are
+holes, which hold raw bytes of the frame, never decoded text. So a frame that fits a
+template comes back byte for byte, whatever escapes its JSON used.
+
+How a template is found: a frame that fits none is cut at its JSON scalars. When two frames
+have the same text between their scalars, the scalars in which they (or earlier pairs of
+that shape) differed become the holes. Fitting is then a matter of ``startswith``, ``find``
+and ``endswith``: no JSON is decoded on the way in or out.
+
+A payload is a sequence of frames, each one head byte and its bytes:
+
+    0-63      frame of kind DIALECT; per hole of template `head`: varint length, raw bytes
+    64+kind   frame kept verbatim: varint length, body
+
+Invariants: a definition never changes and is written in the same step as the first frame
+that uses it; at most 64 of them a job; a frame is stored against a template only after
+fitting it, and fitting means that rendering gives the same bytes.
+"""
+
+import re
+from collections.abc import Mapping
+
+from broker.frames import Frame, Kind
+
+MAX_TEMPLATES = 64
+_VERBATIM = 64
+_LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
+_SHAPES = 64  # shapes remembered while waiting for their second frame
+_SCALAR = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*)')
+
+Template = tuple[bytes, ...]
+
+
+class UnknownTemplate(LookupError):
+    """A payload names a template that the reader has not read yet."""
+
+
+def put_varint(out: bytearray, number: int) -> None:
+    """Append an unsigned LEB128 number."""
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+
+
+def _get_varint(data: bytes, place: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[place]
+        place += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place
+        shift += 7
+
+
+def verbatim(kind: int, body: bytes) -> bytes:
+    """The payload of one frame kept as it is."""
+    out = bytearray((_VERBATIM + kind,))
+    put_varint(out, len(body))
+    return bytes(out + body)
+
+
+def define(template: Template) -> bytes:
+    """A template's definition as it is stored: per segment a varint length and the bytes."""
+    out = bytearray()
+    for segment in template:
+        put_varint(out, len(segment))
+        out += segment
+    return bytes(out)
+
+
+def parse_definition(data: bytes) -> Template:
+    """The template that ``define`` wrote."""
+    segments: list[bytes] = []
+    place = 0
+    while place < len(data):
+        length, place = _get_varint(data, place)
+        segments.append(data[place : place + length])
+        place += length
+    return tuple(segments)
+
+
+def fit(template: Template, body: bytes) -> list[bytes] | None:
+    """The holes with which the template renders to exactly this body, or None."""
+    head, tail = template[0], template[-1]
+    if not body.startswith(head):
+        return None
+    if len(template) == 1:
+        return [] if len(body) == len(head) else None
+    if not body.endswith(tail):
+        return None
+    end = len(body) - len(tail)
+    place = len(head)
+    holes: list[bytes] = []
+    for segment in template[1:-1]:
+        found = body.find(segment, place, end)
+        if found < 0:
+            return None
+        holes.append(body[place:found])
+        place = found + len(segment)
+    if place > end:
+        return None
+    holes.append(body[place:end])
+    return holes
+
+
+class Encoder:
+    """Encodes one job's frames; it learns templates as it goes."""
+
+    def __init__(self) -> None:
+        self.templates: list[Template] = []
+        self._fresh: list[tuple[int, bytes]] = []
+        self._latest = 0  # the template that fitted last: tried first
+        self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
+
+    def encode(self, kind: int, body: bytes, out: bytearray) -> None:
+        """Append the frame's encoding to ``out``."""
+        if kind == Kind.DIALECT:
+            number, holes = self._find(body)
+            if holes is not None:
+                out.append(number)
+                for hole in holes:
+                    size = len(hole)
+                    if size < 128:
+                        out.append(size)
+                    else:
+                        put_varint(out, size)
+                    out += hole
+                return
+        out += verbatim(kind, body)
+
+    def take_fresh(self) -> list[tuple[int, bytes]]:
+        """The definitions first used since the last call: they go with this append."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def _find(self, body: bytes) -> tuple[int, list[bytes] | None]:
+        templates = self.templates
+        if templates:
+            holes = fit(templates[self._latest], body)
+            if holes is not None:
+                return self._latest, holes
+            for number in range(len(templates) - 1, -1, -1):
+                holes = fit(templates[number], body)
+                if holes is not None:
+                    self._latest = number
+                    return number, holes
+        if len(templates) >= MAX_TEMPLATES or len(body) > _LEARN_BELOW:
+            return 0, None
+        template = self._learn(body)
+        holes = fit(template, body) if template else None
+        if template is None or holes is None:
+            return 0, None
+        self._latest = len(templates)
+        templates.append(template)
+        self._fresh.append((self._latest, define(template)))
+        return self._latest, holes
+
+    def _learn(self, body: bytes) -> Template | None:
+        """A template for this body if a frame of the same shape was seen before."""
+        parts = _SCALAR.split(body)
+        scalars = parts[1::2]
+        shape = tuple(parts[::2])
+        known = self._seen.get(shape)
+        if known is None:
+            if len(self._seen) >= _SHAPES:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[shape] = (scalars, set())
+            return None
+        before, varying = known
+        varying.update(i for i, scalar in enumerate(scalars) if scalar != before[i])
+        self._seen[shape] = (scalars, varying)
+        segments: list[bytes] = []
+        segment = parts[0]
+        for i, scalar in enumerate(scalars):
+            if i not in varying:
+                segment += scalar
+            elif scalar[:1] == b'"' and before[i][:1] == b'"':
+                segments.append(segment + b'"')
+                segment = b'"'
+            else:
+                segments.append(segment)
+                segment = b""
+            segment += parts[2 * i + 2]
+        return (*segments, segment)
+
+
+def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
+    """The frames of an entry.
+
+    Raises:
+        UnknownTemplate: a template is missing from ``templates``; read them again.
+    """
+    frames: list[Frame] = []
+    place, end = 0, len(payload)
+    while place < end:
+        head = payload[place]
+        place += 1
+        if head >= _VERBATIM:
+            length, place = _get_varint(payload, place)
+            frames.append(Frame(head - _VERBATIM, payload[place : place + length]))
+            place += length
+            continue
+        template = templates.get(head)
+        if template is None:
+            raise UnknownTemplate(head)
+        parts = [template[0]]
+        for segment in template[1:]:
+            length = payload[place]
+            place += 1
+            if length > 127:
+                length, place = _get_varint(payload, place - 1)
+            parts.append(payload[place : place + length])
+            parts.append(segment)
+            place += length
+        frames.append(Frame(Kind.DIALECT, b"".join(parts)))
+    return frames

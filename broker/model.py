@@ -1,0 +1,144 @@
+"""The nouns of the broker: job, attempt, failure, terminal.
+
+States of a job (an arrow is one script of the store, and nothing else changes a state):
+
+    create ─▶ queued ──claim──▶ running ──append of a terminal──▶ completed | failed
+                ▲                  │
+                └─ rescue, release ┘        cancel: queued or running ─▶ cancelled
+                                            queue deadline: queued ─▶ failed
+    retry: failed, nothing delivered ─▶ queued
+
+Final states never change, ``retry`` apart, which starts a recorded new attempt of a job
+whose stream holds no dialect frame.
+"""
+
+import hashlib
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from broker.errors import BadRequestId
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = frozenset((JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED))
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt or a job ended without an answer.
+
+    ``type`` is the word a program matches on (PROTOCOL.md lists them all); ``message`` is
+    for people. ``remedy`` is what may help the job: the same target again, the next target,
+    or nothing (``final``: the call itself is at fault); ``retryable`` tells the caller
+    whether the whole call may be made again. ``status`` is the HTTP status a caller sees when
+    nothing was streamed yet; ``provider_status`` is what the provider answered, if it did.
+    """
+
+    type: str
+    message: str
+    status: int = 502
+    remedy: Literal["retry", "next", "final"] = "retry"
+    code: str | None = None
+    param: str | None = None
+    provider_status: int | None = None
+    retryable: bool = False
+    retry_after: float | None = None  # seconds
+
+
+class Attempt(msgspec.Struct, omit_defaults=True):
+    """One try of a job against one provider. Times are Unix seconds, on the worker's clock."""
+
+    number: int
+    provider: str
+    model: str
+    started: float
+    ended: float | None = None
+    outcome: str | None = None  # completed | failed | cancelled | lost
+    provider_id: str | None = None
+    first_token: float | None = None  # seconds after started
+    usage: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The one frame that ends a stream; each view renders it in its own way."""
+
+    state: JobState
+    usage: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+class Job(msgspec.Struct, omit_defaults=True):
+    """A job's record as the store holds it. Times are Unix milliseconds of the store's clock."""
+
+    key: str
+    account: str
+    request_id: str
+    dialect: str
+    model: str
+    state: JobState
+    created_ms: int
+    digest: str = ""  # of the request; see ``request_digest``
+    last: int = 0  # sequence number of the stream's last frame
+    delivered: bool = False  # whether a dialect frame was appended
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    claims: int = 0
+    losses: int = 0
+    spent: int = 0  # attempts before the last `retry`
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
+    usage: dict[str, Any] | None = None
+    error: Failure | None = None
+    metadata: dict[str, Any] | None = None
+
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")
+
+
+def check_request_id(text: str) -> str:
+    """Return ``text`` if it is a request id.
+
+    Raises:
+        BadRequestId: it is not.
+    """
+    if not REQUEST_ID.match(text):
+        raise BadRequestId(param="request_id")
+    return text
+
+
+def new_request_id() -> str:
+    """A request id of our own making: 120 random bits."""
+    return "req_" + secrets.token_hex(15)
+
+
+def job_key(account: str, request_id: str) -> str:
+    """The job's name within the store: 20 characters, 120 bits of SHA-256.
+
+    Both parts are length-prefixed, so that no two pairs run together into one text.
+    """
+    name, rid = account.encode(), request_id.encode()
+    parts = b"%d:%s%d:%s" % (len(name), name, len(rid), rid)
+    return urlsafe_b64encode(hashlib.sha256(parts).digest()[:15]).decode()
+
+
+def request_digest(request: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a request, how it is to be streamed left out."""
+    bare = {k: v for k, v in request.items() if k not in ("stream", "stream_options")}
+    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()

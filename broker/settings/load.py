@@ -1,0 +1,248 @@
+"""Build the settings from ``streamhold.toml`` and the environment, naming every wrong key."""
+
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from broker.errors import ConfigError
+from broker.settings import (
+    Account,
+    Provider,
+    Route,
+    Secret,
+    Section,
+    Server,
+    Settings,
+    Store,
+    Timeouts,
+    Worker,
+)
+
+S = TypeVar("S", bound=Section)
+
+# Providers that an API key in the environment switches on: (variable, base address).
+PRESETS: dict[str, tuple[str, str]] = {
+    "openai": ("OPENAI_API_KEY", "https://api.openai.com/v1"),
+    "mistral": ("MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
+    "groq": ("GROQ_API_KEY", "https://api.groq.com/openai/v1"),
+    "deepseek": ("DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
+    "xai": ("XAI_API_KEY", "https://api.x.ai/v1"),
+    "together": ("TOGETHER_API_KEY", "https://api.together.xyz/v1"),
+    "fireworks": ("FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
+    "openrouter": ("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
+}
+
+_SECTIONS: dict[str, type[Section]] = {
+    "server": Server,
+    "store": Store,
+    "worker": Worker,
+    "timeouts": Timeouts,
+}
+_TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file (or ``STREAMHOLD_CONFIG``, or none) and the environment.
+
+    Raises:
+        ConfigError: the file can't be read, or a key in it is wrong; ``problems`` of the
+            same file lists every one.
+    """
+    env = os.environ if env is None else env
+    path = path or env.get("STREAMHOLD_CONFIG")
+    tree = _read(Path(path)) if path else {}
+    found: list[str] = []
+    settings = _build(tree, env, found)
+    if found:
+        raise ConfigError("; ".join(found))
+    return settings
+
+
+def problems(path: str | Path, env: Mapping[str, str] | None = None) -> list[str]:
+    """Everything that is wrong with a file, each line beginning with its key."""
+    env = os.environ if env is None else env
+    found: list[str] = []
+    try:
+        _build(_read(Path(path)), env, found)
+    except ConfigError as error:
+        return [error.detail]
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _build(tree: dict[str, Any], env: Mapping[str, str], found: list[str]) -> Settings:
+    for key in tree:
+        if key not in _SECTIONS and key not in _TABLES:
+            found.append(f"{key}: unknown key")
+    values: dict[str, Any] = {
+        name: _convert(tree.get(name, {}), kind, name, found) or kind()
+        for name, kind in _SECTIONS.items()
+    }
+    for name, kind in _TABLES.items():
+        values[name] = _table(tree.get(name, {}), kind, name, found)
+    _add_from_environment(values, env)
+    _check(values, env, found)
+    if url := env.get("STREAMHOLD_STORE_URL"):
+        values["store_url"] = Secret(url)
+        if _address(url)[0] not in ("redis", "rediss", "unix"):
+            found.append("STREAMHOLD_STORE_URL: must begin with redis://, rediss:// or unix://")
+    values["api_keys"] = {
+        name: Secret(env[provider.api_key_env])
+        for name, provider in values["providers"].items()
+        if provider.api_key_env and env.get(provider.api_key_env)
+    }
+    return Settings(**values)
+
+
+def _convert(value: Any, kind: type[S], key: str, found: list[str]) -> S | None:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        found += _complaints(value, kind, key)
+        return None
+
+
+def _complaints(value: Any, kind: type[Section], key: str) -> list[str]:
+    """Every wrong key of a table: field by field, for a conversion stops at the first."""
+    if not isinstance(value, dict):
+        return [f"{key}: must be a table"]
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    lines = [f"{key}.{name}: unknown key" for name in value if name not in fields]
+    for name, field in fields.items():
+        if name not in value:
+            if field.required:
+                lines.append(f"{key}.{name}: is missing")
+            continue
+        try:
+            msgspec.convert(value[name], field.type)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$")
+            lines.append(f"{key}.{name}{where.rstrip('`')}: {what}")
+    return lines
+
+
+def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S]:
+    if not isinstance(value, dict):
+        found.append(f"{key}: must be a table of tables")
+        return {}
+    rows: dict[str, S] = {}
+    for name, row in value.items():
+        converted = _convert(row, kind, f"{key}.{name}", found)
+        if converted is not None:
+            rows[name] = converted
+    return rows
+
+
+def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
+    providers: dict[str, Provider] = values["providers"]
+    for name, (variable, base_url) in PRESETS.items():
+        if env.get(variable) and name not in providers:
+            providers[name] = Provider(base_url=base_url, api_key_env=variable)
+    if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
+        providers["sim"] = Provider(base_url=url)
+        values["routes"].setdefault("sim", Route(targets=("sim/default",)))
+
+
+def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> None:
+    """What types can't say, by key."""
+    _check_providers(values["providers"], env, found)
+    for model, route in values["routes"].items():
+        if not route.targets:
+            found.append(f"routes.{model}.targets: needs at least one target")
+        for target in route.targets:
+            provider_name, slash, rest = target.partition("/")
+            if not slash or not rest:
+                found.append(f"routes.{model}.targets: {target!r} must be PROVIDER/MODEL")
+            elif provider_name not in values["providers"]:
+                found.append(f"routes.{model}.targets: there is no provider {provider_name!r}")
+    for name, account in values["accounts"].items():
+        for digest in account.key_sha256:
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                found.append(
+                    f"accounts.{name}.key_sha256: {digest[:8]}… is not 64 lower-case hex digits"
+                )
+    _check_numbers(values, found)
+
+
+def _check_providers(
+    providers: dict[str, Provider], env: Mapping[str, str], found: list[str]
+) -> None:
+    for name, provider in providers.items():
+        if not _NAME.match(name):
+            found.append(f"providers.{name}: a name is letters, digits, '.', '_' and '-'")
+        scheme, host = _address(provider.base_url)
+        if scheme not in ("http", "https") or not host:
+            found.append(f"providers.{name}.base_url: must be an http:// or https:// address")
+        if provider.api_key_env and not env.get(provider.api_key_env):
+            found.append(
+                f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
+            )
+        for key in _POSITIVE["timeouts"]:
+            seconds = getattr(provider, key)
+            if seconds is not None and not 0 < seconds < math.inf:
+                found.append(f"providers.{name}.{key}: must be more than 0")
+
+
+def _address(url: str) -> tuple[str, str]:
+    """Scheme and host of an address; both empty if it can't be read as one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read for its check alone
+        return parts.scheme, parts.hostname or ""
+    except ValueError:  # an unclosed bracket, a port that is no number
+        return "", ""
+
+
+def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
+    for section, floors in _POSITIVE.items():
+        for key in floors:
+            if not 0 < getattr(values[section], key) < math.inf:
+                found.append(f"{section}.{key}: must be more than 0")
+    for section, keys in _NOT_NEGATIVE.items():
+        for key in keys:
+            if not 0 <= getattr(values[section], key) < math.inf:
+                found.append(f"{section}.{key}: must be 0 or more")
+    for section, key in (("server", "port"), ("worker", "metrics_port")):
+        if not 0 <= getattr(values[section], key) < 65536:
+            found.append(f"{section}.{key}: must be 0 to 65535")
+    if values["worker"].renew * 2 > values["worker"].lease:
+        found.append("worker.renew: must be at most half of worker.lease")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
+        found.append("store.deployment: must be 1-64 letters, digits, '.', '_' or '-'")
+
+
+_POSITIVE: dict[str, tuple[str, ...]] = {
+    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog"),
+    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups"),
+    "worker": (
+        "concurrency",
+        "lease",
+        "renew",
+        "rescue_tick",
+        "attempts",
+        "queue_timeout",
+        "max_pending",
+    ),
+    "timeouts": ("connect", "first_token", "idle", "total"),
+}
+_NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
+    "server": ("store_patience", "drain"),
+    "store": ("compress_above",),
+    "worker": ("backoff", "drain", "keep_acknowledged"),
+}
