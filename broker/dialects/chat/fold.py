@@ -1,0 +1,205 @@
+"""The fold: the whole ``chat.completion`` that a stream's chunks add up to.
+
+A non-streaming answer is this fold of the same frames that a streaming caller gets, so the
+rules (docs/fold.md has the table) are those of the dialect's own clients, and go beyond
+them only where a provider would otherwise lose something:
+
+- A null never overwrites a value; it stays where nothing else was ever given.
+- In a delta texts are concatenated, names and ids are set; beside it (``finish_reason``,
+  filter results) every text is set. An empty text never overwrites a set one, for some
+  providers repeat ``"id": ""`` in every chunk of a tool call.
+- Fields nobody has heard of follow the rule of their JSON type, so that tomorrow's fields
+  arrive too.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from broker.dialects.chat.wire import decode_object
+from broker.frames import Frame, Kind, data_of
+
+_FOLDED = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.WHOLE)))
+_FIRST = frozenset(("id", "created", "model", "system_fingerprint", "service_tier"))
+_DROPPED = frozenset(("object", "obfuscation"))
+_SET = frozenset(
+    ("role", "type", "id", "name", "object", "index", "format", "status", "call_id", "tool_call_id")
+)
+
+
+class _Text:
+    """A text still growing; joined once at the end, so that a fold takes linear time."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = list(parts)
+
+
+def fold(frames: Iterable[Frame]) -> dict[str, Any]:
+    """The whole answer of a completed stream, or its verbatim whole-answer frame.
+
+    Native-only frames and the terminal are passed over, and so is an event whose data is no
+    JSON object: there is nothing in it to fold.
+    """
+    answer: dict[str, Any] = {}
+    choices: dict[int, dict[str, Any]] = {}
+    for kind, body in frames:
+        if kind not in _FOLDED:
+            continue
+        event = decode_object(data_of(body))
+        if event is None:
+            continue
+        if kind == Kind.WHOLE:
+            return event
+        _add_chunk(answer, choices, event)
+    answer["object"] = "chat.completion"
+    answer["choices"] = [_whole_choice(index, choices[index]) for index in sorted(choices)]
+    return answer
+
+
+def _add_chunk(
+    answer: dict[str, Any], choices: dict[int, dict[str, Any]], chunk: dict[str, Any]
+) -> None:
+    for key, value in chunk.items():
+        if key == "choices":
+            answer.setdefault(key, None)  # holds its place among the keys
+            for place, choice in enumerate(value if isinstance(value, list) else ()):
+                if isinstance(choice, dict):
+                    index = choice.get("index")
+                    state = choices.setdefault(place if type(index) is not int else index, {})
+                    _add_choice(state, choice)
+        elif key in _DROPPED:
+            if key == "object":
+                answer.setdefault(key, None)
+        elif key in _FIRST:
+            # A filter's chunk before the first token has "", "" and 0 here.
+            if not answer.get(key) and (value is not None or key not in answer):
+                answer[key] = value
+        elif value is not None or key not in answer:
+            answer[key] = value
+
+
+def _add_choice(state: dict[str, Any], choice: dict[str, Any]) -> None:
+    """A ``message`` in a chunk is passed over, as clients do: its text came in deltas."""
+    delta = choice.get("delta")
+    if isinstance(delta, dict):
+        _merge(state.setdefault("delta", {}), delta, grow=True)
+    rest = {key: choice[key] for key in choice if key not in ("index", "delta", "message")}
+    _merge(state, rest, grow=False)
+
+
+def _whole_choice(index: int, state: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    message.update(_finished(state.pop("delta", {})))
+    message["role"] = message["role"] or "assistant"
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        for call in calls:
+            if isinstance(call, dict):
+                call.pop("index", None)  # whole answers have none
+    return {"index": index, "message": message, "finish_reason": None, **_finished(state)}
+
+
+# ── Merging by JSON type ───────────────────────────────────────────────────────────────
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any], *, grow: bool) -> None:
+    """Merge an object into the one gathered so far; ``grow``: whether texts concatenate."""
+    for key, value in more.items():
+        old = into.get(key)
+        if value is None:
+            into.setdefault(key, None)
+        elif isinstance(value, str):
+            if grow and key not in _SET:
+                into[key] = _grown(old, value)
+            elif value or old is None:
+                into[key] = value
+        elif isinstance(value, dict):
+            inner: dict[str, Any] = old if isinstance(old, dict) else {}
+            _merge(inner, value, grow=grow)
+            into[key] = inner
+        elif isinstance(value, list):
+            items = _as_items(old)
+            _extend(items, value, key, grow=grow)
+            into[key] = items
+        else:
+            into[key] = value
+
+
+def _grown(old: Any, text: str) -> Any:
+    if isinstance(old, _Text):
+        old.parts.append(text)
+        return old
+    if isinstance(old, str):
+        return _Text(old, text)
+    if isinstance(old, list):
+        return _grown_parts(old, text)
+    return text
+
+
+def _grown_parts(parts: list[Any], text: str) -> list[Any]:
+    """Text after a list, from providers that think in parts and then speak in plain text."""
+    last = parts[-1] if parts else None
+    if isinstance(last, dict) and last.get("type") == "text":
+        last["text"] = _grown(last.get("text"), text)
+    elif text:
+        parts.append({"type": "text", "text": text})
+    return parts
+
+
+def _as_items(old: Any) -> list[Any]:
+    """What was gathered so far, as the list that further items are added to."""
+    if isinstance(old, list):
+        return old
+    text = _finished(old)
+    return [{"type": "text", "text": text}] if isinstance(text, str) and text else []
+
+
+def _extend(items: list[Any], more: list[Any], key: str, *, grow: bool) -> None:
+    """Items with an ``index`` merge with the item of that index; others are added."""
+    for item in more:
+        index = item.get("index") if isinstance(item, dict) else None
+        if key == "tool_calls" and type(index) is not int and isinstance(item, dict):
+            index = _call_index(items, item)
+            item = {**item, "index": index}
+        if type(index) is not int or key == "annotations":
+            items.append(item)
+            continue
+        same = next((i for i in items if isinstance(i, dict) and i.get("index") == index), None)
+        if same is None:
+            same = {}
+            items.append(same)
+        _merge(same, item, grow=grow)
+
+
+def _call_index(calls: list[Any], call: dict[str, Any]) -> int:
+    """The place of a tool call that came without one.
+
+    An id not seen before begins a call; no id goes on with the last one.
+    """
+    known: dict[int, Any] = {
+        one["index"]: one.get("id")
+        for one in calls
+        if isinstance(one, dict) and type(one.get("index")) is int
+    }
+    name = call.get("id")
+    if not name:
+        return next(reversed(known), 0)
+    for index, its_id in known.items():
+        if its_id == name:
+            return index
+    return max(known, default=-1) + 1
+
+
+def _finished(value: Any) -> Any:
+    """The plain JSON value of what was gathered: texts joined, indexed items in order."""
+    if isinstance(value, _Text):
+        return "".join(value.parts)
+    if isinstance(value, dict):
+        return {key: _finished(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        items = [_finished(item) for item in value]
+        if items and all(isinstance(i, dict) and type(i.get("index")) is int for i in items):
+            items.sort(key=lambda item: item["index"])
+        return items
+    return value
