@@ -1,0 +1,77 @@
+"""All that touches Redis or Valkey: in modules named for what they store.
+
+``Store`` bundles them over one deployment's connections. Scripts run over a ``Wire``; reads
+and listings over redis-py.
+"""
+
+from redis.asyncio import Redis
+
+from broker.settings import Settings
+from broker.store.connection import make_client, store_errors
+from broker.store.jobs import Jobs
+from broker.store.keys import Keys
+from broker.store.leases import Leases
+from broker.store.listing import Listing
+from broker.store.queue import Queue
+from broker.store.scripts import Executor, Scripts
+from broker.store.streams import Streams
+from broker.store.wire import Wire
+
+
+class Store:
+    """One process's view of the store."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        executor: Executor,
+        client: Redis,
+        blocking: Redis,
+        *,
+        shebang: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.keys = Keys(settings.store.deployment, settings.store.partitions)
+        self.client = client
+        self._blocking = blocking
+        self._executor = executor
+        scripts = Scripts(executor, shebang=shebang)
+        self.jobs = Jobs(scripts, client, self.keys, settings)
+        self.listing = Listing(client, self.keys)
+        self.queue = Queue(scripts, blocking, self.keys, settings)
+        self.leases = Leases(scripts, self.keys, settings)
+        self.streams = Streams(scripts, client, self.keys, settings)
+
+    async def ping(self) -> None:
+        """Return if the store answers.
+
+        Raises:
+            StoreAway: it does not.
+        """
+        with store_errors():
+            await self.client.ping()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if isinstance(self._executor, Wire):
+            await self._executor.close()
+        await self.client.aclose()
+        if self._blocking is not self.client:
+            await self._blocking.aclose()
+
+
+def open_store(settings: Settings, name: str) -> Store:
+    """The store at the settings' address; connections are made when they are needed.
+
+    ``name`` is shown in the server's list of clients.
+    """
+    url, timeout = settings.store_url.reveal(), settings.store.timeout
+    return Store(
+        settings,
+        Wire(url, name=name, timeout=timeout),
+        make_client(url, name=name, timeout=timeout),
+        make_client(url, name=f"{name}-wait", timeout=2 * BLOCK),
+    )
+
+
+BLOCK = 5.0  # seconds that a worker waits for a wake token at a time

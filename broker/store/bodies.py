@@ -1,0 +1,18 @@
+"""Request bodies: kept apart from the record, compressed when large, gone with the terminal.
+
+The first byte says how the rest is packed: ``j`` plain JSON, ``z`` zlib.
+"""
+
+import zlib
+
+
+def pack(body: bytes, compress_above: int) -> bytes:
+    """The bytes to store for a body."""
+    if len(body) > compress_above:
+        return b"z" + zlib.compress(body, 1)
+    return b"j" + body
+
+
+def unpack(stored: bytes) -> bytes:
+    """The body that ``pack`` was given."""
+    return zlib.decompress(stored[1:]) if stored[:1] == b"z" else stored[1:]

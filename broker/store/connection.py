@@ -1,0 +1,75 @@
+"""redis-py clients for everything that is not a hot path, and their errors in our terms."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
+
+from broker.errors import StoreAway
+from broker.store.scripts import ReplyError, translate
+
+Client = Redis
+
+
+def make_client(url: str, *, name: str, timeout: float) -> Redis:
+    """A client that answers in bytes. It never repeats a command by itself.
+
+    ``timeout`` is for one command, in seconds; a blocking pop is given its own connection.
+    """
+    client: Redis = Redis.from_url(
+        url,
+        client_name=name,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        health_check_interval=0,
+    )
+    return client
+
+
+# redis-py takes the code word of some errors off.
+_WORDS: dict[type[ResponseError], str] = {
+    NoScriptError: "NOSCRIPT ",
+    OutOfMemoryError: "OOM ",
+    ReadOnlyError: "READONLY ",
+}
+
+
+def as_sent(error: ResponseError) -> ReplyError:
+    """The error reply behind an error of redis-py."""
+    return ReplyError(_WORDS.get(type(error), "") + str(error))
+
+
+class ClientExecutor:
+    """An executor over redis-py: for stores that have no wire of their own (fakeredis)."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def execute(self, *args: str | bytes | int) -> Any:
+        try:
+            return await self._client.execute_command(*args)  # type: ignore[no-untyped-call]
+        except (ConnectionError, TimeoutError) as error:
+            raise StoreAway(type(error).__name__) from error
+        except ResponseError as error:
+            raise as_sent(error) from error
+
+
+class store_errors:
+    """Turns redis-py's errors within a block into StoreAway, StoreFull or ScriptError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, AuthenticationError | ConnectionError | TimeoutError | OSError):
+            raise StoreAway(type(error).__name__) from error
+        if isinstance(error, ResponseError):
+            raise translate(as_sent(error)) from error

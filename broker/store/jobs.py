@@ -1,0 +1,169 @@
+"""Jobs and their records: create, read, cancel, delete, retry."""
+
+from collections.abc import Awaitable
+from typing import Any, Literal, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from broker.codec import verbatim
+from broker.errors import JobGone, JobNotFound, NotRetriable, RequestIdReused
+from broker.frames import Kind
+from broker.model import Attempt, Failure, Job, JobState, Terminal
+from broker.settings import Settings
+from broker.store import bodies
+from broker.store.connection import store_errors
+from broker.store.keys import Keys
+from broker.store.record import attempt_field, to_job
+from broker.store.scripts import Scripts
+
+CANCELLED = Failure(type="cancelled", message="The job was cancelled.", status=409, remedy="final")
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """What creates a job. ``body`` is the caller's request as JSON, ``task`` arq's job."""
+
+    key: str
+    account: str
+    request_id: str
+    dialect: str
+    model: str
+    digest: str
+    body: bytes
+    task: bytes
+    metadata: dict[str, Any] | None = None
+
+
+def ended(state: JobState, failure: Failure) -> tuple[bytes, bytes]:
+    """What a script needs to end a job from outside: a terminal's payload, its failure."""
+    terminal = Terminal(state=state, error=failure)
+    body = msgspec.json.encode(terminal)
+    return verbatim(Kind.TERMINAL, body), msgspec.json.encode(failure)
+
+
+class Jobs:
+    """The jobs of a deployment, by job key."""
+
+    def __init__(self, scripts: Scripts, client: Redis, keys: Keys, settings: Settings) -> None:
+        self._scripts = scripts
+        self._client = client
+        self._keys = keys
+        self._store = settings.store
+        self._queue_ms = int(settings.worker.queue_timeout * 1000)
+        self._record_ms = int(settings.store.record_ttl * 1000)
+        self._stream_ms = int(settings.store.stream_ttl * 1000)
+
+    async def create(self, new: NewJob) -> bool:
+        """True if the job was created, False if it is there already with the same request.
+
+        Raises:
+            RequestIdReused: the request id names a job with another request.
+            JobGone: the request id's job was deleted.
+        """
+        fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
+        fields += ["model", new.model, "task", new.task]
+        if new.metadata:
+            fields += ["metadata", msgspec.json.encode(new.metadata)]
+        body = bodies.pack(new.body, self._store.compress_above)
+        reply = await self._scripts.run(
+            "create",
+            self._keys.partition(new.key).prefix,
+            new.key,
+            new.digest,
+            new.account,
+            self._queue_ms,
+            self._record_ms,
+            body,
+            *fields,
+        )
+        match reply[0]:
+            case b"created":
+                return True
+            case b"exists":
+                return False
+            case b"conflict":
+                raise RequestIdReused(new.request_id, param="Idempotency-Key")
+            case _:
+                raise JobGone(new.request_id)
+
+    async def get(self, key: str) -> Job:
+        """The job.
+
+        Raises:
+            JobNotFound: there is none. JobGone: it was deleted.
+        """
+        with store_errors():
+            name = self._keys.partition(key).job(key)
+            record = await cast(Awaitable[dict[bytes, bytes]], self._client.hgetall(name))
+        if not record:
+            raise JobNotFound()
+        if record[b"state"] == b"deleted":
+            raise JobGone()
+        return to_job(key, record)
+
+    async def cancel(self, key: str) -> JobState:
+        """Cancel a job that has not ended; the state it is in afterwards.
+
+        Raises:
+            JobNotFound: there is none. JobGone: it was deleted.
+        """
+        payload, failure = ended(JobState.CANCELLED, CANCELLED)
+        reply = await self._scripts.run(
+            "cancel",
+            self._keys.partition(key).prefix,
+            key,
+            self._keys.channel_prefix,
+            self._keys.control_prefix,
+            self._stream_ms,
+            self._record_ms,
+            payload,
+            failure,
+        )
+        verdict = _known(reply)
+        return JobState.CANCELLED if verdict == "cancelled" else JobState(reply[1].decode())
+
+    async def delete(self, key: str) -> None:
+        """Cancel the job if it has not ended, then leave only its tombstone.
+
+        Raises:
+            JobNotFound: there is none. JobGone: it was deleted already.
+        """
+        verdict = "live"
+        while verdict == "live":  # again if a retry came between the two steps
+            await self.cancel(key)
+            verdict = _known(
+                await self._scripts.run(
+                    "delete", self._keys.partition(key).prefix, key, self._record_ms
+                )
+            )
+
+    async def settle(self, key: str, attempt: Attempt) -> None:
+        """Record how an attempt ended whose job was cancelled from under its holder."""
+        prefix = self._keys.partition(key).prefix
+        await self._scripts.run("settle", prefix, key, *attempt_field(attempt))
+
+    async def retry(self, key: str) -> None:
+        """Queue a failed job again that delivered nothing.
+
+        Raises:
+            JobNotFound, JobGone: there is no such job any more. NotRetriable: it has not
+            failed, or delivered frames, or its request is no longer kept.
+        """
+        job = await self.get(key)
+        reply = await self._scripts.run(
+            "retry", self._keys.partition(key).prefix, key, self._queue_ms, len(job.attempts)
+        )
+        if _known(reply) == "refused":
+            raise NotRetriable(f"This one is {reply[1].decode()}.")
+
+
+Verdict = Literal["cancelled", "final", "deleted", "live", "refused", "queued"]
+
+
+def _known(reply: list[bytes]) -> Verdict:
+    word = reply[0].decode()
+    if word == "missing":
+        raise JobNotFound()
+    if word == "gone":
+        raise JobGone()
+    return word  # type: ignore[return-value]

@@ -1,0 +1,51 @@
+"""Names in the store: partitions, keys, channels.
+
+All keys of a partition share the hash tag ``{pN}``, so that a script touches one slot and a
+cluster spreads the partitions. The names a script derives from the partition's prefix are
+listed in its header; the few that are read without a script are here.
+"""
+
+import zlib
+
+import msgspec
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """One share of the jobs; ``prefix`` is the KEYS[1] of every script."""
+
+    number: int
+    prefix: str
+
+    def job(self, key: str) -> str:
+        return f"{self.prefix}job:{key}"
+
+    def stream(self, key: str) -> str:
+        return f"{self.prefix}stream:{key}"
+
+    def templates(self, key: str) -> str:
+        return f"{self.prefix}templates:{key}"
+
+    def account(self, name: str) -> str:
+        return f"{self.prefix}account:{name}"
+
+    @property
+    def wake(self) -> str:
+        return f"{self.prefix}wake"
+
+
+class Keys:
+    """The names of one deployment."""
+
+    def __init__(self, deployment: str, partitions: int) -> None:
+        self.partitions = tuple(Partition(n, f"{deployment}:{{p{n}}}:") for n in range(partitions))
+        self.channel_prefix = f"{deployment}:c:"  # then a job key: the job's messages
+        self.control_prefix = f"{deployment}:w:"  # then a holder: keys of cancelled jobs
+
+    def partition(self, key: str) -> Partition:
+        """The partition of a job."""
+        if len(self.partitions) == 1:
+            return self.partitions[0]
+        return self.partitions[zlib.crc32(key.encode()) % len(self.partitions)]
+
+    def channel(self, key: str) -> str:
+        return self.channel_prefix + key

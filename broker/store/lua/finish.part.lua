@@ -1,0 +1,65 @@
+-- Part, included by the scripts that end jobs. P is the partition's prefix.
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- A new token: higher than any before, and than any that a host crash made the store forget
+-- (an append-only file may lose its last second, and the counter goes back with it; the same
+-- claim would then draw the same token again, and two holders of one job hold it). So it is a
+-- counter that is never behind the clock, in µs.
+local function draw(P, now)
+  local latest = tonumber(redis.call('GET', P .. 'fence')) or 0
+  local token = text(math.max(latest + 1, now * 1000))
+  redis.call('SET', P .. 'fence', token)
+  return token
+end
+
+-- After jobs left the queue: no more wake tokens than jobs; fairness starts anew without any.
+local function shrink(P)
+  local left = redis.call('ZCARD', P .. 'queue')
+  if left == 0 then
+    redis.call('DEL', P .. 'fair', P .. 'wake')
+  else
+    redis.call('LTRIM', P .. 'wake', 0, left - 1)
+  end
+end
+
+-- Give the job its final state and let go of all that only a live job needs. The body goes
+-- with it, except where the job failed and delivered nothing: `retry` needs it, for as
+-- long as the stream is kept. Invariant: afterwards the job is in no queue, lease or index
+-- of open jobs, and every key it has expires.
+local function finish(P, jk, state, now, stream_ttl, record_ttl)
+  local job = P .. 'job:' .. jk
+  local was = redis.call('HMGET', job, 'delivered', 'member')
+  redis.call('HSET', job, 'state', state, 'ended', text(now))
+  redis.call('HDEL', job, 'holder')
+  redis.call('ZREM', P .. 'leases', jk)
+  redis.call('ZREM', P .. 'due', jk)
+  redis.call('SREM', P .. 'open', jk)
+  if was[2] and redis.call('ZREM', P .. 'queue', was[2]) == 1 then shrink(P) end
+  if state == 'failed' and not was[1] then
+    redis.call('PEXPIRE', P .. 'body:' .. jk, stream_ttl)
+  else
+    redis.call('DEL', P .. 'body:' .. jk)
+  end
+  redis.call('PEXPIRE', P .. 'stream:' .. jk, stream_ttl)
+  redis.call('PEXPIRE', P .. 'templates:' .. jk, stream_ttl)
+  redis.call('PEXPIRE', job, record_ttl)
+end
+
+-- End a job from outside: under a new token, so that its holder is fenced; the terminal
+-- gets the next number, whatever that is, and readers get it in the same step.
+local function close(P, channel, jk, state, payload, failure, now, stream_ttl, record_ttl)
+  local job = P .. 'job:' .. jk
+  local last = text((tonumber(redis.call('HGET', job, 'last')) or 0) + 1)
+  redis.call('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
+  redis.call('HSET', job, 'last', last, 'token', draw(P, now), 'error', failure)
+  finish(P, jk, state, now, stream_ttl, record_ttl)
+  redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
+end

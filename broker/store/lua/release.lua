@@ -1,0 +1,32 @@
+#!lua flags=allow-oom
+-- Hand jobs back at once, without waiting for their leases: the holder drains.
+--
+-- KEYS[1]  the partition's prefix P: job:* queue due open wake leases fence beats
+-- ARGV     holder, queue timeout (ms), whether the holder leaves for good (1 or 0), then
+--          JK, token pairs
+-- Returns  per pair 1 if it was handed back, else 0 (it was no longer the caller's)
+-- Invariants: a handed-back job has a new token, so that nothing its old holder still sends
+-- is taken, and its old place in the queue, which is at the front.
+
+--@include finish
+--@include enqueue
+
+local P, holder, timeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local now = clock()
+if ARGV[3] == '1' then redis.call('ZREM', P .. 'beats', holder) end
+local released = {}
+for i = 4, #ARGV, 2 do
+  local jk = ARGV[i]
+  local job = P .. 'job:' .. jk
+  local is = redis.call('HMGET', job, 'token', 'state', 'score', 'member')
+  if is[1] == ARGV[i + 1] and is[2] == 'running' then
+    redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
+    redis.call('HDEL', job, 'holder')
+    redis.call('ZREM', P .. 'leases', jk)
+    enqueue(P, jk, is[3], is[4], now, timeout)
+    released[#released + 1] = 1
+  else
+    released[#released + 1] = 0
+  end
+end
+return released

@@ -1,0 +1,68 @@
+"""A job's record: the fields of its hash, to and from ``broker.model.Job``.
+
+The scripts own ``state token last digest account created started ended holder claims losses
+score member spent``; the rest is written by processes: ``request_id dialect model task
+metadata`` at creation, ``delivered usage error`` and one ``attempt:N`` an attempt by holders.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from broker.model import Attempt, Failure, Job, JobState
+
+_FIELD = b"attempt:"
+
+
+def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
+    """A flat reply (name, value, name, value, ...) as a dict."""
+    items = iter(flat)
+    return dict(zip(items, items, strict=True))
+
+
+def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
+    """The job in a record."""
+
+    def number(name: bytes) -> int | None:
+        return int(record[name]) if name in record else None
+
+    return Job(
+        key=key,
+        account=record[b"account"].decode(),
+        request_id=record[b"request_id"].decode(),
+        dialect=record[b"dialect"].decode(),
+        model=record[b"model"].decode(),
+        state=JobState(record[b"state"].decode()),
+        created_ms=int(record[b"created"]),
+        digest=record[b"digest"].decode(),
+        last=int(record[b"last"]),
+        delivered=b"delivered" in record,
+        started_ms=number(b"started"),
+        ended_ms=number(b"ended"),
+        claims=number(b"claims") or 0,
+        losses=number(b"losses") or 0,
+        spent=number(b"spent") or 0,
+        attempts=_attempts(record),
+        usage=_json(record.get(b"usage")),
+        error=msgspec.json.decode(record[b"error"], type=Failure) if b"error" in record else None,
+        metadata=_json(record.get(b"metadata")),
+    )
+
+
+def attempt_field(attempt: Attempt) -> tuple[str, bytes]:
+    """The record's field that holds an attempt."""
+    return f"attempt:{attempt.number}", msgspec.json.encode(attempt)
+
+
+def _attempts(record: Mapping[bytes, bytes]) -> list[Attempt]:
+    found = [
+        msgspec.json.decode(value, type=Attempt)
+        for name, value in record.items()
+        if name.startswith(_FIELD)
+    ]
+    return sorted(found, key=lambda attempt: attempt.number)
+
+
+def _json(text: bytes | None) -> Any:
+    return msgspec.json.decode(text) if text else None

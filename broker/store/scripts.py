@@ -1,0 +1,99 @@
+"""The Lua scripts: loaded from files, run by digest, reloaded when the server forgot them.
+
+A script file may include parts (``--@include NAME`` stands for ``NAME.part.lua``). Servers
+older than 7 and fakeredis know no ``#!lua`` line: ``Scripts(..., shebang=False)`` strips it.
+"""
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any, Protocol
+
+from broker.errors import StoreAway, StoreFull, StreamholdError
+
+_INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+
+# What a server answers while it starts, hands over or is busy: it is away, not wrong.
+_AWAY = (
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MISCONF",
+    "UNBLOCKED",
+)
+
+
+class ScriptError(StreamholdError):
+    """A script of the store failed."""
+
+    code = "store_script"
+
+
+class ReplyError(Exception):
+    """An error reply of the server, as it was sent."""
+
+
+class Executor(Protocol):
+    """Sends one command. Raises StoreAway without an answer, ReplyError for an error reply."""
+
+    async def execute(self, *args: str | bytes | int) -> Any: ...
+
+
+@cache
+def source(name: str) -> str:
+    """The text of a script, parts included."""
+    folder = files("broker.store") / "lua"
+    text = (folder / f"{name}.lua").read_text()
+    return _INCLUDE.sub(lambda part: (folder / f"{part[1]}.part.lua").read_text(), text)
+
+
+class Scripts:
+    """Runs scripts over one executor."""
+
+    def __init__(self, executor: Executor, *, shebang: bool = True) -> None:
+        self._executor = executor
+        self._shebang = shebang
+        self._digests: dict[str, tuple[str, str]] = {}
+
+    async def run(self, name: str, prefix: str, *args: str | bytes | int) -> Any:
+        """The reply of a script over the partition with this prefix.
+
+        Raises:
+            StoreAway: no answer, or the server is not able to run scripts just now.
+            StoreFull: the server refuses writes for want of memory.
+            ScriptError: anything else; it is a defect.
+        """
+        digest, text = self._digests.get(name) or self._prepare(name)
+        try:
+            try:
+                return await self._executor.execute("EVALSHA", digest, 1, prefix, *args)
+            except ReplyError as error:
+                if not str(error).startswith("NOSCRIPT"):
+                    raise
+            await self._executor.execute("SCRIPT", "LOAD", text)
+            return await self._executor.execute("EVALSHA", digest, 1, prefix, *args)
+        except ReplyError as error:
+            raise translate(error) from error
+
+    def _prepare(self, name: str) -> tuple[str, str]:
+        text = source(name)
+        if not self._shebang:
+            text = text.partition("\n")[2]
+        prepared = (hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), text)
+        self._digests[name] = prepared
+        return prepared
+
+
+def translate(error: Exception) -> StreamholdError:
+    """Our error for an error reply of the server."""
+    text = str(error)
+    if text.startswith(_AWAY) or text.startswith("NOSCRIPT"):
+        return StoreAway(text.partition(" ")[0])
+    if text.startswith("OOM") or "OOM command not allowed" in text:
+        return StoreFull()
+    return ScriptError(text)

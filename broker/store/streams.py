@@ -1,0 +1,139 @@
+"""Streams: appended to by fenced batches, read by cursor."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from broker import cursor
+from broker.codec import Template, parse_definition
+from broker.errors import JobGone, JobNotFound
+from broker.model import JobState
+from broker.settings import Settings
+from broker.store.connection import store_errors
+from broker.store.keys import Keys, Partition
+from broker.store.scripts import Scripts
+
+MAX_STREAMS = 128  # in one append
+MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is larger
+
+
+class Verdict(IntEnum):
+    """What the store said to a batch; a number below REWIND carries the stream's end."""
+
+    APPENDED = 0
+    DUPLICATE = 1
+    FENCED = -1
+    REWIND = -2
+
+
+def rewind_to(verdict: int) -> int | None:
+    """The number after which a REWIND wants the frames again; None for other verdicts."""
+    return Verdict.REWIND - verdict if verdict <= Verdict.REWIND else None
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Frames ``first`` to ``last`` of one stream, ready to be sent, as often as it takes.
+
+    ``head`` is the message head that readers get before the payload; ``definitions`` are
+    stored as templates; ``fields`` are set in the record; ``final`` ends the job.
+    """
+
+    key: str
+    token: int
+    first: int
+    last: int
+    head: bytes
+    payload: bytes
+    definitions: tuple[tuple[int, bytes], ...] = ()
+    fields: tuple[tuple[str, bytes], ...] = ()
+    final: JobState | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.payload)
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """What a read brought: (last number, payload) of each entry, oldest first.
+
+    An entry names its last number; its frames count back from it. The first entry may begin
+    before the cursor. ``last`` is the number of the whole stream's last frame.
+    """
+
+    state: JobState
+    last: int
+    rows: list[tuple[int, bytes]]
+    templates: dict[int, Template]
+
+
+class Streams:
+    """The streams of a deployment, by job key."""
+
+    def __init__(self, scripts: Scripts, client: Redis, keys: Keys, settings: Settings) -> None:
+        self._scripts = scripts
+        self._client = client
+        self._keys = keys
+        self._constant: tuple[str | int, ...] = (
+            keys.channel_prefix,
+            int(settings.worker.lease * 1000),
+            int(settings.store.stream_ttl * 1000),
+            int(settings.store.record_ttl * 1000),
+        )
+
+    async def append(self, partition: Partition, batches: Sequence[Batch]) -> list[int]:
+        """Append, all in one call; per batch its verdict (see ``Verdict``, ``rewind_to``).
+
+        Raises:
+            StoreAway: no answer. Send the same batches again.
+        """
+        args: list[str | bytes | int] = [*self._constant]
+        for batch in batches:
+            args += (
+                batch.key,
+                batch.token,
+                batch.first,
+                batch.last,
+                batch.head,
+                batch.payload,
+                batch.final.value if batch.final else "",
+                len(batch.definitions),
+            )
+            for definition in batch.definitions:
+                args += definition
+            args.append(len(batch.fields))
+            for field in batch.fields:
+                args += field
+        reply: list[int] = await self._scripts.run("append", partition.prefix, *args)
+        return reply
+
+    async def read(self, key: str, after: int, count: int) -> Entries:
+        """Up to ``count`` entries that hold frames after the cursor, and all templates.
+
+        Raises:
+            JobNotFound: there is no such job. JobGone: it was deleted, or its stream has
+            expired while the record stands.
+        """
+        partition = self._keys.partition(key)
+        with store_errors():
+            pipe = self._client.pipeline(transaction=True)
+            pipe.hmget(partition.job(key), ["state", "last"])
+            pipe.xrange(partition.stream(key), cursor.exclusive(after), "+", count)
+            pipe.hgetall(partition.templates(key))
+            reply: list[Any] = await pipe.execute()
+        (state, last), rows, templates = reply
+        if state is None:
+            raise JobNotFound()
+        if state == b"deleted":
+            raise JobGone()
+        entries = Entries(
+            state=JobState(state.decode()),
+            last=int(last),
+            rows=[(cursor.last_in(entry), next(iter(fields.values()))) for entry, fields in rows],
+            templates={int(k): parse_definition(v) for k, v in templates.items()},
+        )
+        if entries.state.final and not entries.rows and after < entries.last:
+            raise JobGone()
+        return entries

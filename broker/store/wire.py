@@ -1,0 +1,216 @@
+"""One pipelined connection to the store for the two hot paths: appends and live messages.
+
+redis-py costs 40-80 µs of CPU a command, which is more than all else that a token costs.
+Here a command is packed and its reply parsed by hiredis, with one future between them, and
+what arrives is handed on in the same turn of the loop. Everything that is not hot goes
+through redis-py.
+
+Commands are answered in order. When the connection is lost, each command still unanswered
+fails with StoreAway: the caller knows whether it may be sent again (every script here may).
+A command that gets no answer for ``timeout`` seconds is taken for a lost connection, since
+a stopped server keeps its sockets open.
+
+    execute ──pack──▶ transport          data_received ──hiredis──▶ future of the oldest
+                                                       └─ push ("message", channel, data)
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio.connection import parse_url
+
+from broker.errors import StoreAway
+from broker.store.scripts import ReplyError
+
+Push = Callable[[bytes, bytes], None]
+Ends = Callable[[], None]
+
+
+class _Protocol(asyncio.Protocol):
+    """Bytes in, replies to the oldest waiter, published messages to ``push``."""
+
+    def __init__(self, push: Push | None, ended: Callable[["_Protocol"], None]) -> None:
+        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.transport: asyncio.Transport | None = None
+        self._reader = hiredis.Reader()
+        self._push = push
+        self._ended = ended
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            if self._push is not None and type(reply) is list and reply and reply[0] == b"message":
+                self._push(reply[1], reply[2])
+                continue
+            if not self.waiting:
+                continue
+            future = self.waiting.popleft()
+            if future.done():
+                continue
+            if isinstance(reply, hiredis.ReplyError):
+                future.set_exception(ReplyError(str(reply)))
+            else:
+                future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        while self.waiting:
+            future = self.waiting.popleft()
+            if not future.done():
+                future.set_exception(StoreAway("The connection was lost."))
+        self._ended(self)
+
+
+class Wire:
+    """A connection that is made when it is needed, and again after it was lost.
+
+    ``push`` gets (channel, data) of every published message, and ``lost`` is called when an
+    established connection ends: subscriptions are gone then.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        timeout: float,
+        push: Push | None = None,
+        lost: Ends | None = None,
+    ) -> None:
+        self._options = parse_url(url)
+        self._name = name
+        self._timeout = timeout
+        self._push = push
+        self._lost = lost
+        self._protocol: _Protocol | None = None
+        self._connecting = asyncio.Lock()
+        self._closed = False
+
+    async def execute(self, *args: str | bytes | int) -> Any:
+        """The reply to one command. Name one channel a SUBSCRIBE: each is answered by itself.
+
+        Raises:
+            StoreAway: there is no connection to be had, or it was lost before the reply.
+            ReplyError: the server answered with an error.
+        """
+        protocol = self._protocol
+        if protocol is None or not protocol.usable:
+            protocol = await self.connect()
+        return await self._send(protocol, args)
+
+    def post(self, *args: str | bytes | int) -> None:
+        """Send a command whose reply nobody waits for, if there is a connection."""
+        protocol = self._protocol
+        if protocol is None or protocol.transport is None or protocol.transport.is_closing():
+            return
+        nobody: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        nobody.cancel()
+        protocol.waiting.append(nobody)
+        protocol.transport.write(hiredis.pack_command(cast(Any, args)))
+
+    async def connect(self) -> _Protocol:
+        """The live connection, made if there is none."""
+        async with self._connecting:
+            if self._protocol is not None and self._protocol.usable:
+                return self._protocol
+            protocol = _Protocol(self._push, self._on_end)
+            try:
+                self._check_open()
+                async with asyncio.timeout(self._timeout):
+                    await self._open(protocol)
+                    await self._greet(protocol)
+                self._check_open()
+                self._protocol = protocol
+            except (OSError, TimeoutError, ReplyError) as error:
+                reason = str(error) if isinstance(error, ReplyError) else type(error).__name__
+                raise StoreAway(f"Connecting failed: {reason}.") from error
+            finally:  # a caller that was cancelled leaves no connection behind either
+                if self._protocol is not protocol and protocol.transport is not None:
+                    protocol.transport.abort()
+            return protocol
+
+    async def close(self) -> None:
+        """End the connection; nothing can be sent any more."""
+        self._closed = True
+        if self._protocol is not None and self._protocol.transport is not None:
+            self._protocol.transport.close()
+
+    def drop(self) -> None:
+        """Cut the connection; the next command makes another."""
+        if self._protocol is not None and self._protocol.transport is not None:
+            self._protocol.transport.abort()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreAway("The connection is closed.")
+
+    async def _send(self, protocol: _Protocol, args: tuple[str | bytes | int, ...]) -> Any:
+        transport = protocol.transport
+        if transport is None or transport.is_closing():
+            raise StoreAway("The connection was lost.")
+        command = hiredis.pack_command(cast(Any, args))  # may raise: nothing is waited for yet
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        protocol.waiting.append(future)
+        transport.write(command)
+        alarm = loop.call_later(self._timeout, transport.abort)
+        try:
+            return await future
+        finally:
+            alarm.cancel()
+
+    def _on_end(self, protocol: _Protocol) -> None:
+        if self._protocol is protocol:
+            self._protocol = None
+            if self._lost is not None and not self._closed:
+                self._lost()
+
+    async def _open(self, protocol: _Protocol) -> None:
+        loop = asyncio.get_running_loop()
+        options = self._options
+        if "path" in options:
+            await loop.create_unix_connection(lambda: protocol, options["path"])
+            return
+        secure = (
+            _tls(options)
+            if "ssl" in options.get("connection_class", type).__name__.lower()
+            else None
+        )
+        await loop.create_connection(
+            lambda: protocol,
+            options.get("host", "localhost"),
+            options.get("port", 6379),
+            ssl=secure,
+        )
+
+    async def _greet(self, protocol: _Protocol) -> None:
+        password, user = self._options.get("password"), self._options.get("username")
+        if password:
+            await self._send(protocol, ("AUTH", *([user] if user else []), password))
+        await self._send(protocol, ("CLIENT", "SETNAME", self._name))
+        if self._options.get("db"):
+            await self._send(protocol, ("SELECT", self._options["db"]))
+
+
+def _tls(options: Any) -> ssl.SSLContext:
+    """The TLS context that a ``rediss://`` address asks for, by redis-py's own option names."""
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+    if options.get("ssl_cert_reqs") == "none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif options.get("ssl_check_hostname") is False:
+        context.check_hostname = False
+    if options.get("ssl_certfile"):
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context
