@@ -1,0 +1,113 @@
+"""A chat completion request, as far as the simulated provider reads it."""
+
+import json
+from typing import Any
+
+import msgspec
+
+
+class RequestError(ValueError):
+    """The body is no chat completion request."""
+
+
+class _Part(msgspec.Struct):
+    type: str = "text"
+    text: str = ""
+
+
+class Message(msgspec.Struct):
+    """One message; ``content`` may be a text, parts of several kinds, or nothing."""
+
+    role: str
+    content: str | list[_Part] | None = None
+
+    @property
+    def text(self) -> str:
+        """The content's text, without images and the like."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class StreamOptions(msgspec.Struct):
+    """``stream_options`` of a request."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class _Function(msgspec.Struct):
+    name: str = "lookup"
+
+
+class _Tool(msgspec.Struct):
+    function: _Function = msgspec.field(default_factory=_Function)
+
+
+class ChatRequest(msgspec.Struct):
+    """What shapes the answer; every other field of a request is accepted and ignored."""
+
+    model: str
+    messages: list[Message]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    tools: list[_Tool] | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The text of the last user message; empty if there is none."""
+        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def said(self) -> str:
+        """The text of a trailing assistant message, which ``prefill`` continues."""
+        last = self.messages[-1] if self.messages else None
+        return last.text if last is not None and last.role == "assistant" else ""
+
+    @property
+    def choices(self) -> int:
+        """How many choices are asked for."""
+        return 1 if self.n is None else self.n
+
+    @property
+    def cap(self) -> int | None:
+        """The most tokens a choice may have."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def tool(self) -> str:
+        """The name of the function that a tool call calls."""
+        return self.tools[0].function.name if self.tools else "lookup"
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The words of all messages: not a tokenizer's count, but a repeatable one."""
+        return max(1, sum(len(message.text.split()) for message in self.messages))
+
+
+def decode(body: bytes) -> ChatRequest:
+    """The request in a body.
+
+    Raises:
+        RequestError: the body is not JSON, or a field has the wrong type or range.
+    """
+    try:
+        request = msgspec.convert(_loads(body), ChatRequest)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise RequestError(str(error)) from None
+    if not 1 <= request.choices <= 128:
+        raise RequestError("n must be from 1 to 128 - at `$.n`")
+    if request.cap is not None and request.cap < 1:
+        raise RequestError("at least 1 token must be allowed - at `$.max_completion_tokens`")
+    return request
+
+
+def _loads(body: bytes) -> Any:
+    # msgspec refuses lone surrogates (\ud83d), which a client may well send back to us.
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return json.loads(body)

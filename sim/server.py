@@ -1,0 +1,178 @@
+"""The simulated provider's HTTP server: loopback only, its own process or inside a test's.
+
+| | |
+|---|---|
+| ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
+| ``GET /v1/models`` | the one model with a plain name |
+| ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted"}`` |
+| ``POST /sim/reset`` | counts from nothing again |
+| ``GET /healthz`` | 200 |
+
+A client that goes away is noticed by the connection's end, not by the next write: the server
+has aiohttp cancel the handler, and the cancellation is what counts as aborted.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import uvloop
+from aiohttp import web
+
+from sim.answer import CREATED, compose
+from sim.behaviour import BehaviourError, parse
+from sim.calls import Calls
+from sim.errors import answer_error
+from sim.playback import play, play_whole, refuse
+from sim.render import script
+from sim.request import ChatRequest, RequestError, decode
+
+_BAD_KEY = "sk-bad"
+_MAX_BODY = 256 << 20  # bytes; above what any broker in front lets through
+_GRACE = 0.05  # seconds for running calls to end by themselves when the server closes
+
+_CALLS = web.AppKey("calls", Calls)
+
+
+class SimServer:
+    """A running server."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, calls: Calls) -> None:
+        self._runner = runner
+        self.host = host
+        self.port = port
+        self.calls = calls
+
+    @property
+    def base_url(self) -> str:
+        """What an OpenAI client takes as its base URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/v1"
+
+    async def close(self) -> None:
+        """Stop listening and cut what is still running."""
+        await self._runner.cleanup()
+
+
+def create_app() -> web.Application:
+    """The application, with counts of its own.
+
+    Run it with ``handler_cancellation=True``, as ``start`` does; else nothing counts as aborted.
+    """
+    app = web.Application(client_max_size=_MAX_BODY)
+    app[_CALLS] = Calls()
+    app.on_shutdown.append(_shutdown)
+    app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_get("/v1/models", _models)
+    app.router.add_get("/sim/calls", _calls)
+    app.router.add_post("/sim/reset", _reset)
+    app.router.add_get("/healthz", _healthz)
+    return app
+
+
+async def start(host: str = "127.0.0.1", port: int = 0) -> SimServer:
+    """Serve on the running loop; port 0 takes any free one.
+
+    Raises:
+        ValueError: the host is not a loopback address.
+        OSError: the port is taken.
+    """
+    host = _loopback(host)
+    app = create_app()
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return SimServer(runner, host, runner.addresses[0][1], app[_CALLS])
+
+
+def run(
+    host: str = "127.0.0.1", port: int = 0, *, ready: Callable[[int], None] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM, on a uvloop of its own; main thread only.
+
+    ``ready`` is called with the port once the server listens.
+
+    Raises:
+        ValueError: the host is not a loopback address.
+        OSError: the port is taken.
+    """
+    uvloop.run(_serve(host, port, ready))
+
+
+async def _serve(host: str, port: int, ready: Callable[[int], None] | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    server = await start(host, port)
+    try:
+        if ready is not None:
+            ready(server.port)
+        await stop.wait()
+    finally:
+        await server.close()
+
+
+def _loopback(host: str) -> str:
+    """The address to bind; ``localhost`` is not looked up, for it may be anything."""
+    if host == "localhost":
+        return "127.0.0.1"
+    if not ip_address(host).is_loopback:
+        raise ValueError(f"the simulated provider binds to loopback only, not to {host}")
+    return host
+
+
+async def _chat(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
+    try:
+        asked = decode(body)
+    except RequestError as error:
+        return answer_error(400, f"The request can't be read: {error}")
+    try:
+        with request.app[_CALLS].counted(asked.model, asked.prompt) as ordinal:
+            if request.headers.get("Authorization") == f"Bearer {_BAD_KEY}":
+                return answer_error(401, "Incorrect API key provided.")
+            return await _answer(request, asked, ordinal)
+    except ConnectionError:  # counted; raised further, aiohttp would log it as our failure
+        return web.Response()
+
+
+async def _answer(request: web.Request, asked: ChatRequest, ordinal: int) -> web.StreamResponse:
+    try:
+        behaviour = parse(asked.model).at_call(ordinal)
+    except BehaviourError as error:
+        return answer_error(404, f"The model does not exist: {error}", param="model")
+    refusal = await refuse(request, behaviour)
+    if refusal is not None:
+        return refusal
+    answer = compose(asked, behaviour, ordinal)
+    if asked.stream and not behaviour.nostream:
+        return await play(request, script(answer, asked, behaviour), behaviour)
+    return await play_whole(request, answer, behaviour)
+
+
+async def _models(request: web.Request) -> web.Response:
+    model = {"id": "default", "object": "model", "created": CREATED, "owned_by": "sim"}
+    return web.json_response({"object": "list", "data": [model]})
+
+
+async def _calls(request: web.Request) -> web.Response:
+    return web.json_response(request.app[_CALLS].snapshot())
+
+
+async def _reset(request: web.Request) -> web.Response:
+    request.app[_CALLS].reset()
+    return web.Response(status=204)
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def _shutdown(app: web.Application) -> None:
+    app[_CALLS].closing = True
