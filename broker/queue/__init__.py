@@ -1,0 +1,64 @@
+"""Enqueue by name: how a request becomes a job that a worker's function will run.
+
+This is the broker's only import of arq. arq carries the function's name and the job's key,
+packed as msgpack; never a body, never a secret, never a pickle. The queue itself is the
+store's (see ``broker.store.lua.create``), since arq's own keeps running jobs in it.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+from arq.jobs import serialize_job
+
+from broker.model import job_key, request_digest
+from broker.store import Store
+from broker.store.jobs import NewJob
+
+GENERATE = "generate"  # the function that runs an inference
+
+serialize = msgspec.msgpack.encode
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """What ``serialize`` packed: arq's job as a dict."""
+    unpacked: dict[str, Any] = msgspec.msgpack.decode(data)
+    return unpacked
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says."""
+
+    account: str
+    request_id: str
+    dialect: str
+    request: dict[str, Any]
+    body: bytes
+    metadata: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        return job_key(self.account, self.request_id)
+
+
+async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> bool:
+    """Create the job and queue it for ``function``; False if the same job is there already.
+
+    Raises:
+        RequestIdReused, JobGone: see ``Jobs.create``. StoreAway, StoreFull.
+    """
+    key = submission.key
+    task = serialize_job(function, (key,), {}, None, int(time.time() * 1000), serializer=serialize)
+    return await store.jobs.create(
+        NewJob(
+            key=key,
+            account=submission.account,
+            request_id=submission.request_id,
+            dialect=submission.dialect,
+            model=submission.request["model"],
+            digest=request_digest(submission.request),
+            body=submission.body,
+            task=task,
+            metadata=submission.metadata,
+        )
+    )

@@ -1,0 +1,61 @@
+"""The Rescuer: ticks in every process, so that a job outlives any worker.
+
+One tick a partition every ``rescue_tick`` seconds; what it does is in ``rescue.lua``. API
+processes tick as well as workers: with the last worker dead, queue deadlines still hold and
+the jobs it held are queued again for the next worker to come.
+"""
+
+import asyncio
+
+from broker import log
+from broker.errors import StoreAway
+from broker.store import Store
+from broker.store.leases import Tick
+
+
+class Rescuer:
+    """``run`` ticks until it is cancelled; ``ticks`` has the latest of each partition."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seconds = store.settings.worker.rescue_tick
+        self.ticks: dict[int, Tick] = {}
+        self.seen = 0.0  # loop time of the last full round; 0 before the first
+        self.rescued = 0  # jobs, by this process
+
+    async def run(self) -> None:
+        """Tick for ever. A store that is away is waited for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            try:
+                for partition in self._store.keys.partitions:
+                    self._note(partition.number, await self._store.leases.rescue(partition))
+                self.seen = loop.time()
+            except StoreAway:
+                self.ticks.clear()
+            await asyncio.sleep(max(0.0, begun + self._seconds - loop.time()))
+
+    def _note(self, number: int, tick: Tick) -> None:
+        self.ticks[number] = tick
+        self.rescued += len(tick.rescued)
+        for event, keys in (
+            ("job.rescued", tick.rescued),
+            ("job.queue_timeout", tick.timed_out),
+            ("job.mended", tick.mended),
+        ):
+            for key in keys:
+                log.warning(event, job_key=key)
+
+    @property
+    def workers(self) -> int:
+        """Workers that beat lately, as far as this process knows."""
+        return max((tick.workers for tick in self.ticks.values()), default=0)
+
+    @property
+    def queued(self) -> int:
+        return sum(tick.queued for tick in self.ticks.values())
+
+    @property
+    def running(self) -> int:
+        return sum(tick.running for tick in self.ticks.values())

@@ -1,0 +1,136 @@
+"""Live fan-out: one pub/sub connection a process, shared by all its readers.
+
+Subscriptions are counted: the first reader of a stream subscribes and waits for the
+acknowledgement, the last one unsubscribes. The connection is pinged, since a stopped server
+keeps its sockets open; when it is lost all readers catch up from the store once it is back,
+a bounded number at a time.
+"""
+
+import asyncio
+
+from broker import log
+from broker.errors import StoreAway
+from broker.frames import parse_message
+from broker.store import Store
+from broker.store.wire import Wire
+from broker.tail.feed import Feed
+from broker.tail.reader import Reader
+from broker.tail.segment import Segment
+
+__all__ = ["Reader", "Segment", "Tail"]
+
+_PING = 2.0  # seconds
+_SUBSCRIBE_WAIT = 1.0  # seconds for a connection to come up before a call is refused
+_AWAY_WAIT = 0.1  # seconds between tries while the store is away
+
+
+class Tail:
+    """The process's feeds, and the connection they come over."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        settings = store.settings
+        self.generation = 0  # rises with each connection that was lost
+        self.patience = settings.server.store_patience
+        self.catch_ups = asyncio.Semaphore(settings.store.catch_ups)
+        self.read = store.streams.read
+        self._keys = store.keys
+        self._feeds: dict[str, Feed] = {}
+        self._prefix = len(store.keys.channel_prefix)
+        self._up = asyncio.Event()
+        self._wire = Wire(
+            settings.store_url.reveal(),
+            name=name,
+            timeout=min(settings.store.timeout, _PING),
+            push=self._on_message,
+            lost=self._on_lost,
+        )
+
+    async def run(self) -> None:
+        """Keep the connection up and subscribed until cancelled."""
+        try:
+            while True:
+                try:
+                    if not self._up.is_set():
+                        await self._resubscribe()
+                    await self._wire.execute("PING")
+                    await asyncio.sleep(_PING)
+                except StoreAway:
+                    self._up.clear()
+                    await asyncio.sleep(_AWAY_WAIT)
+        finally:
+            await self._wire.close()
+
+    async def follow(self, key: str, cursor: int) -> Reader:
+        """A reader of a job's stream after the cursor. Close it.
+
+        Raises:
+            StoreAway: the subscription could not be made.
+        """
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(key)
+        feed.readers += 1
+        try:
+            if feed.subscribed is None:
+                feed.subscribed = asyncio.ensure_future(self._subscribe(key))
+            await asyncio.shield(feed.subscribed)
+        except BaseException:
+            self.leave(feed)
+            raise
+        return Reader(self, feed, cursor)
+
+    def leave(self, feed: Feed) -> None:
+        """A reader has gone; with the last one the subscription ends."""
+        feed.readers -= 1
+        if feed.readers == 0 and self._feeds.get(feed.key) is feed:
+            del self._feeds[feed.key]
+            self._wire.post("UNSUBSCRIBE", self._keys.channel(feed.key))
+
+    async def connected(self, deadline: float) -> int:
+        """The generation of the connection that is up, waited for until a loop time.
+
+        Raises:
+            StoreAway: it did not come up in time.
+        """
+        if not self._up.is_set():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._up.wait()
+            except TimeoutError:
+                raise StoreAway() from None
+        return self.generation
+
+    @property
+    def is_up(self) -> bool:
+        """Whether live messages arrive."""
+        return self._up.is_set()
+
+    @property
+    def readers(self) -> int:
+        return sum(feed.readers for feed in self._feeds.values())
+
+    async def _subscribe(self, key: str) -> None:
+        await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
+        await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+
+    async def _resubscribe(self) -> None:
+        await self._wire.connect()
+        for key in list(self._feeds):
+            await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+        self._up.set()
+        self._wake_all()
+
+    def _on_message(self, channel: bytes, data: bytes) -> None:
+        feed = self._feeds.get(channel[self._prefix :].decode())
+        if feed is not None:
+            feed.push(parse_message(data))
+
+    def _on_lost(self) -> None:
+        self.generation += 1
+        self._up.clear()
+        log.warning("tail.connection_lost", readers=self.readers)
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for feed in self._feeds.values():
+            feed.wake()

@@ -1,0 +1,94 @@
+"""A feed: what this process has lately heard of one stream, shared by all its readers.
+
+The latest messages are kept in a short ring. A reader holds a cursor, never a queue: if the
+ring has what follows its cursor it goes on from there, however far its siblings are; if not
+it reads the store. So a slow reader costs nothing but its place.
+"""
+
+import asyncio
+from collections import deque
+
+from broker.codec import Template, UnknownTemplate, parse_definition
+from broker.frames import Message
+from broker.tail.segment import Segment
+
+_MOST_MESSAGES = 64
+_MOST_BYTES = 256 * 1024
+
+
+class Feed:
+    """The ring, the stream's templates, and the readers to be woken.
+
+    Invariants: the ring's messages are consecutive; ``last`` is the highest number heard.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.readers = 0
+        self.subscribed: asyncio.Future[None] | None = None
+        self.last = 0
+        self.templates: dict[int, Template] = {}
+        self._ring: deque[Message | Segment] = deque()
+        self._bytes: deque[int] = deque()
+        self._held = 0
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def push(self, message: Message) -> None:
+        """Take a live message and wake the readers. A duplicate changes nothing."""
+        if message.last <= self.last and self._ring:
+            return
+        if self._ring and message.first != self._ring[-1].last + 1:
+            self._clear()
+        for number, text in message.definitions:
+            self.templates[number] = parse_definition(text)
+        self._ring.append(message)
+        self._bytes.append(len(message.payload))
+        self._held += len(message.payload)
+        while len(self._ring) > _MOST_MESSAGES or (
+            self._held > _MOST_BYTES and len(self._ring) > 1
+        ):
+            self._ring.popleft()
+            self._held -= self._bytes.popleft()
+        self.last = message.last
+        self.wake()
+
+    def since(self, cursor: int) -> list[Segment] | None:
+        """What the ring has after the cursor, without a gap; None if only the store can tell."""
+        ring = self._ring
+        start = len(ring)
+        while start and ring[start - 1].last > cursor:
+            start -= 1
+        if start == len(ring):
+            return [] if self.last <= cursor else None
+        if ring[start].first > cursor + 1:
+            return None
+        try:
+            found = [self._segment(place) for place in range(start, len(ring))]
+        except UnknownTemplate:
+            return None
+        found[0] = found[0].after(cursor)
+        return found
+
+    async def changed(self) -> None:
+        """Return at the next message or wake."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def wake(self) -> None:
+        """Wake every reader that waits."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _segment(self, place: int) -> Segment:
+        item = self._ring[place]
+        if isinstance(item, Message):
+            item = self._ring[place] = Segment.decoded(item.last, item.payload, self.templates)
+        return item
+
+    def _clear(self) -> None:
+        self._ring.clear()
+        self._bytes.clear()
+        self._held = 0
