@@ -1,0 +1,45 @@
+"""A hold: one claimed job in this worker, from its claim until its task has ended."""
+
+import asyncio
+from typing import Any
+
+from broker.store.queue import Claim
+from workers.writer import Fenced, Pen, Writer
+
+
+class Hold:
+    """The claim, the pen that writes under its token, and the task that runs it."""
+
+    def __init__(self, claim: Claim, writer: Writer) -> None:
+        self.claim = claim
+        self.task: asyncio.Task[Any] | None = None
+        self._writer = writer
+        self.pen: Pen = writer.pen(claim.job.key, claim.token, claim.job.last, self._ended)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal is on its way to the store: the lease ends with it."""
+        return self.pen.final
+
+    @property
+    def key(self) -> str:
+        return self.claim.job.key
+
+    @property
+    def lease(self) -> tuple[str, int]:
+        """What names the lease to the store: the job's key and the token."""
+        return self.key, self.claim.token
+
+    def renew_pen(self, last: int) -> Pen:
+        """A pen for the same lease that goes on after ``last``: the store lost what followed."""
+        self.pen = self._writer.pen(self.key, self.claim.token, last, self._ended)
+        return self.pen
+
+    def take_away(self) -> None:
+        """The job is not ours any more: stop its task, which closes the upstream connection."""
+        self.pen.end(Fenced())
+
+    def _ended(self, error: Exception) -> None:
+        # FramesLost is met by the job itself, at its next write.
+        if isinstance(error, Fenced) and self.task is not None:
+            self.task.cancel()

@@ -1,0 +1,260 @@
+"""LeaseWorker: arq's worker, with claims and leases in place of its polling.
+
+Kept from arq: construction, the function registry, the context, start-up and shutdown
+hooks, signals, cron schedules, the serialiser. Replaced, since the stock ones poll, re-read
+running jobs, forget to fence and take minutes to notice a death: ``main`` (poll loop),
+``run_job`` (start, finish, results), ``run_cron`` (local), ``close`` and the shutdown. A
+test pins the signatures of what is overridden here.
+
+    wake token ─▶ claim ─▶ Hold ─▶ run_job ─▶ function(ctx, key)
+                            ▲  ▲
+          renewer: lost? ───┘  └─── control channel: cancelled
+
+Four loops run beside the jobs: a poller a partition, the renewer, the rescuer, and the
+writers' flushes. One that dies of a defect ends the worker: its leases expire and its jobs
+are rescued, which is better than holding them without renewing.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime
+from signal import Signals
+from typing import Any
+
+from arq.jobs import deserialize_job_raw
+from arq.worker import Function, Worker
+
+from broker import log
+from broker.errors import StoreAway
+from broker.queue import deserialize, serialize
+from broker.queue.rescuer import Rescuer
+from broker.store import BLOCK, Store
+from broker.store.keys import Partition
+from broker.store.queue import Claim
+from broker.store.wire import Wire
+from workers.hold import Hold
+from workers.writer import Fenced, Writer
+
+_AWAY_WAIT = 0.1  # seconds between tries while the store is away
+
+
+class LeaseWorker(Worker):
+    """Runs claimed jobs, at most ``concurrency`` at once."""
+
+    def __init__(
+        self, functions: list[Function], *, store: Store, holder: str, **options: Any
+    ) -> None:
+        settings = store.settings.worker
+        super().__init__(
+            functions,
+            max_jobs=settings.concurrency,
+            job_completion_wait=max(1, round(settings.drain)),
+            job_timeout=1,  # not used: attempts have watchdogs of their own
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+            log_results=False,
+            **options,
+        )
+        self.store = store
+        self.holder = holder
+        self.holds: dict[str, Hold] = {}
+        self.writers = {
+            partition.number: Writer(store.streams, partition, settings)
+            for partition in store.keys.partitions
+        }
+        self.rescuer = Rescuer(store)
+        self._settings = settings
+        self._reserved = 0  # slots promised to claims under way
+        self._freed = asyncio.Event()
+        self._control = Wire(
+            store.settings.store_url.reveal(),
+            name=f"{holder}-control",
+            timeout=store.settings.store.timeout,
+            push=self._on_control,
+            lost=self._on_control_lost,
+        )
+        self._control_task: asyncio.Task[None] | None = None
+
+    async def main(self) -> None:
+        """Start up, then run the loops until the worker is told to stop."""
+        if self.on_startup:
+            await self.on_startup(self.ctx)
+        loops: list[Coroutine[Any, Any, None]] = [self._renew_leases(), self.rescuer.run()]
+        loops += [self._poll(partition) for partition in self.store.keys.partitions]
+        loops += [writer.run() for writer in self.writers.values()]
+        if self.cron_jobs:
+            loops.append(self._cron())
+        self._on_control_lost()  # subscribe
+        log.info("worker.started", holder=self.holder, concurrency=self.max_jobs)
+        async with asyncio.TaskGroup() as group:
+            for loop in loops:
+                group.create_task(loop)
+
+    # ── Claims ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def free(self) -> int:
+        """Slots that no job holds and no claim has been promised."""
+        return self.max_jobs - len(self.holds) - self._reserved
+
+    async def _poll(self, partition: Partition) -> None:
+        """Claim while there are free slots and jobs; wait for the lack of either to end."""
+        while True:
+            while self.free <= 0:
+                self._freed.clear()
+                await self._freed.wait()
+            if not self.allow_pick_jobs:
+                return
+            try:
+                if not await self._claim(partition, self.free):
+                    await self.store.queue.wait(partition, BLOCK)
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
+
+    async def _claim(self, partition: Partition, most: int) -> int:
+        self._reserved += most
+        try:
+            claims = await self.store.queue.claim(partition, self.holder, most)
+        finally:
+            self._reserved -= most
+        for claim in claims:
+            self._start(partition, claim)
+        return len(claims)
+
+    def _start(self, partition: Partition, claim: Claim) -> None:
+        hold = Hold(claim, self.writers[partition.number])
+        self.holds[hold.key] = hold
+        hold.task = self.loop.create_task(self.run_job(hold.key, 0), name=f"job {hold.key}")
+        self.tasks[hold.key] = hold.task
+        hold.task.add_done_callback(lambda task: self._done(hold, task))
+
+    def _done(self, hold: Hold, task: asyncio.Task[Any]) -> None:
+        if self.holds.get(hold.key) is hold:
+            del self.holds[hold.key]
+            del self.tasks[hold.key]
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, Fenced):
+                self.jobs_retried += 1
+                return
+            self.jobs_failed += 1
+            log.warning("job.crashed", job_key=hold.key, error=type(error).__name__)
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Run the held job's function. What it leaves in the store is the function's affair."""
+        hold = self.holds[job_id]
+        name, args, kwargs, _, _ = deserialize_job_raw(
+            hold.claim.task, deserializer=self.job_deserializer
+        )
+        function = self.functions[name]
+        ctx = {**self.ctx, "job_id": job_id, "job_try": hold.claim.job.claims, "hold": hold}
+        if self.on_job_start:
+            await self.on_job_start(ctx)
+        await function.coroutine(ctx, *args, **kwargs)
+        self.jobs_complete += 1
+        if self.on_job_end:
+            await self.on_job_end(ctx)
+
+    # ── Leases ────────────────────────────────────────────────────────────────────────
+
+    async def _renew_leases(self) -> None:
+        """Renew all leases in one call a partition; learn of those that are lost."""
+        while True:
+            begun = self.loop.time()
+            for partition in self.store.keys.partitions:
+                holds = [
+                    hold
+                    for key, hold in self.holds.items()
+                    if self.store.keys.partition(key) is partition
+                ]
+                try:
+                    renewed = await self.store.leases.renew(
+                        partition, self.holder, [hold.lease for hold in holds]
+                    )
+                except StoreAway:
+                    continue  # our appends say that we live, and the rescuer holds off
+                for hold, kept in zip(holds, renewed, strict=True):
+                    if not kept and not hold.finished:
+                        hold.take_away()
+            await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
+
+    def _on_control(self, channel: bytes, data: bytes) -> None:
+        hold = self.holds.get(data.decode())
+        if hold is not None and not hold.finished:
+            hold.take_away()
+
+    def _on_control_lost(self) -> None:
+        if self._control_task is None or self._control_task.done():
+            self._control_task = self.loop.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Subscribe to our control channel. What is missed meanwhile, renewal tells."""
+        channel = self.store.keys.control_prefix + self.holder
+        while True:
+            try:
+                await self._control.execute("SUBSCRIBE", channel)
+                return
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
+
+    # ── Cron ──────────────────────────────────────────────────────────────────────────
+
+    async def _cron(self) -> None:
+        while True:
+            await self.run_cron(datetime.now(tz=self.timezone), 0.5)
+            await asyncio.sleep(0.5)
+
+    async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
+        """Run what is due in this process; a unique job is run by the first worker to mark it."""
+        for job in self.cron_jobs:
+            if job.next_run is None:
+                job.calculate_next(n)
+            if job.next_run is None or job.next_run > n:
+                continue
+            mark = f"{self.store.keys.partitions[0].prefix}cron:{job.name}:{job.next_run:%s}"
+            job.calculate_next(n)
+            if not job.unique or await self.store.client.set(mark, self.holder, nx=True, ex=3600):
+                await job.coroutine(self.ctx)
+
+    # ── The end ───────────────────────────────────────────────────────────────────────
+
+    async def _wait_for_tasks_to_complete(self, signum: Signals) -> None:
+        """Drain: finish what ends in time, hand the rest over at once, stop."""
+        self._freed.set()
+        log.info("worker.draining", signal=signum.name, running=len(self.holds))
+        if self.tasks:
+            await asyncio.wait(list(self.tasks.values()), timeout=self._settings.drain)
+        await self._hand_over()
+        if self.main_task is not None:
+            self.main_task.cancel()
+        if self.on_stop:
+            self.on_stop(signum)
+
+    async def _hand_over(self) -> None:
+        """Give our jobs back under new tokens, once what they wrote is stored."""
+        holds = list(self.holds.values())
+        flushes = [asyncio.ensure_future(hold.pen.settled()) for hold in holds]
+        if flushes:
+            await asyncio.wait(flushes, timeout=self._settings.renew)
+        for flush in flushes:
+            flush.cancel()
+        await asyncio.gather(*flushes, return_exceptions=True)
+        for partition in self.store.keys.partitions:
+            mine = [h.lease for h in holds if self.store.keys.partition(h.key) is partition]
+            try:
+                count = await self.store.queue.release(partition, self.holder, mine, leaving=True)
+            except StoreAway:
+                log.warning("worker.not_released", jobs=len(mine))  # the rescuer will
+            else:
+                log.info("worker.released", jobs=count)
+        for hold in holds:
+            hold.take_away()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Close the worker's own connections, then run the shutdown hook."""
+        if self._control_task is not None:
+            self._control_task.cancel()
+        await self._control.close()
+        if self.on_shutdown:
+            await self.on_shutdown(self.ctx)

@@ -1,0 +1,50 @@
+"""The upstream side of the worker: request out, events in, errors classified.
+
+``Providers`` is the way in; ``base`` has the contract. A dialect is one module with one
+class, listed in ``_DIALECTS``; everything about HTTP that dialects share is ``exchange``.
+"""
+
+import aiohttp
+
+from broker.settings import Settings
+from workers.providers.base import Provider
+from workers.providers.chat import ChatProvider
+from workers.providers.exchange import new_session
+
+_DIALECTS = {"chat": ChatProvider}
+
+
+class Providers:
+    """Every configured provider, over one shared pool of connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+        self._made: dict[str, Provider] = {}
+
+    def get(self, name: str) -> Provider:
+        """The provider of this name. The first call makes the pool and needs a running loop.
+
+        Raises:
+            KeyError: none has this name.
+        """
+        if self._session is None:
+            self._session = new_session()
+            self._made = {
+                each: self._make(each, self._session) for each in self._settings.providers
+            }
+        return self._made[name]
+
+    def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
+        settings = self._settings
+        provider = settings.providers[name]
+        return _DIALECTS[provider.dialect](
+            name, provider, settings.api_keys.get(name), settings.provider_timeouts(name), session
+        )
+
+    async def close(self) -> None:
+        """Close every connection, calls in flight included; ``get`` starts anew."""
+        session, self._session = self._session, None
+        self._made = {}
+        if session is not None:
+            await session.close()

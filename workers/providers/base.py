@@ -1,0 +1,53 @@
+"""What a provider is to the worker: a call goes in, lists of frames come out, or a failure."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+import msgspec
+
+from broker.frames import Frame
+from broker.model import Failure
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What to ask. ``request`` is the caller's body, decoded, in the job's own dialect."""
+
+    request_id: str
+    model: str  # the provider's own name for it
+    request: dict[str, Any]
+    wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
+
+
+class Reply(msgspec.Struct):
+    """What is known about the answer so far; filled while it streams, and true at any time."""
+
+    usage: dict[str, Any] | None = None
+    provider_id: str | None = None
+    first_token: float | None = None  # seconds from the call's start to its first frame
+    events: int = 0  # frames given
+
+
+class ProviderFailure(Exception):
+    """An attempt against a provider failed; ``failure`` says how, and what may help."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.type, failure.code)
+        self.failure = failure
+
+
+class Provider(Protocol):
+    """One upstream account."""
+
+    def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+        """Make the call; yield a list of frames for each network read that completed some.
+
+        Returns only once the answer is complete. Cancelling the task that waits for the next
+        list closes the upstream connection at once, and so does ``aclose``: iterate within
+        ``contextlib.aclosing``, for a generator merely dropped closes at some later time.
+        While a list is being dealt with nothing is read, and that time is not held against
+        the provider.
+
+        Raises:
+            ProviderFailure: anything but a complete answer.
+        """
+        ...

@@ -1,0 +1,280 @@
+"""One HTTP exchange with a provider: a POST out, its body in, watched and surely closed.
+
+How it ends, and what becomes of the connection:
+
+    body read to its end         back to the pool; aiohttp does so by itself
+    answer complete before that  given LINGER seconds to end the body, then aborted: the
+                                 end of a chunked body often trails the last event by a packet
+    anything else                aborted at once, so that the provider stops generating
+
+Abort, not close: a TLS transport that is closed waits for the peer's goodbye, and a plain
+one for its write buffer.
+"""
+
+import asyncio
+import io
+import time
+from types import SimpleNamespace, TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict
+
+from broker.model import Failure
+from broker.settings import Timeouts
+from workers.providers import failures
+from workers.providers.base import ProviderFailure
+from workers.providers.watchdog import Watchdog
+
+LINGER = 1.0  # seconds
+_ERROR_BODY_WAIT = 2.0  # seconds for the body of an error, whose status is known already
+_LARGE = 1024 * 1024  # bytes of a request, above which aiohttp wants a file to send from
+
+
+def new_session() -> aiohttp.ClientSession:
+    """A session fit for exchanges; needs a running loop. Many calls share one.
+
+    No limit on connections, for the worker's own concurrency is the limit; no cookies and no
+    proxy from the environment; bodies as they are sent.
+    """
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_on_sent)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=300),
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        trace_configs=[trace],
+    )
+
+
+async def _on_sent(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    # The only sign aiohttp gives of where connecting ends and waiting begins.
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx()
+
+
+class Exchange:
+    """An async context manager of one exchange, and the async iterator of its body.
+
+    Each item is what has arrived since the last one. Iteration just ends, whatever ended the
+    body: ``lost`` is None if its end was read, else the failure that took its place.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts) -> None:
+        self.lost: Failure | None = None
+        self._session = session
+        self._connect = timeouts.connect
+        self._loop = asyncio.get_running_loop()
+        self._watch = Watchdog(self._loop, timeouts)
+        self._response: aiohttp.ClientResponse | None = None
+        self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
+        self._complete = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watch.stop()
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._notice)
+        response = self._response
+        if response is None:
+            return
+        if response.connection is None:
+            response.release()
+        elif self._complete and self._closed is not None and not self._closed.done():
+            _Linger(self._loop, response, self._closed)
+        else:
+            _abort(response)
+
+    async def post(self, url: str, headers: CIMultiDict[str], body: bytes) -> None:
+        """Send the request and wait for the answer's head.
+
+        Raises:
+            ProviderFailure: there is no head: unreachable, timed out, cut or garbled.
+        """
+        clock = asyncio.timeout_at(self._watch.due()[0])
+
+        def sent() -> None:
+            self._watch.sent()
+            if not clock.expired():
+                clock.reschedule(self._watch.due()[0])
+
+        try:
+            async with clock:
+                response = await self._session.post(
+                    url,
+                    data=body if len(body) <= _LARGE else io.BytesIO(body),
+                    headers=headers,
+                    allow_redirects=False,  # a key goes to no other host
+                    timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
+                    trace_request_ctx=sent,
+                )
+        # ValueError: an address or a header that can't be sent. TimeoutError is an OSError.
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+            if clock.expired():
+                raise ProviderFailure(failures.timed_out(self._watch.due()[1])) from error
+            raise ProviderFailure(failures.lost(error)) from error
+        self._response = response
+        self._watch.watch(self._expire)
+        self._follow(response)
+
+    @property
+    def response(self) -> aiohttp.ClientResponse:
+        """The answer's head; only after ``post``."""
+        assert self._response is not None
+        return self._response
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the exchange began."""
+        return self._watch.elapsed
+
+    def progress(self) -> None:
+        """What was read was worth something: the idle watchdog starts anew."""
+        self._watch.progress()
+
+    def complete(self) -> None:
+        """The answer is whole, though its body may not have ended."""
+        self._complete = True
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self.lost is not None:
+            raise StopAsyncIteration
+        self._watch.resume()
+        try:
+            data = await self.response.content.readany()
+        # A RuntimeError is what aiohttp gives to a read after a close it took note of.
+        except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as error:
+            data = self._salvage(error)
+        self._watch.pause()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    def _salvage(self, error: BaseException) -> bytes:
+        """Note what ended the body; return what arrived before it.
+
+        aiohttp raises as soon as the connection is lost, over bytes not yet read. They may
+        be the end of the answer, and are paid for in any case.
+        """
+        expired = self._watch.expired
+        self.lost = failures.timed_out(expired) if expired else failures.lost(error)
+        content = self.response.content
+        content.set_exception(None)  # type: ignore[arg-type]
+        return content.read_nowait(-1)
+
+    def _expire(self) -> None:
+        _abort(self.response)
+
+    def _follow(self, response: aiohttp.ClientResponse) -> None:
+        """Notice the connection's end by ourselves.
+
+        aiohttp closes the connection over a malformed chunk (a proxy's error page in the
+        middle of a stream, say) and leaves whoever reads the body waiting.
+        """
+        connection = response.connection
+        protocol = None if connection is None else connection.protocol
+        if protocol is None:
+            return  # the body has ended already
+        self._closed = protocol.closed
+        if self._closed is None:
+            self._notice()
+            return
+        # The future outlives this exchange in the pool, and holds one _retrieve at most.
+        self._closed.remove_done_callback(_retrieve)
+        self._closed.add_done_callback(_retrieve)
+        self._closed.add_done_callback(self._notice)
+
+    def _notice(self, _closed: asyncio.Future[None] | None = None) -> None:
+        content = self.response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError())
+
+    async def whole(self, limit: int) -> bytes:
+        """The body, read to its end.
+
+        Raises:
+            ProviderFailure: it was cut, timed out, or is over ``limit`` bytes.
+        """
+        body = bytearray()
+        async for data in self:
+            self.progress()
+            body += data
+            if len(body) > limit:
+                raise ProviderFailure(failures.garbled("body_too_large"))
+        if self.lost is not None:
+            raise ProviderFailure(self.lost)
+        return bytes(body)
+
+    async def refusal(self) -> Failure:
+        """What an answer with another status than 200 says, as far as its body arrives."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_ERROR_BODY_WAIT):
+                async for data in self:
+                    body += data
+                    if len(body) >= failures.ERROR_BODY:
+                        break
+        except TimeoutError:
+            pass  # the status alone will do
+        retry_after = self.response.headers.get("Retry-After")
+        text = bytes(body[: failures.ERROR_BODY])
+        return failures.refused(self.response.status, text, retry_after, time.time())
+
+
+class _Linger:
+    """Holds a response whose answer is complete until its body ends too, or LINGER is over.
+
+    A connection lost meanwhile, by the closing of the session too, ends it at once.
+    """
+
+    __slots__ = ("_closed", "_response", "_timer")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        response: aiohttp.ClientResponse,
+        closed: asyncio.Future[None],
+    ) -> None:
+        self._response = response
+        self._closed = closed
+        self._timer = loop.call_later(LINGER, self._give_up)
+        closed.add_done_callback(self._give_up)
+        response.content.on_eof(self._end)  # aiohttp has returned the connection by then
+
+    def _give_up(self, _closed: asyncio.Future[None] | None = None) -> None:
+        self._end()
+        _abort(self._response)
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        self._closed.remove_done_callback(self._give_up)
+
+
+def _retrieve(closed: asyncio.Future[None]) -> None:
+    """Take the exception of a lost connection, lest asyncio report it as overlooked."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()

@@ -1,0 +1,267 @@
+"""The group-commit writer: many jobs' frames, one append a partition at a time.
+
+While one flush is in flight, what arrives gathers for the next. That is the whole batching
+policy: under no load a token goes out alone, at once; under load a flush carries what came
+in during the one before it, and the cost of a round trip is shared.
+
+    Pen.write ─▶ open chunk ─┐                 one flush in flight
+    Pen.write ─▶ open chunk ─┼─▶ Writer._take ─▶ Streams.append ─▶ verdicts ─▶ Pen
+    Pen.write ─▶ open chunk ─┘        ▲                                         │
+                                      └── StoreAway: the same batches again ◀───┘
+
+A batch once made is never changed, so sending it again is safe whatever became of the first
+try: DUPLICATE is a success. Acknowledged batches are kept ``keep_acknowledged`` seconds, so
+that a REWIND (the store's host crashed and lost the tail of its log) is healed by sending
+them again. A pen that is FENCED says so to its job and takes nothing more.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from broker import log
+from broker.codec import Encoder
+from broker.errors import StoreAway
+from broker.frames import Frame, message_head
+from broker.model import JobState
+from broker.settings import Worker
+from broker.store.keys import Partition
+from broker.store.streams import MAX_BYTES, MAX_STREAMS, Batch, Streams, Verdict, rewind_to
+
+Field = tuple[str, bytes]
+
+_CHUNK = 64 * 1024  # bytes after which a chunk is closed, so that batches stay small
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5  # seconds between tries while the store is away
+
+
+class Fenced(Exception):
+    """The job is no longer this worker's to write."""
+
+
+class FramesLost(Exception):
+    """The store lost frames that this worker no longer holds; its stream ends at ``last``."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(last)
+        self.last = last
+
+
+class _Chunk:
+    """Frames gathered for one batch, encoded already."""
+
+    __slots__ = ("definitions", "fields", "final", "first", "last", "payload")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.last = first - 1
+        self.payload = bytearray()
+        self.definitions: list[tuple[int, bytes]] = []
+        self.fields: list[Field] = []
+        self.final: JobState | None = None
+
+
+class Pen:
+    """Writes one job's stream under one token.
+
+    ``on_end`` is called once with Fenced or FramesLost when the stream stops being ours.
+    """
+
+    def __init__(
+        self,
+        writer: "Writer",
+        key: str,
+        token: int,
+        last: int,
+        on_end: Callable[[Exception], None],
+    ) -> None:
+        self.key = key
+        self.token = token
+        self.last = last  # the number of the last frame written here
+        self.pending = 0  # bytes not yet acknowledged
+        self.final = False  # whether a terminal was written
+        self._writer = writer
+        self._encoder = Encoder()
+        self._on_end = on_end
+        self._chunks: deque[_Chunk | Batch] = deque()
+        self._kept: deque[tuple[float, Batch]] = deque()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._ended: Exception | None = None
+
+    def write(
+        self,
+        frames: Sequence[Frame],
+        fields: Sequence[Field] = (),
+        final: JobState | None = None,
+    ) -> None:
+        """Number the frames and queue them; ``fields`` are set in the record with them.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more; nothing was queued.
+        """
+        if self._ended is not None:
+            raise self._ended
+        tail = self._chunks[-1] if self._chunks else None
+        if not isinstance(tail, _Chunk) or len(tail.payload) > _CHUNK:
+            tail = _Chunk(self.last + 1)
+            self._chunks.append(tail)
+        before = len(tail.payload)
+        for frame in frames:
+            self._encoder.encode(frame.kind, frame.body, tail.payload)
+        self.last += len(frames)
+        tail.last = self.last
+        tail.definitions += self._encoder.take_fresh()
+        tail.fields += fields
+        tail.final = final
+        self.final = self.final or final is not None
+        self.pending += len(tail.payload) - before
+        self._writer.mark(self)
+
+    async def settled(self, below: int = 0) -> None:
+        """Return once at most ``below`` bytes are unacknowledged.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more.
+        """
+        while self._ended is None and (self.pending > below or (below == 0 and self._chunks)):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        if self._ended is not None:
+            raise self._ended
+
+    # What follows is the Writer's side.
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self._chunks) and self._ended is None
+
+    def head(self) -> Batch:
+        """The oldest batch not acknowledged; making it closes its chunk."""
+        chunk = self._chunks[0]
+        if isinstance(chunk, _Chunk):
+            chunk = Batch(
+                self.key,
+                self.token,
+                chunk.first,
+                chunk.last,
+                message_head(chunk.first, chunk.last, chunk.definitions),
+                bytes(chunk.payload),
+                tuple(chunk.definitions),
+                tuple(chunk.fields),
+                chunk.final,
+            )
+            self._chunks[0] = chunk
+        return chunk
+
+    def acknowledge(self, batch: Batch, now: float, keep: float) -> None:
+        """The batch is stored."""
+        self._chunks.popleft()
+        self.pending = max(0, self.pending - len(batch.payload))
+        self._kept.append((now, batch))
+        while self._kept[0][0] < now - keep:
+            self._kept.popleft()
+        self._wake()
+
+    def rewind(self, last: int) -> None:
+        """Send again what follows ``last``, if it is still held; else the stream is lost."""
+        again = [batch for _, batch in self._kept if batch.last > last]
+        queued = self._chunks[0] if self._chunks else None
+        oldest = again[0].first if again else queued.first if queued else last + 1
+        if oldest != last + 1:
+            self.end(FramesLost(last))
+            return
+        for batch in reversed(again):
+            self._chunks.appendleft(batch)
+            self.pending += len(batch.payload)
+        self._kept = deque(row for row in self._kept if row[1].last <= last)
+
+    def end(self, error: Exception) -> None:
+        """The stream is not ours any more."""
+        if self._ended is None:
+            self._ended = error
+            self._chunks.clear()
+            self._wake()
+            self._on_end(error)
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Writer:
+    """Flushes the dirty pens of one partition, one append at a time."""
+
+    def __init__(self, streams: Streams, partition: Partition, settings: Worker) -> None:
+        self._streams = streams
+        self._partition = partition
+        self._keep = settings.keep_acknowledged
+        self._dirty: dict[Pen, None] = {}
+        self._work = asyncio.Event()
+        self.appends = 0  # calls answered
+        self.frames = 0  # frames acknowledged
+
+    def pen(self, key: str, token: int, last: int, on_end: Callable[[Exception], None]) -> Pen:
+        """A pen for a job claimed under ``token`` whose stream ends at ``last``."""
+        return Pen(self, key, token, last, on_end)
+
+    def mark(self, pen: Pen) -> None:
+        """The pen has something to flush."""
+        self._dirty[pen] = None
+        self._work.set()
+
+    async def run(self) -> None:
+        """Flush until cancelled. A store that is away is waited for; nothing is dropped."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._dirty:
+                taken = self._take()
+                if taken:
+                    self._apply(taken, await self._append([batch for _, batch in taken]))
+
+    def _take(self) -> list[tuple[Pen, Batch]]:
+        """The next call's batches: one a stream, within the caps, longest waiting first."""
+        taken: list[tuple[Pen, Batch]] = []
+        size = 0
+        for pen in list(self._dirty):
+            if not pen.dirty:
+                del self._dirty[pen]
+                continue
+            batch = pen.head()
+            if taken and (size + batch.size > MAX_BYTES or len(taken) == MAX_STREAMS):
+                break
+            del self._dirty[pen]
+            taken.append((pen, batch))
+            size += batch.size
+        return taken
+
+    async def _append(self, batches: list[Batch]) -> list[int]:
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return await self._streams.append(self._partition, batches)
+            except StoreAway as error:
+                if wait == _FIRST_WAIT:
+                    log.warning("writer.store_away", streams=len(batches), reason=error.detail)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _apply(self, taken: list[tuple[Pen, Batch]], verdicts: list[int]) -> None:
+        now = asyncio.get_running_loop().time()
+        self.appends += 1
+        for (pen, batch), verdict in zip(taken, verdicts, strict=True):
+            if verdict >= Verdict.APPENDED:
+                self.frames += batch.last - batch.first + 1
+                if pen.dirty:
+                    pen.acknowledge(batch, now, self._keep)
+            elif verdict == Verdict.FENCED:
+                pen.end(Fenced())
+            else:
+                last = rewind_to(verdict)
+                assert last is not None
+                log.warning("writer.rewind", job_key=pen.key, last=last)
+                pen.rewind(last)
+            if pen.dirty:
+                self.mark(pen)
