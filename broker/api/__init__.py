@@ -1,0 +1,1 @@
+"""HTTP in: the public face. Endpoints are thin; what they serve comes from queue and tail."""

@@ -1,0 +1,43 @@
+"""The application: routes, the door in front of them, errors rendered in one place."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from broker.api import chat, events, health, jobs, openapi
+from broker.api.core import Core
+from broker.api.door import Door
+from broker.api.problems import on_defect, on_http_exception, on_streamhold_error
+from broker.errors import StreamholdError
+
+_JOB = "/v1/jobs/{request_id}"
+
+
+def create_app(core: Core) -> Starlette:
+    """The ASGI application of one process."""
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", chat.create_completion, methods=["POST"]),
+            Route("/v1/models", health.list_models, methods=["GET"]),
+            Route("/v1/jobs", jobs.create_job, methods=["POST"]),
+            Route("/v1/jobs", jobs.list_jobs, methods=["GET"]),
+            Route(_JOB, jobs.get_job, methods=["GET"]),
+            Route(_JOB, jobs.delete_job, methods=["DELETE"]),
+            Route(f"{_JOB}/events", events.stream_events, methods=["GET"]),
+            Route(f"{_JOB}/result", events.get_result, methods=["GET"]),
+            Route(f"{_JOB}/cancel", jobs.cancel_job, methods=["POST"]),
+            Route(f"{_JOB}/retry", jobs.retry_job, methods=["POST"]),
+            Route("/openapi.json", openapi.document, methods=["GET"]),
+            Route("/healthz", health.healthz, methods=["GET"]),
+            Route("/readyz", health.readyz, methods=["GET"]),
+            Route("/metrics", health.metrics, methods=["GET"]),
+        ],
+        middleware=[Middleware(Door, settings=core.settings)],
+        exception_handlers={
+            StreamholdError: on_streamhold_error,
+            HTTPException: on_http_exception,
+            Exception: on_defect,
+        },
+        lifespan=core.lifespan,
+    )

@@ -1,0 +1,96 @@
+"""From a request id to a reader: the one way in which any endpoint follows a job."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from broker import cursor as cursors
+from broker.api.core import Core
+from broker.errors import BadCursor
+from broker.frames import Frame
+from broker.model import Job, Terminal
+from broker.queue import Submission, enqueue
+from broker.tail import Reader
+
+T = TypeVar("T")
+
+
+async def submit(core: Core, submission: Submission) -> tuple[bool, Reader]:
+    """Create the job, or find it, and follow it from the start; (created, reader).
+
+    The subscription stands before the job does: a new job's stream needs no catching up.
+
+    Raises:
+        RequestIdReused, JobGone, StoreAway, StoreFull.
+    """
+    reader = await core.tail.follow(submission.key, 0)
+    try:
+        created = await enqueue(core.store, submission)
+    except BaseException:
+        reader.close()
+        raise
+    if created:
+        reader.begin()
+    core.metrics.calls.labels("created" if created else "attached").inc()
+    return created, reader
+
+
+async def resume(core: Core, key: str, after: str | None) -> tuple[Job, Reader | None]:
+    """The job and a reader from a cursor; no reader if the cursor is the terminal.
+
+    Raises:
+        BadCursor: it is no number, or lies beyond the stream's end.
+        JobNotFound, JobGone, StoreAway.
+    """
+    cursor = cursors.parse(after)
+    job = await core.store.jobs.get(key)
+    if cursor > job.last:
+        raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
+    core.metrics.calls.labels("resumed" if cursor else "attached").inc()
+    if job.state.final and cursor == job.last:
+        return job, None
+    return job, await core.tail.follow(key, cursor)
+
+
+async def collect(reader: Reader) -> tuple[list[Frame], Terminal]:
+    """All frames from the reader's cursor to the terminal; closes the reader.
+
+    Raises:
+        StoreAway, JobGone: the stream could not be read to its end.
+    """
+    frames: list[Frame] = []
+    try:
+        while True:
+            for segment in await reader.next():
+                frames += segment.frames
+                if segment.terminal is not None:
+                    return frames, segment.terminal
+    finally:
+        reader.close()
+
+
+async def while_connected(request: Request, work: Awaitable[T]) -> T:
+    """The result of the work, which is given up when the client leaves.
+
+    The request's body must have been read.
+
+    Raises:
+        ClientDisconnect: the client left.
+    """
+    task = asyncio.ensure_future(work)
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        watcher.cancel()
+        task.cancel()

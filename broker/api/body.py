@@ -1,0 +1,49 @@
+"""Request bodies: JSON only, and no more of it than the limit."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """The body, at most ``limit`` bytes.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as application/json.
+        TooLarge: it is over the limit, by its header or in fact.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType()
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"It may have {limit} bytes.")
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise TooLarge(f"It may have {limit} bytes.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise BadRequest("The connection ended within the body.") from error
+    return b"".join(parts)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        BadRequest: it is not JSON, or not an object.
+    """
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {str(error) or 'nested too deeply'}.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return value

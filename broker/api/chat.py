@@ -1,0 +1,104 @@
+"""``POST /v1/chat/completions``: OpenAI's surface over durable jobs.
+
+``Idempotency-Key`` is the request id; the same key again attaches to the job. A
+``Last-Event-ID`` only ever attaches: it says that a stream was begun.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.api.attach import collect, resume, submit, while_connected
+from broker.api.body import decode_object, read_json
+from broker.api.core import Core, account_of, core_of
+from broker.api.problems import failure_response
+from broker.api.stream import StreamResponse
+from broker.dialects import chat
+from broker.errors import JobFailed, RequestIdReused
+from broker.model import (
+    Failure,
+    Job,
+    check_request_id,
+    new_request_id,
+    request_digest,
+)
+from broker.queue import Submission
+from broker.routing import targets_for
+from broker.tail import Reader
+
+DIALECT = "chat"
+
+
+async def create_completion(request: Request) -> Response:
+    """The endpoint."""
+    core = core_of(request)
+    core.admit()
+    body = await read_json(request, core.settings.server.max_body)
+    call = decode_object(body)
+    chat.check(call)
+    given = request.headers.get("idempotency-key")
+    submission = Submission(
+        account=account_of(request),
+        request_id=check_request_id(given) if given else new_request_id(),
+        dialect=DIALECT,
+        request=call,
+        body=body,
+    )
+    after = request.headers.get("last-event-id")
+    replays = given is not None
+    reader: Reader | None
+    if after is not None:
+        job, reader = await resume(core, submission.key, after)
+        _check_same(job, call)
+        if reader is None:
+            return Response(status_code=204, headers=_headers(submission.request_id))
+    else:
+        targets_for(core.settings, call["model"])
+        _, reader = await submit(core, submission)
+    if call.get("stream"):
+        return _streamed(core, request, reader, submission, replays)
+    return await _whole(request, reader, submission.request_id, replays)
+
+
+def _streamed(
+    core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
+) -> Response:
+    options: dict[str, Any] = submission.request.get("stream_options") or {}
+    headers = _headers(submission.request_id)
+
+    def refuse(failure: Failure) -> Response:
+        response = failure_response(request.url.path, failure, final=replays)
+        response.headers.update(headers)
+        return response
+
+    return StreamResponse(
+        core,
+        reader,
+        chat.ChatView(include_usage=bool(options.get("include_usage"))),
+        headers,
+        refuse=refuse if reader.cursor == 0 else None,
+    )
+
+
+async def _whole(request: Request, reader: Reader, request_id: str, replays: bool) -> Response:
+    """The folded answer; a resumed cursor makes no difference to a whole one."""
+    reader.cursor = 0
+    frames, terminal = await while_connected(request, collect(reader))
+    if terminal.error is not None:
+        response = failure_response(request.url.path, terminal.error, final=replays)
+        response.headers.update(_headers(request_id))
+        return response
+    answer = chat.encode(chat.fold(frames))
+    return Response(answer, 200, _headers(request_id), "application/json")
+
+
+def _check_same(job: Job, call: dict[str, Any]) -> None:
+    if job.dialect != DIALECT:
+        raise JobFailed(f"It was submitted in the {job.dialect} dialect.")
+    if job.digest != request_digest(call):
+        raise RequestIdReused(job.request_id, param="Idempotency-Key")
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {"x-request-id": request_id}

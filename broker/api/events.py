@@ -1,0 +1,93 @@
+"""``/v1/jobs/{request_id}/events`` and ``/result``: a job's stream, and what it folds into."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker import cursor as cursors
+from broker.api.attach import collect, resume, while_connected
+from broker.api.core import core_of
+from broker.api.jobs import job_response, key_of
+from broker.api.problems import failure_response
+from broker.api.stream import StreamResponse, retry_event
+from broker.dialects import chat
+from broker.dialects.native import NativeView
+from broker.errors import BadRequest, StoreAway, StoreFull
+from broker.model import Job
+
+_LONGEST_WAIT = 60.0  # seconds
+
+
+async def stream_events(request: Request) -> Response:
+    """``GET …/events``: SSE in the native view, from ``Last-Event-ID`` or ``?after=``.
+
+    A browser's EventSource gives up for good on an error status, so with the store away or
+    the process draining it is told to come again instead.
+    """
+    core = core_of(request)
+    request_id = request.path_params["request_id"]
+    key = key_of(request)
+    after = request.headers.get("last-event-id") or request.query_params.get("after")
+    cursor = cursors.parse(after)
+    headers = {"x-request-id": request_id}
+    if core.draining.is_set():
+        return _come_again(cursor, "draining", headers)
+    try:
+        _, reader = await resume(core, key, after)
+    except (StoreAway, StoreFull) as error:
+        return _come_again(cursor, error.code, headers)
+    if reader is None:
+        return Response(status_code=204, headers=headers)
+    return StreamResponse(core, reader, NativeView(request_id), headers, hands_back=True)
+
+
+async def get_result(request: Request) -> Response:
+    """``GET …/result?wait=``: the whole answer; 202 and the job while there is none."""
+    core = core_of(request)
+    key = key_of(request)
+    wait = _seconds(request.query_params.get("wait"))
+    job, reader = await resume(core, key, None)
+    if reader is None:  # can't be: no terminal has the number 0
+        return job_response(job)
+    if not job.state.final and wait == 0:
+        reader.close()
+        return _pending(await core.store.jobs.get(key))
+    try:
+        async with asyncio.timeout(None if job.state.final else wait):
+            frames, terminal = await while_connected(request, collect(reader))
+    except TimeoutError:
+        return _pending(await core.store.jobs.get(key))
+    headers = {"x-request-id": job.request_id}
+    if terminal.error is not None:
+        response = failure_response(request.url.path, terminal.error, final=True)
+        response.headers.update(headers)
+        return response
+    return Response(chat.encode(chat.fold(frames)), 200, headers, "application/json")
+
+
+def _pending(job: Job) -> Response:
+    response = job_response(job, 202)
+    response.headers["retry-after"] = "1"
+    return response
+
+
+def _come_again(cursor: int, reason: str, headers: dict[str, str]) -> Response:
+    return Response(
+        retry_event(cursor, reason),
+        200,
+        {**headers, "cache-control": "no-store", "x-accel-buffering": "no"},
+        "text/event-stream",
+    )
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise BadRequest("'wait' must be a number of seconds.", param="wait")
+    return min(seconds, _LONGEST_WAIT)

@@ -1,0 +1,52 @@
+"""Liveness, readiness, metrics and the catalogue."""
+
+import asyncio
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.api.core import core_of
+
+_FRESH = 2.0  # seconds that the rescuer's last round may be old
+
+
+async def healthz(request: Request) -> Response:
+    """200 while the process runs its loop."""
+    return _json(200, {"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """200 if calls can be served: not draining, the store answers, a worker beats."""
+    core = core_of(request)
+    rescuer = core.rescuer
+    quiet = asyncio.get_running_loop().time() - rescuer.seen
+    checks = {
+        "accepting": not core.draining.is_set(),
+        "store": bool(rescuer.ticks) and quiet < _FRESH,
+        "live": core.tail.is_up,
+        "workers": rescuer.workers > 0,
+    }
+    ready = all(checks.values())
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return _json(200 if ready else 503, body)
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format."""
+    return Response(core_of(request).metrics.render(), 200, media_type=CONTENT_TYPE_LATEST)
+
+
+async def list_models(request: Request) -> Response:
+    """``GET /v1/models``: the public names. ``PROVIDER/MODEL`` works beside them."""
+    settings = core_of(request).settings
+    data = [
+        {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].split("/")[0]}
+        for name, route in sorted(settings.routes.items())
+    ]
+    return _json(200, {"object": "list", "data": data})
+
+
+def _json(status: int, value: object) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,0 +1,179 @@
+"""``/v1/jobs``: submit without waiting, look, list, cancel, retry, delete."""
+
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.api.body import decode_object, read_json
+from broker.api.core import account_of, core_of
+from broker.dialects import chat
+from broker.dialects.native import failure_object
+from broker.errors import BadRequest
+from broker.model import Attempt, Job, JobState, check_request_id, job_key, new_request_id
+from broker.queue import Submission, enqueue
+from broker.routing import targets_for
+from broker.store.listing import Wanted
+
+
+class NewJob(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
+
+    request: msgspec.Raw
+    dialect: Literal["chat"] = "chat"
+    request_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+async def create_job(request: Request) -> Response:
+    """``POST /v1/jobs`` → 202, or 200 if the job is there already."""
+    core = core_of(request)
+    core.admit()
+    data = await read_json(request, core.settings.server.max_body)
+    try:
+        new = msgspec.json.decode(data, type=NewJob)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(str(error)) from error
+    body = bytes(new.request)
+    call = decode_object(body)
+    chat.check(call)
+    targets_for(core.settings, call["model"])
+    given = new.request_id or request.headers.get("idempotency-key")
+    submission = Submission(
+        account=account_of(request),
+        request_id=check_request_id(given) if given else new_request_id(),
+        dialect=new.dialect,
+        request=call,
+        body=body,
+        metadata=new.metadata,
+    )
+    created = await enqueue(core.store, submission)
+    core.metrics.calls.labels("created" if created else "attached").inc()
+    job = await core.store.jobs.get(submission.key)
+    return job_response(job, 202 if created else 200)
+
+
+async def get_job(request: Request) -> Response:
+    """``GET /v1/jobs/{request_id}``."""
+    return job_response(await core_of(request).store.jobs.get(key_of(request)))
+
+
+async def cancel_job(request: Request) -> Response:
+    """``POST …/cancel`` → the job, cancelled, or in whatever state it had ended in."""
+    jobs, key = core_of(request).store.jobs, key_of(request)
+    await jobs.cancel(key)
+    return job_response(await jobs.get(key))
+
+
+async def retry_job(request: Request) -> Response:
+    """``POST …/retry`` → 202 and the job, queued again; 409 if it can't be."""
+    core, key = core_of(request), key_of(request)
+    core.admit()
+    await core.store.jobs.retry(key)
+    return job_response(await core.store.jobs.get(key), 202)
+
+
+async def delete_job(request: Request) -> Response:
+    """``DELETE`` → 204; a running job is cancelled first."""
+    await core_of(request).store.jobs.delete(key_of(request))
+    return Response(status_code=204, headers={"x-request-id": request.path_params["request_id"]})
+
+
+async def list_jobs(request: Request) -> Response:
+    """``GET /v1/jobs``: newest first; ``next`` is the ``after`` of the next page."""
+    query = request.query_params
+    unknown = set(query) - {"limit", "after", "state", "model", "since", "until"}
+    if unknown:
+        name = sorted(unknown)[0]
+        raise BadRequest(f"There is no parameter {name!r}.", param=name)
+    state, model = query.get("state"), query.get("model")
+    if state is not None and state not in list(JobState):
+        raise BadRequest(f"'state' is one of {', '.join(JobState)}.", param="state")
+
+    def keep(job: Job) -> bool:
+        return (state is None or job.state == state) and (model is None or job.model == model)
+
+    wanted = Wanted(
+        account=account_of(request),
+        limit=int(_number(query.get("limit"), "limit", 1, 100, 20)),
+        since_ms=int(_number(query.get("since"), "since", 0, 1e12, 0) * 1000),
+        until_ms=int(_number(query.get("until"), "until", 0, 1e12, 4e12 / 1000) * 1000),
+        keep=keep,
+    )
+    page = await core_of(request).store.listing.page(wanted, query.get("after"))
+    return _json(
+        {"object": "list", "data": [describe(job) for job in page.jobs], "next": page.next}
+    )
+
+
+def key_of(request: Request) -> str:
+    """The key of the job that the path names.
+
+    Raises:
+        BadRequestId: the path names nothing that could be one.
+    """
+    return job_key(account_of(request), check_request_id(request.path_params["request_id"]))
+
+
+def job_response(job: Job, status: int = 200) -> Response:
+    """A job as JSON."""
+    return _json(describe(job), status, {"x-request-id": job.request_id})
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """A job as the API shows it. Times are Unix seconds."""
+    path = f"/v1/jobs/{job.request_id}"
+    return {
+        "object": "job",
+        "request_id": job.request_id,
+        "state": job.state,
+        "dialect": job.dialect,
+        "model": job.model,
+        "created_at": job.created_ms / 1000,
+        "started_at": job.started_ms / 1000 if job.started_ms else None,
+        "ended_at": job.ended_ms / 1000 if job.ended_ms else None,
+        "cursor": job.last,
+        "delivered": job.delivered,
+        "attempts": [_attempt(attempt) for attempt in job.attempts],
+        "usage": job.usage,
+        "error": failure_object(job.error) if job.error else None,
+        "metadata": job.metadata,
+        "links": {
+            "self": path,
+            "events": f"{path}/events",
+            "result": f"{path}/result",
+            "cancel": f"{path}/cancel",
+        },
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "started_at": attempt.started,
+        "ended_at": attempt.ended,
+        "outcome": attempt.outcome,
+        "provider_id": attempt.provider_id,
+        "first_token_seconds": attempt.first_token,
+        "usage": attempt.usage,
+        "error": failure_object(attempt.error) if attempt.error else None,
+    }
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def _number(text: str | None, name: str, low: float, high: float, default: float) -> float:
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:
+        raise BadRequest(f"{name!r} must be a number from {low:g} to {high:g}.", param=name)
+    return number

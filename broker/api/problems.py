@@ -1,0 +1,138 @@
+"""Errors as answers: one table from our errors to statuses, one shape a surface.
+
+Chat surfaces answer in OpenAI's shape, everything else with RFC 9457 problem details.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker import errors, log
+from broker.dialects.chat import error_body, failure_error
+from broker.dialects.native import failure_object
+from broker.model import Failure
+
+# The first class in an error's ancestry that is listed gives its status.
+STATUSES: dict[type[errors.StreamholdError], int] = {
+    errors.BadRequest: 400,
+    errors.NotAuthenticated: 401,
+    errors.Forbidden: 403,
+    errors.UnknownPath: 404,
+    errors.UnknownModel: 404,
+    errors.JobNotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.NotRetriable: 409,
+    errors.JobGone: 410,
+    errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.RequestIdReused: 422,
+    errors.StoreAway: 503,
+    errors.StoreFull: 503,
+    errors.Draining: 503,
+    errors.StreamholdError: 500,
+}
+_CHAT_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+RETRY_AFTER = 1  # seconds, with every 503
+
+
+def status_of(error: errors.StreamholdError) -> int:
+    """The HTTP status of an error."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def speaks_chat(path: str) -> bool:
+    """Whether the path is part of the OpenAI surface."""
+    return path.startswith(("/v1/chat/", "/v1/models"))
+
+
+def error_response(path: str, error: errors.StreamholdError) -> Response:
+    """The answer for an error of our own."""
+    status = status_of(error)
+    if speaks_chat(path):
+        fallback = "invalid_request_error" if status < 500 else "server_error"
+        kind = _CHAT_TYPES.get(status, fallback)
+        return _json(status, error_body(error.message, kind, error.param, error.code), error)
+    body: dict[str, Any] = {
+        "type": f"urn:streamhold:error:{error.code}",
+        "title": (type(error).__doc__ or "").strip().splitlines()[0],
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+    }
+    if error.param:
+        body["param"] = error.param
+    return _json(status, body, error, "application/problem+json")
+
+
+def failure_response(path: str, failure: Failure, *, final: bool) -> Response:
+    """The answer for a job that failed before it delivered anything.
+
+    ``final`` says that the same call would meet the same failure again: it replays.
+    """
+    headers = {}
+    if final or not failure.retryable:
+        headers["x-should-retry"] = "false"
+    if failure.retry_after is not None:
+        headers["retry-after"] = str(max(1, round(failure.retry_after)))
+    if speaks_chat(path):
+        body = failure_error(failure)
+        return Response(_encode(body), failure.status, headers, "application/json")
+    problem = {
+        "title": failure.message,
+        "status": failure.status,
+        "detail": failure.message,
+        **failure_object(failure),
+        "type": f"urn:streamhold:failure:{failure.type}",
+    }
+    return Response(_encode(problem), failure.status, headers, "application/problem+json")
+
+
+def _json(
+    status: int,
+    body: dict[str, Any],
+    error: errors.StreamholdError,
+    media_type: str = "application/json",
+) -> Response:
+    headers = {}
+    if status == 503:
+        headers["retry-after"] = str(RETRY_AFTER)
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if not error.retryable and status not in (401, 404, 405):
+        headers["x-should-retry"] = "false"
+    return Response(_encode(body), status, headers, media_type)
+
+
+_encode = msgspec.json.encode
+
+
+async def on_streamhold_error(request: Request, error: Exception) -> Response:
+    """Starlette's handler for our own errors."""
+    assert isinstance(error, errors.StreamholdError)
+    if status_of(error) >= 500:
+        log.warning("call.refused", path=request.url.path, code=error.code)
+    return error_response(request.url.path, error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's handler for its own errors: no route, wrong method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = ", ".join((error.headers or {}).values())
+        return error_response(
+            request.url.path, errors.MethodNotAllowed(f"It takes {allowed}." if allowed else "")
+        )
+    return error_response(request.url.path, errors.UnknownPath(request.url.path))
+
+
+async def on_defect(request: Request, error: Exception) -> Response:
+    """Starlette's handler for everything else: a defect of ours."""
+    log.exception("call.defect", path=request.url.path)
+    return error_response(request.url.path, errors.StreamholdError())

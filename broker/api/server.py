@@ -1,0 +1,82 @@
+"""An API process: hypercorn by program on uvloop, and its drain.
+
+SIGTERM ─▶ draining: not ready, new calls 503, native streams handed back at once
+        ─▶ the other streams get ``server.drain`` seconds
+        ─▶ hypercorn closes what is left
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from typing import Any
+
+import uvloop
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+
+from broker import log
+from broker.api.app import create_app
+from broker.api.core import Core
+from broker.files import raise_file_limit
+from broker.settings import Settings
+
+_GRACE = 1.0  # seconds that hypercorn gives what the drain has left
+
+
+def run(settings: Settings, ready_fd: int | None = None) -> None:
+    """Serve until told to stop. ``ready_fd`` gets the port, in decimal and a line feed."""
+    log.configure("api")
+    raise_file_limit()
+    uvloop.run(serve(settings, ready_fd))
+
+
+async def serve(settings: Settings, ready_fd: int | None = None) -> None:
+    """One API process's life within a running loop."""
+    core = Core(settings, f"api-{os.getpid()}-{secrets.token_hex(3)}")
+    listener = _listen(settings.server.host, settings.server.port)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = settings.server.backlog
+    config.graceful_timeout = _GRACE
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = None
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+
+    async def drained() -> None:
+        await stop.wait()
+        await drain(core)
+
+    host, port = listener.getsockname()[:2]
+    log.info("api.listening", host=host, port=port)
+    if ready_fd is not None:
+        os.write(ready_fd, f"{port}\n".encode())
+        os.close(ready_fd)
+    app: Any = create_app(core)  # hypercorn types its messages more narrowly than starlette
+    await hypercorn_serve(app, config, shutdown_trigger=drained)
+    log.info("api.stopped", port=port)
+
+
+async def drain(core: Core) -> None:
+    """Take no new calls; hand back what can be handed back; give the rest its time."""
+    core.draining.set()
+    log.info("api.draining", streams=len(core.streams))
+    for reader in core.streams.values():
+        reader.poke()
+    if core.streams:
+        await asyncio.wait(list(core.streams), timeout=core.settings.server.drain)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host.strip("[]"), port))
+    listener.set_inheritable(True)
+    return listener
