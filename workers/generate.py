@@ -15,6 +15,7 @@ connection, and nothing more is written under this token.
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -128,17 +129,17 @@ class Generation:
         call = Call(request_id=self._job.request_id, model=step.target.model, request=request)
         pen, most = self._pen, self._settings.worker.max_pending
         self._reply = reply = Reply()
-        stream = self._providers.get(step.target.provider).stream(call, reply)
-        async for frames in stream:
-            if not frames:
-                continue
-            if self._delivered:
-                pen.write(frames)
-            else:
-                self._delivered = True
-                pen.write(frames, [("delivered", b"1")])
-            if pen.pending > most:
-                await pen.settled(most // 2)
+        provider = self._providers.get(step.target.provider)
+        # aclosing: however this ends, the upstream connection is closed here and now.
+        async with aclosing(provider.stream(call, reply)) as stream:
+            async for frames in stream:
+                if self._delivered:
+                    pen.write(frames)
+                elif frames:
+                    self._delivered = True
+                    pen.write(frames, [("delivered", b"1")])
+                if pen.pending > most:
+                    await pen.settled(most // 2)
 
     def _settle_lost(self) -> None:
         """Attempts without an outcome were their holder's when it was lost."""
