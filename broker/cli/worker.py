@@ -1,0 +1,16 @@
+"""``streamhold worker``: one worker process."""
+
+import click
+
+from broker.cli.config import config_option, read_settings
+from workers.main import run
+
+
+@click.command()
+@config_option
+def worker(config: str | None) -> None:
+    """Run one worker process.
+
+    The store's address is taken from STREAMHOLD_STORE_URL (redis://, rediss:// or unix://).
+    """
+    run(read_settings(config))

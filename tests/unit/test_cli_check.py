@@ -1,0 +1,69 @@
+"""``check``: a sound file's summary, a wrong one's problems, and no secret in either."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli.main import main
+
+SOUND = """
+[providers.one]
+base_url = "https://user:hidden@one.example/v1"
+api_key_env = "ONE_KEY"
+
+[routes.fast]
+targets = ["one/small", "one/big"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STREAMHOLD_CONFIG", "STREAMHOLD_STORE_URL", "STREAMHOLD_SIM_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ONE_KEY", "sk-secret")
+
+
+def check(path: Path, text: str) -> Result:
+    file = path / "streamhold.toml"
+    file.write_text(text)
+    return CliRunner().invoke(main, ["check", "--config", str(file)])
+
+
+def test_a_sound_file(tmp_path: Path) -> None:
+    result = check(tmp_path, SOUND)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "ok"
+    assert "provider one: chat, https://one.example/v1, ONE_KEY=***" in lines
+    assert "route fast: one/small, one/big" in lines
+    assert "secret" not in result.output
+    assert "hidden" not in result.output
+
+
+def test_every_problem_by_its_key(tmp_path: Path) -> None:
+    result = check(tmp_path, SOUND + '[server]\nprot = 1\n[routes.slow]\ntargets = ["two/x"]\n')
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert "server.prot: unknown key" in lines
+    assert any(line.startswith("routes.slow.targets: ") for line in lines)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "none.toml")])
+    assert result.exit_code == 1
+    assert "No such file" in result.stdout
+
+
+def test_a_wrong_store_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMHOLD_STORE_URL", "http://x")
+    result = check(tmp_path, SOUND)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("STREAMHOLD_STORE_URL: ")
+
+
+def test_the_deployments_example_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    example = Path(__file__).parents[2] / "deploy" / "streamhold.toml"
+    result = CliRunner().invoke(main, ["check", "--config", str(example)])
+    assert result.exit_code == 0, result.output

@@ -1,0 +1,99 @@
+"""Groups of children: the order of the start, the order of the stop, and a second signal."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from broker.cli.child import Plan
+from broker.cli.supervisor import Supervisor
+
+# Writes "+name" when it runs and "-name" when it was asked to end, into one file for all.
+CODE = """
+import signal, sys
+name, path, deaf = sys.argv[1:]
+def note(sign):
+    with open(path, "a") as file:
+        file.write(sign + name + " ")
+def end(*_):
+    note("-")
+    if deaf != "deaf":
+        sys.exit()
+signal.signal(signal.SIGTERM, end)
+note("+")
+while True:
+    signal.pause()
+"""
+
+
+class Fakes:
+    """Plans of small children that write down their lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lives"
+        self.path.touch()
+
+    @property
+    def lives(self) -> list[str]:
+        return self.path.read_text().split()
+
+    def plan(
+        self, name: str, *, deaf: bool = False, death: signal.Signals = signal.SIGKILL
+    ) -> Plan:
+        async def is_ready() -> bool:
+            return f"+{name}" in self.lives
+
+        words = [name, str(self.path), "deaf" if deaf else ""]
+        command = [sys.executable, "-I", "-S", "-c", CODE, *words]
+        return Plan(name, command, is_ready=is_ready, grace=30, death=death)
+
+
+async def test_groups_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    groups = [[fakes.plan("store")], [], [fakes.plan("sim")], [fakes.plan("a"), fakes.plan("b")]]
+    supervisor = Supervisor(groups, lambda: None)
+    running: dict[str, int] = {}
+
+    def on_ready() -> None:
+        running.update(supervisor.pids)
+        supervisor.stop()
+
+    await supervisor.run(on_ready)
+    assert list(running) == ["store", "sim", "a", "b"]
+    lives = fakes.lives
+    assert lives[:2] == ["+store", "+sim"]
+    assert set(lives[2:4]) == {"+a", "+b"}
+    assert set(lives[4:6]) == {"-a", "-b"}
+    assert lives[6:] == ["-sim", "-store"]
+    assert supervisor.pids == {}
+
+
+async def test_a_second_stop_hurries_all_but_the_store(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    store = fakes.plan("store", death=signal.SIGTERM)
+    groups = [[store], [fakes.plan("deaf", deaf=True)]]
+    supervisor = Supervisor(groups, lambda: None)
+
+    def on_ready() -> None:
+        supervisor.stop()
+        asyncio.get_running_loop().call_soon(supervisor.stop)
+
+    await supervisor.run(on_ready)
+    assert fakes.lives[-1] == "-store"
+
+
+async def test_a_stop_during_the_start_stops_what_runs(tmp_path: Path) -> None:
+    async def never() -> bool:
+        return False
+
+    fakes = Fakes(tmp_path)
+    stuck = Plan("stuck", ["/bin/sleep", "60"], is_ready=never)
+    supervisor: Supervisor
+
+    def on_change() -> None:
+        if "stuck" in supervisor.pids:
+            supervisor.stop()
+
+    supervisor = Supervisor([[fakes.plan("store")], [stuck], [fakes.plan("api")]], on_change)
+    await asyncio.wait_for(supervisor.run(lambda: None), 20)
+    assert fakes.lives == ["+store", "-store"]
