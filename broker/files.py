@@ -4,8 +4,11 @@ import resource
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit to the hard one; returns the limit in force."""
+    """Raise the soft limit towards the hard one; returns the soft limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):  # macOS: the hard limit may be no limit, which it refuses
+            return soft
     return hard

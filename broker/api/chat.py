@@ -97,7 +97,7 @@ def _check_same(job: Job, call: dict[str, Any]) -> None:
     if job.dialect != DIALECT:
         raise JobFailed(f"It was submitted in the {job.dialect} dialect.")
     if job.digest != request_digest(call):
-        raise RequestIdReused(job.request_id, param="Idempotency-Key")
+        raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
 
 
 def _headers(request_id: str) -> dict[str, str]:

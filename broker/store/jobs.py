@@ -82,7 +82,7 @@ class Jobs:
             case b"exists":
                 return False
             case b"conflict":
-                raise RequestIdReused(new.request_id, param="Idempotency-Key")
+                raise RequestIdReused(f"It is {new.request_id!r}.", param="Idempotency-Key")
             case _:
                 raise JobGone(new.request_id)
 
