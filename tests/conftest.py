@@ -17,6 +17,8 @@ import pytest
 from broker.cli import valkey
 from broker.cli.tether import tether
 
+pytest_plugins = ("tests.contract.upstream",)  # its fixtures serve several modules
+
 STORES = ("valkey", "redis7")
 
 
