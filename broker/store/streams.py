@@ -118,12 +118,16 @@ class Streams:
         """
         partition = self._keys.partition(key)
         with store_errors():
-            pipe = self._client.pipeline(transaction=True)
+            # No transaction: a Redis that is out of memory refuses even reads within one. The
+            # order makes it safe: rows are at least what `last` says, templates at least what
+            # the rows use, and only a job that has ended at both ends of it can be gone.
+            pipe = self._client.pipeline(transaction=False)
             pipe.hmget(partition.job(key), ["state", "last"])
             pipe.xrange(partition.stream(key), cursor.exclusive(after), "+", count)
             pipe.hgetall(partition.templates(key))
+            pipe.hget(partition.job(key), "state")
             reply: list[Any] = await pipe.execute()
-        (state, last), rows, templates = reply
+        (state, last), rows, templates, state_after = reply
         if state is None:
             raise JobNotFound()
         if state == b"deleted":
@@ -135,5 +139,7 @@ class Streams:
             templates={int(k): parse_definition(v) for k, v in templates.items()},
         )
         if entries.state.final and not entries.rows and after < entries.last:
+            if state_after != state:  # retried or deleted meanwhile
+                return await self.read(key, after, count)
             raise JobGone()
         return entries

@@ -120,25 +120,32 @@ class Wire:
         protocol.transport.write(hiredis.pack_command(cast(Any, args)))
 
     async def connect(self) -> _Protocol:
-        """The live connection, made if there is none."""
-        async with self._connecting:
-            if self._protocol is not None and self._protocol.usable:
-                return self._protocol
-            protocol = _Protocol(self._push, self._on_end)
-            try:
-                self._check_open()
-                async with asyncio.timeout(self._timeout):
-                    await self._open(protocol)
-                    await self._greet(protocol)
-                self._check_open()
-                self._protocol = protocol
-            except (OSError, TimeoutError, ReplyError) as error:
-                reason = str(error) if isinstance(error, ReplyError) else type(error).__name__
-                raise StoreAway(f"Connecting failed: {reason}.") from error
-            finally:  # a caller that was cancelled leaves no connection behind either
-                if self._protocol is not protocol and protocol.transport is not None:
-                    protocol.transport.abort()
-            return protocol
+        """The live connection, made if there is none, in ``timeout`` seconds at most.
+
+        The wait for another caller's try is part of them: with the store away a hundred
+        callers must not queue up for one timeout each.
+        """
+        try:
+            async with asyncio.timeout(self._timeout), self._connecting:
+                if self._protocol is not None and self._protocol.usable:
+                    return self._protocol
+                return await self._establish()
+        except (OSError, TimeoutError, ReplyError) as error:
+            reason = str(error) if isinstance(error, ReplyError) else type(error).__name__
+            raise StoreAway(f"Connecting failed: {reason}.") from error
+
+    async def _establish(self) -> _Protocol:
+        protocol = _Protocol(self._push, self._on_end)
+        try:
+            self._check_open()
+            await self._open(protocol)
+            await self._greet(protocol)
+            self._check_open()
+            self._protocol = protocol
+        finally:  # a caller that was cancelled leaves no connection behind either
+            if self._protocol is not protocol and protocol.transport is not None:
+                protocol.transport.abort()
+        return protocol
 
     async def close(self) -> None:
         """End the connection; nothing can be sent any more."""

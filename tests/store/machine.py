@@ -1,0 +1,138 @@
+"""A store and its model side by side, and what has to agree between them after every step."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import fakeredis
+import pytest
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+)
+
+from broker.codec import decode, parse_definition
+from broker.errors import JobGone, JobNotFound
+from broker.frames import Frame, Kind
+from broker.model import job_key
+from tests.store.conftest import make_settings, open_at
+from tests.store.held import Held
+from tests.store.model import FINAL, OPEN, Model
+from tests.store.samples import arm, names, raw
+
+T = TypeVar("T")
+JOBS = [(account, name) for account in ("acme", "bolt") for name in ("r1", "r2", "r3")]
+KEYS = [job_key(*job) for job in JOBS]
+_DEPLOYMENTS = itertools.count(1)
+
+
+class Compared(RuleBasedStateMachine):
+    """The two, driven on a loop of their own; the rules are in ``test_model``."""
+
+    address: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        options = make_settings(self.address, deployment=f"model{next(_DEPLOYMENTS)}")
+        self.store = open_at(self.address, fakeredis.FakeServer(), options)
+        self.partition = self.store.keys.partitions[0]
+        self.model = Model()
+        self.held: list[Held] = []
+        self.run(arm(self.store))
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(call)
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        self.loop.close()
+
+    def raises(self, call: Coroutine[Any, Any, Any], error: type[Exception]) -> None:
+        with pytest.raises(error):
+            self.run(call)
+
+    def refused(self, key: str, call: Coroutine[Any, Any, Any]) -> bool:
+        """Whether there is no such job (any more); the call must say so then."""
+        error = {"missing": JobNotFound, "deleted": JobGone}.get(self.model.state(key))
+        if error is not None:
+            self.raises(call, error)
+        return error is not None
+
+    def last(self, key: str) -> int:
+        return self.model.jobs[key].last if key in self.model.jobs else 0
+
+    def current(self) -> list[Held]:
+        """The claims that are in force."""
+        return [held for held in self.held if self.model.holds(*held.pair)]
+
+    def under_way(self) -> list[Held]:
+        """Those of them whose stream has begun."""
+        return [held for held in self.current() if self.last(held.pair[0])]
+
+    # ── what always holds ──────────────────────────────────────────────────────────────
+
+    @invariant()
+    def records_and_streams_agree(self) -> None:
+        records: dict[str, dict[bytes, bytes]] = {}
+        for key in KEYS:
+            record, entries, definitions, body, ttl = self.look(key)
+            if key not in self.model.jobs:
+                assert (record, entries, definitions, body) == ({}, [], {}, 0)
+                continue
+            job = self.model.jobs[key]
+            assert record[b"state"].decode() == job.state
+            assert (ttl > 0) is (job.state not in OPEN)
+            assert bool(body) is job.keeps_body
+            if job.state == "deleted":
+                assert (len(record), entries, definitions) == (1, [], {})
+                continue
+            records[key] = record
+            assert [int(record.get(name, 0)) for name in (b"last", b"claims", b"losses")] == [
+                job.last,
+                job.claims,
+                job.losses,
+            ]
+            assert (b"delivered" in record) is job.delivered
+            assert (b"holder" in record) is (job.state == "running")
+            self.check_stream(key, entries, definitions)
+        self.model.learn({key: int(record[b"token"]) for key, record in records.items()})
+
+    def check_stream(self, key: str, entries: list[Any], definitions: dict[bytes, bytes]) -> None:
+        job = self.model.jobs[key]
+        templates = {int(n): parse_definition(text) for n, text in definitions.items()}
+        found: list[Frame] = []
+        for identity, fields in entries:
+            found += decode(fields[b"f"], templates)
+            assert identity == b"%d-0" % (job.last - len(job.frames) + len(found))
+        assert found == [job.frames[number] for number in sorted(job.frames)]
+        assert sorted(job.frames) == list(range(job.last - len(found) + 1, job.last + 1))
+        terminals = [number for number, f in enumerate(found, 1) if f.kind == Kind.TERMINAL]
+        assert terminals == ([len(found)] if job.state in FINAL else [])
+
+    def look(self, key: str) -> Any:
+        name = names(self.store, key)
+        pipe = raw(self.store).pipeline(transaction=False)
+        pipe.hgetall(name["job"])
+        pipe.xrange(name["stream"])
+        pipe.hgetall(name["templates"])
+        pipe.exists(name["body"])
+        pipe.pttl(name["job"])
+        return self.run(pipe.execute())
+
+    @invariant()
+    def every_open_job_is_in_its_one_place(self) -> None:
+        prefix = self.partition.prefix
+        pipe = raw(self.store).pipeline(transaction=False)
+        for name in ("queue", "due", "leases"):
+            pipe.zrange(prefix + name, 0, -1)
+        pipe.smembers(prefix + "open")
+        pipe.llen(self.partition.wake)
+        queue, due, leases, opened, tokens = self.run(pipe.execute())
+        assert [member[16:].decode() for member in queue] == self.model.queue()
+        running = set(self.model.having("running"))
+        assert {key.decode() for key in due} == set(self.model.having("queued"))
+        assert {key.decode() for key in leases} == running
+        assert {key.decode() for key in opened} == running | set(self.model.having("queued"))
+        assert tokens <= len(queue)
