@@ -51,6 +51,7 @@ class Program:
 
     def __init__(self, words: list[str], log: Path, env: Mapping[str, str]) -> None:
         self.log = log
+        self._stopped = False
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _MAIN, *words],
@@ -74,9 +75,15 @@ class Program:
         assert found, f"no {pattern!r} in the log:\n{self.log.read_text()[-4000:]}"
         return found[0]
 
+    def stop(self) -> None:
+        """SIGTERM, once: a second one would hurry it."""
+        if not self._stopped:
+            self._stopped = True
+            self.process.terminate()
+
     def close(self) -> None:
         """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly."""
-        self.process.terminate()
+        self.stop()
         try:
             code: int | None = self.process.wait(STOP)
         except subprocess.TimeoutExpired:

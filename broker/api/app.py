@@ -3,12 +3,18 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from broker.api import chat, events, health, jobs, openapi
 from broker.api.core import Core
 from broker.api.door import Door
-from broker.api.problems import on_defect, on_http_exception, on_streamhold_error
+from broker.api.problems import (
+    on_client_gone,
+    on_defect,
+    on_http_exception,
+    on_streamhold_error,
+)
 from broker.errors import StreamholdError
 
 _JOB = "/v1/jobs/{request_id}"
@@ -16,7 +22,7 @@ _JOB = "/v1/jobs/{request_id}"
 
 def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/chat/completions", chat.create_completion, methods=["POST"]),
             Route("/v1/models", health.list_models, methods=["GET"]),
@@ -37,7 +43,10 @@ def create_app(core: Core) -> Starlette:
         exception_handlers={
             StreamholdError: on_streamhold_error,
             HTTPException: on_http_exception,
+            ClientDisconnect: on_client_gone,
             Exception: on_defect,
         },
         lifespan=core.lifespan,
     )
+    app.router.redirect_slashes = False  # a redirect would name our own scheme and host
+    return app

@@ -7,6 +7,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
 
+_MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
+
 
 async def read_json(request: Request, limit: int) -> bytes:
     """The body, at most ``limit`` bytes.
@@ -19,7 +21,7 @@ async def read_json(request: Request, limit: int) -> bytes:
     if kind != "application/json":
         raise UnsupportedMediaType()
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and (len(declared) > _MOST_DIGITS or int(declared) > limit):
         raise TooLarge(f"It may have {limit} bytes.")
     parts: list[bytes] = []
     size = 0

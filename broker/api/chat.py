@@ -15,7 +15,7 @@ from broker.api.core import Core, account_of, core_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
 from broker.dialects import chat
-from broker.errors import JobFailed, RequestIdReused
+from broker.errors import RequestIdReused, StreamholdError
 from broker.model import (
     Failure,
     Job,
@@ -40,7 +40,7 @@ async def create_completion(request: Request) -> Response:
     given = request.headers.get("idempotency-key")
     submission = Submission(
         account=account_of(request),
-        request_id=check_request_id(given) if given else new_request_id(),
+        request_id=new_request_id() if given is None else check_request_id(given),
         dialect=DIALECT,
         request=call,
         body=body,
@@ -50,7 +50,12 @@ async def create_completion(request: Request) -> Response:
     reader: Reader | None
     if after is not None:
         job, reader = await resume(core, submission.key, after)
-        _check_same(job, call)
+        try:
+            _check_same(job, call)
+        except StreamholdError:
+            if reader is not None:
+                reader.close()
+            raise
         if reader is None:
             return Response(status_code=204, headers=_headers(submission.request_id))
     else:
@@ -94,9 +99,7 @@ async def _whole(request: Request, reader: Reader, request_id: str, replays: boo
 
 
 def _check_same(job: Job, call: dict[str, Any]) -> None:
-    if job.dialect != DIALECT:
-        raise JobFailed(f"It was submitted in the {job.dialect} dialect.")
-    if job.digest != request_digest(call):
+    if job.dialect != DIALECT or job.digest != request_digest(call):
         raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
 
 

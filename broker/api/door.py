@@ -2,7 +2,8 @@
 
 Host and Origin: a web page must not spend the operator's keys through loopback, neither by
 a form's POST (no JSON) nor by a name that resolves to 127.0.0.1. Keys: only their SHA-256
-is known here. Every answer leaves with an ``x-request-id``.
+is known here. Every answer leaves with an ``x-request-id``: the one that the call named,
+whatever came of it, else one of our making.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import error_response
 from broker.errors import Forbidden, NotAuthenticated, StreamholdError
-from broker.model import new_request_id
+from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
 
 DEFAULT_ACCOUNT = "default"  # everyone's, where no accounts are configured
@@ -32,7 +33,11 @@ def is_loopback(host: str) -> bool:
 
 
 class Door:
-    """ASGI middleware: refuses, or passes on with ``scope["account"]`` set."""
+    """ASGI middleware: refuses, or passes on with ``scope["account"]`` set.
+
+    ``scope["request_id"]`` is what an answer that says nothing else is stamped with; an
+    endpoint that reads a request id from a body puts it there.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -56,11 +61,12 @@ class Door:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 if not any(name == b"x-request-id" for name, _ in headers):
-                    headers = [*headers, (b"x-request-id", new_request_id().encode())]
+                    headers = [*headers, (b"x-request-id", scope["request_id"].encode())]
                     message = {**message, "headers": headers}
             await send(message)
 
         headers = dict(scope["headers"])
+        scope["request_id"] = _named_id(scope["path"], headers) or new_request_id()
         try:
             self._check_host(headers.get(b"host", b"").decode("latin1"))
             self._check_origin(headers.get(b"origin"))
@@ -71,7 +77,7 @@ class Door:
         await self._app(scope, receive, stamped)
 
     def _check_host(self, value: str) -> None:
-        name = (urlsplit(f"//{value}").hostname or "").lower()
+        name = _host_of(f"//{value}")
         if not (self._any_host or is_loopback(name) or name in self._hosts):
             raise Forbidden("This server does not answer to that Host.")
 
@@ -79,7 +85,7 @@ class Door:
         if value is None:
             return
         origin = value.decode("latin1")
-        if origin in self._origins or is_loopback(urlsplit(origin).hostname or ""):
+        if origin in self._origins or is_loopback(_host_of(origin)):
             return
         raise Forbidden("Pages of that Origin may not call.")
 
@@ -94,3 +100,19 @@ class Door:
                 return ""
             raise NotAuthenticated("Send it as 'Authorization: Bearer' or 'x-api-key'.")
         return account
+
+
+def _host_of(url: str) -> str:
+    """The host in a URL, in lower case; empty if there is none to be read."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:  # an unclosed bracket
+        return ""
+
+
+def _named_id(path: str, headers: dict[bytes, bytes]) -> str | None:
+    """The request id that a path or an ``Idempotency-Key`` names, if it is one."""
+    named = headers.get(b"idempotency-key", b"").decode("latin1")
+    if path.startswith("/v1/jobs/"):
+        named = path.split("/")[3]
+    return named if REQUEST_ID.match(named) else None

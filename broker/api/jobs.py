@@ -33,21 +33,24 @@ async def create_job(request: Request) -> Response:
     data = await read_json(request, core.settings.server.max_body)
     try:
         new = msgspec.json.decode(data, type=NewJob)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(str(error)) from error
     body = bytes(new.request)
     call = decode_object(body)
     chat.check(call)
     targets_for(core.settings, call["model"])
-    given = new.request_id or request.headers.get("idempotency-key")
+    given = new.request_id
+    if given is None:
+        given = request.headers.get("idempotency-key")
     submission = Submission(
         account=account_of(request),
-        request_id=check_request_id(given) if given else new_request_id(),
+        request_id=new_request_id() if given is None else check_request_id(given),
         dialect=new.dialect,
         request=call,
         body=body,
         metadata=new.metadata,
     )
+    request.scope["request_id"] = submission.request_id
     created = await enqueue(core.store, submission)
     core.metrics.calls.labels("created" if created else "attached").inc()
     job = await core.store.jobs.get(submission.key)
@@ -97,8 +100,8 @@ async def list_jobs(request: Request) -> Response:
     wanted = Wanted(
         account=account_of(request),
         limit=int(_number(query.get("limit"), "limit", 1, 100, 20)),
-        since_ms=int(_number(query.get("since"), "since", 0, 1e12, 0) * 1000),
-        until_ms=int(_number(query.get("until"), "until", 0, 1e12, 4e12 / 1000) * 1000),
+        since_ms=round(_number(query.get("since"), "since", 0, 1e12, 0) * 1000),
+        until_ms=round(_number(query.get("until"), "until", 0, 1e12, 4e12 / 1000) * 1000),
         keep=keep,
     )
     page = await core_of(request).store.listing.page(wanted, query.get("after"))

@@ -9,11 +9,12 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from broker import errors, log
 from broker.dialects.chat import error_body, failure_error
 from broker.dialects.native import failure_object
-from broker.model import Failure
+from broker.model import Failure, new_request_id
 
 # The first class in an error's ancestry that is listed gives its status.
 STATUSES: dict[type[errors.StreamholdError], int] = {
@@ -124,15 +125,34 @@ async def on_streamhold_error(request: Request, error: Exception) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's handler for its own errors: no route, wrong method."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allowed = ", ".join((error.headers or {}).values())
-        return error_response(
-            request.url.path, errors.MethodNotAllowed(f"It takes {allowed}." if allowed else "")
-        )
-    return error_response(request.url.path, errors.UnknownPath(request.url.path))
+    path = request.url.path
+    if error.status_code != 405:
+        return error_response(path, errors.UnknownPath(path))
+    allowed = ", ".join(_methods(request))
+    response = error_response(path, errors.MethodNotAllowed(f"It takes {allowed}."))
+    response.headers["allow"] = allowed
+    return response
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes, over all of its routes: starlette's own 405 knows the first only."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def on_defect(request: Request, error: Exception) -> Response:
-    """Starlette's handler for everything else: a defect of ours."""
-    log.exception("call.defect", path=request.url.path)
-    return error_response(request.url.path, errors.StreamholdError())
+    """Starlette's handler for everything else: a defect of ours.
+
+    It runs outside the door, which can't stamp this answer.
+    """
+    request_id = request.scope.get("request_id") or new_request_id()
+    log.exception("call.defect", path=request.url.path, request_id=request_id)
+    response = error_response(request.url.path, errors.StreamholdError())
+    response.headers["x-request-id"] = request_id
+    return response
+
+
+async def on_client_gone(request: Request, error: Exception) -> Response:
+    """Starlette's handler for a client that left before its answer: nobody reads this one."""
+    return Response(status_code=499)

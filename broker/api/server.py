@@ -20,7 +20,7 @@ from broker import log
 from broker.api.app import create_app
 from broker.api.core import Core
 from broker.files import raise_file_limit
-from broker.settings import Settings
+from broker.settings import Server, Settings
 
 _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
 
@@ -35,7 +35,7 @@ def run(settings: Settings, ready_fd: int | None = None) -> None:
 async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     """One API process's life within a running loop."""
     core = Core(settings, f"api-{os.getpid()}-{secrets.token_hex(3)}")
-    listener = _listen(settings.server.host, settings.server.port)
+    listener = _listen(settings.server)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = settings.server.backlog
@@ -72,11 +72,15 @@ async def drain(core: Core) -> None:
         await asyncio.wait(list(core.streams), timeout=core.settings.server.drain)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listen(server: Server) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    It listens before hypercorn does, so that who is told of the port can connect at once.
+    """
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host.strip("[]"), port))
+    listener.bind((server.host.strip("[]"), server.port))
+    listener.listen(server.backlog)
     listener.set_inheritable(True)
     return listener

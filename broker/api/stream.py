@@ -75,6 +75,7 @@ class StreamResponse(EventSourceResponse):
         self._sent_at = 0.0
         self._sending = False
         self._stalled = False
+        self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
@@ -82,7 +83,7 @@ class StreamResponse(EventSourceResponse):
         watcher = asyncio.ensure_future(self._watch(receive, task))
         alarm = _Alarm(self._quiet, lambda: self._on_alarm(task))
         self._core.streams[task] = self._reader
-        ending = "left"
+        ending = "aborted"
         try:
             ending = await self._run(scope, receive, send)
         except asyncio.CancelledError:
@@ -90,6 +91,7 @@ class StreamResponse(EventSourceResponse):
                 raise
             ending = "stalled" if self._stalled else "left"
         finally:
+            self._over = True
             self._core.metrics.endings.labels(ending).inc()
             del self._core.streams[task]
             alarm.cancel()
@@ -103,6 +105,7 @@ class StreamResponse(EventSourceResponse):
         if self._refuse is not None:
             text, terminal, refusal = await self._hold(self._refuse)
             if refusal is not None:
+                self._over = True
                 await refusal(scope, receive, send)
                 return "terminal"
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -123,20 +126,26 @@ class StreamResponse(EventSourceResponse):
                     return await self._part(send, "draining")
                 if loop.time() - self._sent_at >= self._quiet:
                     await self._send(send, PING)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._close(send)
         return "terminal"
 
     async def _hold(self, refuse: Refusal) -> tuple[bytes, Terminal | None, Response | None]:
         """Wait for the first text, so that an early failure has its true status."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._core.settings.server.header_hold
-        alarm = loop.call_at(deadline, self._reader.poke)
+        over = False
+
+        def give_up() -> None:
+            nonlocal over
+            over = True
+            self._reader.poke()
+
+        alarm = loop.call_later(self._core.settings.server.header_hold, give_up)
         try:
             while True:
                 segments = await self._reader.next()
+                if over and not segments:
+                    return PING, None, None
                 if not segments:
-                    if loop.time() >= deadline:
-                        return PING, None, None
                     continue
                 terminal = segments[-1].terminal
                 failure = terminal.error if terminal is not None else None
@@ -171,14 +180,19 @@ class StreamResponse(EventSourceResponse):
         if not self._hands_back:
             return "aborted"  # returning without a last body makes the server cut it
         await self._send(send, retry_event(self._reader.cursor, reason))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._close(send)
         return "handed_back"
+
+    async def _close(self, send: Send) -> None:
+        self._over = True
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _watch(self, receive: Receive, task: "asyncio.Task[None]") -> None:
         """Cancel the response when the client leaves."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        task.get_loop().call_soon(task.cancel)
+        # In the next turn, when this watcher is done; the server says so of its own end too.
+        task.get_loop().call_soon(lambda: self._over or task.cancel())
 
     def _on_alarm(self, task: "asyncio.Task[None]") -> None:
         quiet = task.get_loop().time() - self._sent_at
