@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from broker import cursor as cursors
 from broker.api.core import Core
 from broker.errors import BadCursor
 from broker.frames import Frame
@@ -37,21 +36,29 @@ async def submit(core: Core, submission: Submission) -> tuple[bool, Reader]:
     return created, reader
 
 
-async def resume(core: Core, key: str, after: str | None) -> tuple[Job, Reader | None]:
-    """The job and a reader from a cursor; no reader if the cursor is the terminal.
+async def locate(core: Core, key: str, cursor: int) -> Job:
+    """The job, whose stream reaches as far as the cursor.
 
     Raises:
-        BadCursor: it is no number, or lies beyond the stream's end.
+        BadCursor: it lies beyond the stream's end.
         JobNotFound, JobGone, StoreAway.
     """
-    cursor = cursors.parse(after)
     job = await core.store.jobs.get(key)
     if cursor > job.last:
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
+    return job
+
+
+async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
+    """A reader of a located job from the cursor; None if the cursor is the terminal.
+
+    Raises:
+        StoreAway.
+    """
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
     if job.state.final and cursor == job.last:
-        return job, None
-    return job, await core.tail.follow(key, cursor)
+        return None
+    return await core.tail.follow(job.key, cursor)
 
 
 async def collect(reader: Reader) -> tuple[list[Frame], Terminal]:

@@ -9,16 +9,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import collect, resume, submit, while_connected
+from broker import cursor as cursors
+from broker.api.attach import collect, locate, resume, submit, while_connected
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
 from broker.dialects import chat
-from broker.errors import RequestIdReused, StreamholdError
+from broker.errors import RequestIdReused
 from broker.model import (
     Failure,
-    Job,
     check_request_id,
     new_request_id,
     request_digest,
@@ -46,24 +46,26 @@ async def create_completion(request: Request) -> Response:
         body=body,
     )
     after = request.headers.get("last-event-id")
-    replays = given is not None
-    reader: Reader | None
-    if after is not None:
-        job, reader = await resume(core, submission.key, after)
-        try:
-            _check_same(job, call)
-        except StreamholdError:
-            if reader is not None:
-                reader.close()
-            raise
-        if reader is None:
-            return Response(status_code=204, headers=_headers(submission.request_id))
-    else:
+    if after is None:
         targets_for(core.settings, call["model"])
         _, reader = await submit(core, submission)
+    else:
+        found = await _attach(core, submission, cursors.parse(after))
+        if found is None:
+            return Response(status_code=204, headers=_headers(submission.request_id))
+        reader = found
+    replays = given is not None
     if call.get("stream"):
         return _streamed(core, request, reader, submission, replays)
     return await _whole(request, reader, submission.request_id, replays)
+
+
+async def _attach(core: Core, submission: Submission, cursor: int) -> Reader | None:
+    """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
+    job = await locate(core, submission.key, cursor)
+    if job.dialect != DIALECT or job.digest != request_digest(submission.request):
+        raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
+    return await resume(core, job, cursor if submission.request.get("stream") else 0)
 
 
 def _streamed(
@@ -87,8 +89,7 @@ def _streamed(
 
 
 async def _whole(request: Request, reader: Reader, request_id: str, replays: bool) -> Response:
-    """The folded answer; a resumed cursor makes no difference to a whole one."""
-    reader.cursor = 0
+    """The folded answer."""
     frames, terminal = await while_connected(request, collect(reader))
     if terminal.error is not None:
         response = failure_response(request.url.path, terminal.error, final=replays)
@@ -96,11 +97,6 @@ async def _whole(request: Request, reader: Reader, request_id: str, replays: boo
         return response
     answer = chat.encode(chat.fold(frames))
     return Response(answer, 200, _headers(request_id), "application/json")
-
-
-def _check_same(job: Job, call: dict[str, Any]) -> None:
-    if job.dialect != DIALECT or job.digest != request_digest(call):
-        raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
 
 
 def _headers(request_id: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import collect, resume, while_connected
+from broker.api.attach import collect, locate, resume, while_connected
 from broker.api.core import core_of
 from broker.api.jobs import job_response, key_of
 from broker.api.problems import failure_response
@@ -34,7 +34,7 @@ async def stream_events(request: Request) -> Response:
     if core.draining.is_set():
         return _come_again(cursor, "draining", headers)
     try:
-        _, reader = await resume(core, key, after)
+        reader = await resume(core, await locate(core, key, cursor), cursor)
     except (StoreAway, StoreFull) as error:
         return _come_again(cursor, error.code, headers)
     if reader is None:
@@ -47,12 +47,10 @@ async def get_result(request: Request) -> Response:
     core = core_of(request)
     key = key_of(request)
     wait = _seconds(request.query_params.get("wait"))
-    job, reader = await resume(core, key, None)
-    if reader is None:  # can't be: no terminal has the number 0
-        return job_response(job)
+    job = await core.store.jobs.get(key)
     if not job.state.final and wait == 0:
-        reader.close()
-        return _pending(await core.store.jobs.get(key))
+        return _pending(job)
+    reader = await core.tail.follow(key, 0)
     try:
         async with asyncio.timeout(None if job.state.final else wait):
             frames, terminal = await while_connected(request, collect(reader))

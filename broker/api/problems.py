@@ -117,6 +117,8 @@ _encode = msgspec.json.encode
 async def on_streamhold_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, errors.StreamholdError)
+    if request.method == "POST":
+        request.state.core.metrics.calls.labels("refused").inc()
     if status_of(error) >= 500:
         log.warning("call.refused", path=request.url.path, code=error.code)
     return error_response(request.url.path, error)

@@ -17,7 +17,9 @@ from broker.store.keys import Keys
 from broker.store.record import attempt_field, to_job
 from broker.store.scripts import Scripts
 
-CANCELLED = Failure(type="cancelled", message="The job was cancelled.", status=409, remedy="final")
+CANCELLED = Failure(
+    type="cancelled", code="cancelled", message="The job was cancelled.", status=409, remedy="final"
+)
 
 
 class NewJob(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Jobs:
         """
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
-        if new.metadata:
+        if new.metadata is not None:
             fields += ["metadata", msgspec.json.encode(new.metadata)]
         body = bodies.pack(new.body, self._store.compress_above)
         reply = await self._scripts.run(

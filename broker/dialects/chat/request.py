@@ -5,6 +5,7 @@ from typing import Any
 from broker.errors import BadRequest
 
 _MOST_CHOICES = 128
+_LONGEST_MODEL = 512  # characters; it is kept in every record
 
 
 def check(request: dict[str, Any]) -> None:
@@ -18,6 +19,8 @@ def check(request: dict[str, Any]) -> None:
     model = request.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("'model' must be a non-empty string.", param="model")
+    if len(model) > _LONGEST_MODEL:
+        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
     _check_messages(request.get("messages"))
     n = request.get("n")
     # A bool is an int to Python, but true is no number of choices.
