@@ -1,0 +1,9 @@
+"""The bench: what Streamhold costs beside its provider reached directly, in one run.
+
+    python -m bench [--quick] [--only NAME]... [--peer litellm] [--out FILE] [--check]
+
+``subjects`` are what is measured: the simulated provider itself, Streamhold in front of that
+same simulator, and peers if asked for. ``measures`` holds one module a question. The client
+(``exchange``, ``client``, ``load``) is this process; what it and the simulator could do by
+themselves is measured in the same run, so that nobody mistakes their ceiling for the broker's.
+"""

@@ -1,0 +1,37 @@
+"""Time to the first token: one call at a time, the subjects taking turns.
+
+Taking turns, call by call, cancels whatever drifts on the machine. The time runs from the
+write of the request to the read that holds the first delta with content; the simulator sends
+it at once. Connections are kept alive, as every SDK does.
+"""
+
+from bench.figures import Figure
+from bench.percentiles import median, percentile
+from bench.run import Run
+
+_WARM_UP = 20  # calls of each that are not counted
+_LIMIT = 5.0  # ms added, median
+
+
+async def measure(run: Run) -> list[Figure]:
+    """Median and 99th percentile of every subject, and what they add to the provider's own."""
+    times: dict[str, list[float]] = {subject.name: [] for subject in run.subjects}
+    for number in range(_WARM_UP + run.plan.calls):
+        for subject in run.subjects:
+            exchange = await subject.pool.call(subject.chat(run.plan.first_token_model))
+            if number >= _WARM_UP:
+                taken = exchange.first_token - exchange.sent
+                times[subject.name].append(taken * 1000)
+    medians = {name: median(values) for name, values in times.items()}
+    highs = {name: percentile(values, 99) for name, values in times.items()}
+    return [
+        Figure("first_token.median", "ms", medians, note=f"{run.plan.calls} calls, sequential"),
+        Figure("first_token.p99", "ms", highs),
+        Figure("first_token.added_median", "ms", _added(run, medians), limit=_LIMIT),
+        Figure("first_token.added_p99", "ms", _added(run, highs)),
+    ]
+
+
+def _added(run: Run, values: dict[str, float]) -> dict[str, float]:
+    direct = run.streamhold.direct.name
+    return {name: value - values[direct] for name, value in values.items() if name != direct}

@@ -1,0 +1,114 @@
+"""Memory in the store: what a stored token takes, and what a finished job leaves beside them.
+
+Three loads of OpenAI-shaped chunks, with the random obfuscation string and without: *burst* as
+fast as the provider sends, so that frames travel together; *paced* at one token every 20 ms,
+where each is an entry of its own, the worst case; and jobs of one token, for all that is not
+tokens. A stream and its templates count as the tokens' memory, by the store's own MEMORY USAGE;
+what INFO says the whole store grew by stands beside it.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from redis import Redis
+
+from bench.figures import STREAMHOLD, Figure
+from bench.load import streams
+from bench.run import Run
+
+_LIMITS = {"plain": 40.0, "obfuscated": 60.0}  # bytes a token
+_KINDS = {"plain": "", "obfuscated": ",obfuscation"}
+_SETTLE = 0.3  # seconds
+
+
+class Kept:
+    """What the store holds, by the kind of key."""
+
+    def __init__(self, url: str) -> None:
+        self._store = Redis.from_url(url)
+        self._known: set[bytes] = set()
+        self._used = 0
+
+    def mark(self) -> None:
+        """From now on only what is new counts."""
+        self._known = set(self._keys())
+        self._used = self._in_use()
+
+    def grown(self) -> int:
+        """Bytes that the whole store has grown by."""
+        return self._in_use() - self._used
+
+    def entries(self) -> int:
+        """Entries of the streams that are new."""
+        return sum(self._ask("XLEN", key) for key in self._new() if b":stream:" in key)
+
+    def bytes_of(self, *kinds: str) -> int:
+        """Bytes of the new keys of these kinds, keys and containers included."""
+        marks = [f":{kind}:".encode() for kind in kinds]
+        return sum(
+            self._ask("MEMORY", "USAGE", key, "SAMPLES", 0)
+            for key in self._new()
+            if any(mark in key for mark in marks)
+        )
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _new(self) -> set[bytes]:
+        return set(self._keys()) - self._known
+
+    def _keys(self) -> Iterator[bytes]:
+        return iter(self._store.scan_iter(count=1000))
+
+    def _in_use(self) -> int:
+        info: Any = self._store.info("memory")
+        return int(info["used_memory"])
+
+    def _ask(self, *words: str | bytes | int) -> int:
+        """The number that a command answers with; nothing counts as none."""
+        answer: Any = self._store.execute_command(*words)  # type: ignore[no-untyped-call]
+        return int(answer or 0)
+
+
+async def measure(run: Run) -> list[Figure]:
+    """Bytes a token for every load, and bytes a finished job."""
+    kept = Kept(run.streamhold.state.store_url)
+    try:
+        figures: list[Figure] = []
+        plan = run.plan
+        for kind, option in _KINDS.items():
+            model = f"tokens={plan.memory_tokens},interval=0{option}"
+            figures += await _tokens(run, kept, f"{kind}_burst", model, plan.memory_tokens)
+        for kind, option in _KINDS.items():
+            model = f"tokens={plan.memory_paced_tokens},interval=20ms{option}"
+            figures += await _tokens(run, kept, f"{kind}_paced", model, plan.memory_paced_tokens)
+        return figures + await _finished(run, kept)
+    finally:
+        kept.close()
+
+
+async def _tokens(run: Run, kept: Kept, name: str, model: str, tokens: int) -> list[Figure]:
+    jobs = run.plan.memory_jobs
+    kept.mark()
+    await streams(run.streamhold.broker, model, jobs, 0.02)
+    await asyncio.sleep(_SETTLE)
+    stored = kept.bytes_of("stream", "templates") / jobs / tokens
+    entries = jobs * tokens / kept.entries()
+    grown = kept.grown() / jobs / tokens
+    note = f"{entries:.1f} tokens an entry; the whole store grew by {grown:.0f} B"
+    limit = _LIMITS[name.partition("_")[0]]
+    return [Figure(f"memory.{name}", "B/token", {STREAMHOLD: stored}, limit, note)]
+
+
+async def _finished(run: Run, kept: Kept) -> list[Figure]:
+    jobs = run.plan.record_jobs
+    kept.mark()
+    await streams(run.streamhold.broker, "tokens=1,interval=0", jobs, jobs / 200)
+    await asyncio.sleep(_SETTLE)
+    figures = [
+        Figure(f"memory.finished_job_{kind}", "B", {STREAMHOLD: kept.bytes_of(key) / jobs})
+        for kind, key in (("record", "job"), ("stream", "stream"), ("templates", "templates"))
+    ]
+    whole = {STREAMHOLD: kept.grown() / jobs}
+    return [*figures, Figure("memory.finished_job_in_all", "B", whole, None, "one token each")]
