@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from broker import log
-from broker.files import raise_file_limit
+from broker.process import prepare
 from broker.queue import GENERATE
 from broker.settings import Settings
 from broker.store import open_store
@@ -25,7 +25,7 @@ from workers.providers import Providers
 def run(settings: Settings) -> None:
     """Run a worker until it is told to stop (SIGTERM or SIGINT: drain)."""
     log.configure("worker")
-    raise_file_limit()
+    prepare()
     uvloop.run(serve(settings))
 
 

@@ -19,7 +19,7 @@ from hypercorn.config import Config
 from broker import log
 from broker.api.app import create_app
 from broker.api.core import Core
-from broker.files import raise_file_limit
+from broker.process import prepare
 from broker.settings import Server, Settings
 
 _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
@@ -28,7 +28,7 @@ _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
 def run(settings: Settings, ready_fd: int | None = None) -> None:
     """Serve until told to stop. ``ready_fd`` gets the port, in decimal and a line feed."""
     log.configure("api")
-    raise_file_limit()
+    prepare()
     uvloop.run(serve(settings, ready_fd))
 
 

@@ -22,7 +22,7 @@ from broker.cli.data import DataFolder
 from broker.cli.deployment import Deployment
 from broker.cli.program import own_name
 from broker.cli.supervisor import Supervisor
-from broker.files import raise_file_limit
+from broker.process import raise_file_limit
 from broker.settings import Settings
 
 _SAMPLE_MODEL = "sim/tokens=40,interval=50ms"
