@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from broker import log
-from broker.errors import StoreAway, UnknownModel
+from broker.errors import StreamholdError, UnknownModel
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Attempt, Failure, JobState, Terminal
 from broker.routing import LOST, LOST_MID_STREAM, End, Run, Target, next_step, targets_for
@@ -59,6 +59,7 @@ class Generation:
         self._settings = settings
         self._providers = providers
         self._history = list(claim.job.attempts)
+        self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
         self._delivered = claim.job.delivered
         self._fields: list[Field] = []  # go with the next frame
         self._reply = Reply()
@@ -127,8 +128,7 @@ class Generation:
         """One attempt. Raises ProviderFailure for any end but a whole answer."""
         self._begin_attempt(step.target)
         call = Call(request_id=self._job.request_id, model=step.target.model, request=request)
-        pen, most = self._pen, self._settings.worker.max_pending
-        self._reply = reply = Reply()
+        pen, most, reply = self._pen, self._settings.worker.max_pending, self._reply
         provider = self._providers.get(step.target.provider)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(provider.stream(call, reply)) as stream:
@@ -136,7 +136,7 @@ class Generation:
                 if self._delivered:
                     pen.write(frames)
                 elif frames:
-                    self._delivered = True
+                    self._delivered = pen.delivered = True
                     pen.write(frames, [("delivered", b"1")])
                 if pen.pending > most:
                     await pen.settled(most // 2)
@@ -146,6 +146,7 @@ class Generation:
         for attempt in self._history:
             if attempt.outcome is None:
                 attempt.outcome = "lost"
+                self._ours.append(attempt)
                 self._fields.append(attempt_field(attempt))
 
     def _begin_attempt(self, target: Target) -> None:
@@ -156,8 +157,6 @@ class Generation:
             started=round(time.time(), 3),
         )
         previous = self._history[-1] if self._history else None
-        self._history.append(attempt)
-        self.attempt = attempt
         notice: dict[str, Any] = {
             "number": attempt.number,
             "provider": attempt.provider,
@@ -170,6 +169,10 @@ class Generation:
             }
         frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), b"attempt")
         self._pen.write([frame], [*self._take_fields(), attempt_field(attempt)])
+        self._history.append(attempt)  # only now: a pen that has ended lets none begin
+        self._ours.append(attempt)
+        self.attempt = attempt
+        self._reply = Reply()
 
     def _end_attempt(self, outcome: str, failure: Failure | None) -> None:
         """Note how the attempt in progress ended; the next frame carries it to the store."""
@@ -210,22 +213,27 @@ class Generation:
         return self._history[-1].usage if self._history else None
 
     async def abandon(self, store: Store) -> None:
-        """The job was taken from us: record how our attempt ended, if the job is final.
+        """The job was taken from us: record how our attempts ended, if the job is final.
 
-        A job that goes on elsewhere is settled by its next holder instead.
+        A job that goes on elsewhere is settled by its next holder instead, so that only an
+        attempt without an outcome in the record is still ours to settle.
         """
         self._end_attempt("cancelled", None)
-        last = self._history[-1] if self._history else None
-        if last is None or last.outcome != "cancelled":
+        if not self._ours:
             return
         try:
-            await store.jobs.settle(self._job.key, last)
-        except StoreAway as error:
-            log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.detail)
+            job = await store.jobs.get(self._job.key)
+            settled = {attempt.number for attempt in job.attempts if attempt.outcome}
+            for attempt in self._ours:
+                if job.state.final and attempt.number not in settled:
+                    await store.jobs.settle(job.key, attempt)
+        except StreamholdError as error:
+            log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 
     def rewrite(self, pen: Pen) -> None:
-        """Go on with another pen: the store lost what the first one wrote."""
+        """Go on with another pen: the store lost what the first one wrote, fields included."""
         self._pen = pen
+        self._fields = [attempt_field(each) for each in self._ours if each is not self.attempt]
 
 
 async def generate(ctx: dict[str, Any], key: str) -> None:

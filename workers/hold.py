@@ -3,6 +3,10 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
+from broker.frames import Frame, Kind
+from broker.model import Failure, JobState, Terminal
 from broker.store.queue import Claim
 from workers.writer import Fenced, Pen, Writer
 
@@ -13,8 +17,10 @@ class Hold:
     def __init__(self, claim: Claim, writer: Writer) -> None:
         self.claim = claim
         self.task: asyncio.Task[Any] | None = None
+        self._taken = False
         self._writer = writer
         self.pen: Pen = writer.pen(claim.job.key, claim.token, claim.job.last, self._ended)
+        self.pen.delivered = claim.job.delivered
 
     @property
     def finished(self) -> bool:
@@ -38,8 +44,25 @@ class Hold:
     def take_away(self) -> None:
         """The job is not ours any more: stop its task, which closes the upstream connection."""
         self.pen.end(Fenced())
+        self._stop()  # a pen that had lost frames has ended already
+
+    async def fail(self, failure: Failure) -> None:
+        """Write a failed terminal, for a job whose function can't, and wait until it is stored.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more.
+        """
+        frame = Frame(Kind.TERMINAL, msgspec.json.encode(Terminal(JobState.FAILED, error=failure)))
+        fields = [("error", msgspec.json.encode(failure))]
+        self.pen.write([frame], fields, JobState.FAILED)
+        await self.pen.settled()
 
     def _ended(self, error: Exception) -> None:
         # FramesLost is met by the job itself, at its next write.
-        if isinstance(error, Fenced) and self.task is not None:
+        if isinstance(error, Fenced):
+            self._stop()
+
+    def _stop(self) -> None:
+        if self.task is not None and not self._taken:  # once: it may be settling its attempt
+            self._taken = True
             self.task.cancel()

@@ -16,19 +16,21 @@ are rescued, which is better than holding them without renewing.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from signal import Signals
 from typing import Any
 
-from arq.jobs import deserialize_job_raw
+from arq.jobs import DeserializationError, deserialize_job_raw
 from arq.worker import Function, Worker
 
 from broker import log
-from broker.errors import StoreAway
+from broker.errors import StoreAway, StoreFull
+from broker.model import Failure
 from broker.queue import deserialize, serialize
 from broker.queue.rescuer import Rescuer
 from broker.store import BLOCK, Store
+from broker.store.connection import store_errors
 from broker.store.keys import Partition
 from broker.store.queue import Claim
 from broker.store.wire import Wire
@@ -36,6 +38,9 @@ from workers.hold import Hold
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
+_NOT_RUNNABLE = Failure(
+    type="internal_error", message="The worker does not know how to run this job.", status=500
+)
 
 
 class LeaseWorker(Worker):
@@ -64,8 +69,9 @@ class LeaseWorker(Worker):
         }
         self.rescuer = Rescuer(store)
         self._settings = settings
+        self._pollers: list[asyncio.Task[None]] = []
         self._reserved = 0  # slots promised to claims under way
-        self._freed = asyncio.Event()
+        self._freed = asyncio.Event()  # slots were freed, or a promise ended
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -80,7 +86,6 @@ class LeaseWorker(Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         loops: list[Coroutine[Any, Any, None]] = [self._renew_leases(), self.rescuer.run()]
-        loops += [self._poll(partition) for partition in self.store.keys.partitions]
         loops += [writer.run() for writer in self.writers.values()]
         if self.cron_jobs:
             loops.append(self._cron())
@@ -89,6 +94,8 @@ class LeaseWorker(Worker):
         async with asyncio.TaskGroup() as group:
             for loop in loops:
                 group.create_task(loop)
+            for partition in self.store.keys.partitions:
+                self._pollers.append(group.create_task(self._poll(partition)))
 
     # ── Claims ────────────────────────────────────────────────────────────────────────
 
@@ -100,9 +107,8 @@ class LeaseWorker(Worker):
     async def _poll(self, partition: Partition) -> None:
         """Claim while there are free slots and jobs; wait for the lack of either to end."""
         while True:
-            while self.free <= 0:
-                self._freed.clear()
-                await self._freed.wait()
+            while self.free <= 0 and self.allow_pick_jobs:
+                await self._slots_change()
             if not self.allow_pick_jobs:
                 return
             try:
@@ -111,18 +117,26 @@ class LeaseWorker(Worker):
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
 
+    async def _slots_change(self) -> None:
+        self._freed.clear()
+        await self._freed.wait()
+
     async def _claim(self, partition: Partition, most: int) -> int:
         self._reserved += most
         try:
             claims = await self.store.queue.claim(partition, self.holder, most)
         finally:
             self._reserved -= most
+            self._freed.set()  # pollers of other partitions wait for what was reserved
         for claim in claims:
             self._start(partition, claim)
         return len(claims)
 
     def _start(self, partition: Partition, claim: Claim) -> None:
         hold = Hold(claim, self.writers[partition.number])
+        before = self.holds.get(hold.key)
+        if before is not None:  # rescued from ourselves, before we had noticed the loss
+            before.take_away()
         self.holds[hold.key] = hold
         hold.task = self.loop.create_task(self.run_job(hold.key, 0), name=f"job {hold.key}")
         self.tasks[hold.key] = hold.task
@@ -133,20 +147,30 @@ class LeaseWorker(Worker):
             del self.holds[hold.key]
             del self.tasks[hold.key]
         self._freed.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, Fenced):
-                self.jobs_retried += 1
-                return
+        if task.cancelled() or isinstance(error := task.exception(), Fenced):
+            self.jobs_retried += 1
+        elif error is not None:
             self.jobs_failed += 1
             log.warning("job.crashed", job_key=hold.key, error=type(error).__name__)
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """Run the held job's function. What it leaves in the store is the function's affair."""
+        """Run the held job's function. What it leaves in the store is the function's affair.
+
+        A task that this worker can't run ends here: left to the rescuer, it would go round for
+        ever, for only the function knows when the job has been lost too often.
+        """
         hold = self.holds[job_id]
-        name, args, kwargs, _, _ = deserialize_job_raw(
-            hold.claim.task, deserializer=self.job_deserializer
-        )
-        function = self.functions[name]
+        try:
+            name, args, kwargs, _, _ = deserialize_job_raw(
+                hold.claim.task, deserializer=self.job_deserializer
+            )
+            function = self.functions[name]
+        except (DeserializationError, KeyError) as error:
+            rid = hold.claim.job.request_id
+            log.warning("job.not_runnable", request_id=rid, error=type(error).__name__)
+            await hold.fail(_NOT_RUNNABLE)
+            self.jobs_failed += 1
+            return
         ctx = {**self.ctx, "job_id": job_id, "job_try": hold.claim.job.claims, "hold": hold}
         if self.on_job_start:
             await self.on_job_start(ctx)
@@ -209,50 +233,95 @@ class LeaseWorker(Worker):
         for job in self.cron_jobs:
             if job.next_run is None:
                 job.calculate_next(n)
-            if job.next_run is None or job.next_run > n:
+            due = job.next_run
+            if due is None or due > n:
                 continue
-            mark = f"{self.store.keys.partitions[0].prefix}cron:{job.name}:{job.next_run:%s}"
+            try:
+                mine = not job.unique or await self._mark(job.name, due)
+            except (StoreAway, StoreFull):
+                continue  # due at the next look still
             job.calculate_next(n)
-            if not job.unique or await self.store.client.set(mark, self.holder, nx=True, ex=3600):
-                await job.coroutine(self.ctx)
+            if mine:
+                try:
+                    await job.coroutine(self.ctx)
+                except Exception:  # noqa: BLE001 - a job's boundary: the others run on
+                    log.exception("cron.failed", job=job.name)
+
+    async def _mark(self, name: str, due: datetime) -> bool:
+        """Whether we are the first to mark this run of a unique cron job."""
+        mark = f"{self.store.keys.partitions[0].prefix}cron:{name}:{due.timestamp():.0f}"
+        with store_errors():
+            return bool(await self.store.client.set(mark, self.holder, nx=True, ex=3600))
 
     # ── The end ───────────────────────────────────────────────────────────────────────
 
     async def _wait_for_tasks_to_complete(self, signum: Signals) -> None:
-        """Drain: finish what ends in time, hand the rest over at once, stop."""
-        self._freed.set()
-        log.info("worker.draining", signal=signum.name, running=len(self.holds))
-        if self.tasks:
-            await asyncio.wait(list(self.tasks.values()), timeout=self._settings.drain)
-        await self._hand_over()
-        if self.main_task is not None:
-            self.main_task.cancel()
-        if self.on_stop:
-            self.on_stop(signum)
+        """Drain: hand over what delivered nothing yet, finish what ends in time, stop.
 
-    async def _hand_over(self) -> None:
-        """Give our jobs back under new tokens, once what they wrote is stored."""
-        holds = list(self.holds.values())
-        flushes = [asyncio.ensure_future(hold.pen.settled()) for hold in holds]
+        A job that delivered nothing can be run again; left here, it would begin to deliver
+        and be cut for good when the time is over.
+        """
+        log.info("worker.draining", signal=signum.name, running=len(self.holds))
+        try:
+            await self._stop_claiming()
+            await self._hand_over(lambda hold: not hold.pen.delivered)
+            if self.tasks:
+                await asyncio.wait(list(self.tasks.values()), timeout=self._settings.drain)
+            await self._hand_over(lambda hold: True)
+            for hold in list(self.holds.values()):  # its terminal could not be stored in time
+                hold.take_away()
+            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        finally:  # a defect in here must not leave a worker that takes no jobs and no signals
+            if self.main_task is not None:
+                self.main_task.cancel()
+            if self.on_stop:
+                self.on_stop(signum)
+
+    async def _stop_claiming(self) -> None:
+        """Let claims under way bring their jobs, then end the pollers: they'd take wake tokens."""
+        try:
+            async with asyncio.timeout(self._settings.renew):
+                while self._reserved:
+                    await self._slots_change()
+        except TimeoutError:
+            pass  # the store is away: what was claimed will be rescued
+        for poller in self._pollers:
+            poller.cancel()
+
+    async def _hand_over(self, chosen: Callable[[Hold], bool]) -> None:
+        """Give jobs back under new tokens, once what they wrote is stored."""
+        flushes = [asyncio.ensure_future(h.pen.settled()) for h in self.holds.values() if chosen(h)]
         if flushes:
             await asyncio.wait(flushes, timeout=self._settings.renew)
         for flush in flushes:
             flush.cancel()
         await asyncio.gather(*flushes, return_exceptions=True)
         for partition in self.store.keys.partitions:
-            mine = [h.lease for h in holds if self.store.keys.partition(h.key) is partition]
+            # Chosen again: what was written meanwhile may have changed it. From here to the
+            # call nothing is awaited, so whatever is written later finds itself fenced.
+            holds = [
+                hold
+                for key, hold in self.holds.items()
+                if self.store.keys.partition(key) is partition
+                and chosen(hold)
+                and not hold.finished
+            ]
+            leases = [hold.lease for hold in holds]
             try:
-                count = await self.store.queue.release(partition, self.holder, mine, leaving=True)
+                count = await self.store.queue.release(partition, self.holder, leases, leaving=True)
             except StoreAway:
-                log.warning("worker.not_released", jobs=len(mine))  # the rescuer will
+                log.warning("worker.not_released", jobs=len(leases))  # the rescuer will
             else:
                 log.info("worker.released", jobs=count)
-        for hold in holds:
-            hold.take_away()
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+            for hold in holds:
+                hold.take_away()
 
     async def close(self) -> None:
-        """Close the worker's own connections, then run the shutdown hook."""
+        """Stop what a dead loop left running, close our connections, run the shutdown hook."""
+        tasks = list(self.tasks.values())
+        for hold in list(self.holds.values()):
+            hold.take_away()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._control_task is not None:
             self._control_task.cancel()
         await self._control.close()

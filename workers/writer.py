@@ -79,6 +79,7 @@ class Pen:
         self.last = last  # the number of the last frame written here
         self.pending = 0  # bytes not yet acknowledged
         self.final = False  # whether a terminal was written
+        self.delivered = False  # whether part of the answer was, by whoever held the job
         self._writer = writer
         self._encoder = Encoder()
         self._on_end = on_end

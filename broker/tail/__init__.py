@@ -7,11 +7,13 @@ a bounded number at a time.
 """
 
 import asyncio
+from contextlib import suppress
 
 from broker import log
 from broker.errors import StoreAway
 from broker.frames import parse_message
 from broker.store import Store
+from broker.store.scripts import ReplyError
 from broker.store.wire import Wire
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
@@ -37,6 +39,7 @@ class Tail:
         self._feeds: dict[str, Feed] = {}
         self._prefix = len(store.keys.channel_prefix)
         self._up = asyncio.Event()
+        self._down = asyncio.Event()  # set by the loss of the connection: cuts the pause short
         self._wire = Wire(
             settings.store_url.reveal(),
             name=name,
@@ -50,11 +53,12 @@ class Tail:
         try:
             while True:
                 try:
+                    self._down.clear()
                     if not self._up.is_set():
                         await self._resubscribe()
                     await self._wire.execute("PING")
-                    await asyncio.sleep(_PING)
-                except StoreAway:
+                    await self._pause()
+                except (StoreAway, ReplyError):  # a store that loads its data refuses a PING
                     self._up.clear()
                     await asyncio.sleep(_AWAY_WAIT)
         finally:
@@ -72,12 +76,12 @@ class Tail:
         feed.readers += 1
         try:
             if feed.subscribed is None:
-                feed.subscribed = asyncio.ensure_future(self._subscribe(key))
-            await asyncio.shield(feed.subscribed)
+                feed.subscribed = asyncio.ensure_future(self._subscribe(feed))
+            generation = await asyncio.shield(feed.subscribed)
         except BaseException:
             self.leave(feed)
             raise
-        return Reader(self, feed, cursor)
+        return Reader(self, feed, cursor, generation)
 
     def leave(self, feed: Feed) -> None:
         """A reader has gone; with the last one the subscription ends."""
@@ -109,16 +113,29 @@ class Tail:
     def readers(self) -> int:
         return sum(feed.readers for feed in self._feeds.values())
 
-    async def _subscribe(self, key: str) -> None:
-        await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
-        await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+    async def _subscribe(self, feed: Feed) -> int:
+        """Subscribe; the generation of which the subscription is part at least."""
+        generation = await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
+        if self._feeds.get(feed.key) is feed:  # else its readers have left meanwhile
+            await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))
+        return generation
 
     async def _resubscribe(self) -> None:
         await self._wire.connect()
+        generation = self.generation
         for key in list(self._feeds):
-            await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+            if key in self._feeds:
+                await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+        if generation != self.generation:  # another connection by now, with half of them
+            raise StoreAway()
         self._up.set()
         self._wake_all()
+
+    async def _pause(self) -> None:
+        """Until the next ping is due, or the connection is lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PING):
+                await self._down.wait()
 
     def _on_message(self, channel: bytes, data: bytes) -> None:
         feed = self._feeds.get(channel[self._prefix :].decode())
@@ -128,6 +145,7 @@ class Tail:
     def _on_lost(self) -> None:
         self.generation += 1
         self._up.clear()
+        self._down.set()
         log.warning("tail.connection_lost", readers=self.readers)
         self._wake_all()
 

@@ -19,24 +19,27 @@ _MOST_BYTES = 256 * 1024
 class Feed:
     """The ring, the stream's templates, and the readers to be woken.
 
-    Invariants: the ring's messages are consecutive; ``last`` is the highest number heard.
+    Invariants: the ring's messages are consecutive; ``last`` is the number heard last. It goes
+    back only if the store did (its host crashed and lost the end of its log); ``turns`` counts
+    that, and every reader then looks into the store again.
     """
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.readers = 0
-        self.subscribed: asyncio.Future[None] | None = None
+        self.subscribed: asyncio.Future[int] | None = None
         self.last = 0
+        self.turns = 0
         self.templates: dict[int, Template] = {}
         self._ring: deque[Message | Segment] = deque()
         self._bytes: deque[int] = deque()
         self._held = 0
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: set[asyncio.Future[None]] = set()
 
     def push(self, message: Message) -> None:
-        """Take a live message and wake the readers. A duplicate changes nothing."""
-        if message.last <= self.last and self._ring:
-            return
+        """Take a live message and wake the readers."""
+        if self._ring and message.first <= self.last:
+            self.turns += 1
         if self._ring and message.first != self._ring[-1].last + 1:
             self._clear()
         for number, text in message.definitions:
@@ -69,15 +72,17 @@ class Feed:
         found[0] = found[0].after(cursor)
         return found
 
-    async def changed(self) -> None:
-        """Return at the next message or wake."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+    async def changed(self, waiter: asyncio.Future[None]) -> None:
+        """Return at the next message or wake, or when the waiter is given a result."""
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
 
     def wake(self) -> None:
         """Wake every reader that waits."""
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

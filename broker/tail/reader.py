@@ -7,14 +7,15 @@
 Why nothing is missed: the subscription is acknowledged before the first XRANGE, so a message
 is either in what XRANGE brought or arrives on the feed. Why nothing doubles: only what comes
 after the cursor is taken, from either. Each loss of the pub/sub connection starts a new
-``generation``, and a reader that is not synced with the current one catches up first.
+``generation``, and a reader that is not synced with the current one catches up first; the
+same when the feed has heard that the store went back (its ``turns``).
 """
 
 import asyncio
 from typing import TYPE_CHECKING
 
 from broker.codec import UnknownTemplate
-from broker.errors import StoreAway
+from broker.errors import JobGone, StoreAway
 from broker.store.streams import Entries
 from broker.tail.feed import Feed
 from broker.tail.segment import Segment
@@ -22,22 +23,26 @@ from broker.tail.segment import Segment
 if TYPE_CHECKING:
     from broker.tail import Tail
 
-_PAGE = 1000  # entries a read; XRANGE of as many costs 0.9 ms
+_FIRST_PAGE = 16  # entries; small, so that the first byte of a long replay is soon there
+_PAGE = 512  # entries; each full page is followed by one four times as large, up to here
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 
 
 class Reader:
     """Reads one stream from a cursor to its terminal."""
 
-    def __init__(self, tail: "Tail", feed: Feed, cursor: int) -> None:
+    def __init__(self, tail: "Tail", feed: Feed, cursor: int, subscribed: int) -> None:
         self.cursor = cursor
         self.ended = False
         self._tail = tail
         self._feed = feed
-        self._subscribed = tail.generation
+        self._subscribed = subscribed  # the generation of the feed's first subscription
         self._generation = -1  # the connection it is synced with
+        self._turns = feed.turns
         self._away_since: float | None = None
+        self._page = _FIRST_PAGE
         self._poked = False
+        self._waiter: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         """Go live at once: the stream was created after this reader had subscribed."""
@@ -51,14 +56,15 @@ class Reader:
             JobNotFound, JobGone: the stream is no longer there.
         """
         while not self._poked:
-            if self._generation == self._tail.generation:
+            if self._generation == self._tail.generation and self._turns == self._feed.turns:
                 found = self._feed.since(self.cursor)
                 if found:
                     return self._take(found)
                 if found is None:
                     self._generation = -1
                 else:
-                    await self._feed.changed()
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    await self._feed.changed(self._waiter)
             else:
                 found = await self._catch_up()
                 if found:
@@ -69,24 +75,31 @@ class Reader:
     def poke(self) -> None:
         """Make ``next`` return, with nothing if there is nothing."""
         self._poked = True
-        self._feed.wake()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def close(self) -> None:
         """The reader leaves; nothing changes for the job."""
         self._tail.leave(self._feed)
 
     def _take(self, found: list[Segment]) -> list[Segment]:
+        # What a retry appends after the terminal is another reader's.
+        for place, segment in enumerate(found, 1):
+            if segment.terminal is not None:
+                found = found[:place]
+                self.ended = True
+                break
         self.cursor = found[-1].last
-        self.ended = found[-1].terminal is not None
         return found
 
     async def _catch_up(self) -> list[Segment]:
         """One page from the store, or nothing yet; synced when the page was not full."""
         now = asyncio.get_running_loop().time()
+        turns = self._feed.turns
         try:
             generation = await self._tail.connected(now + _AWAY_WAIT)
             async with self._tail.catch_ups:
-                entries = await self._tail.read(self._feed.key, self.cursor, _PAGE)
+                entries = await self._tail.read(self._feed.key, self.cursor, self._page)
         except StoreAway:
             if self._away_since is None:
                 self._away_since = now
@@ -96,8 +109,12 @@ class Reader:
             return []
         self._away_since = None
         self._feed.templates |= entries.templates
-        if len(entries.rows) < _PAGE:
-            self._generation = generation
+        if entries.state.final and not entries.rows:
+            raise JobGone("The store lost frames that had been sent; the stream ends before them.")
+        if len(entries.rows) < self._page:
+            self._generation, self._turns = generation, turns
+        else:
+            self._page = min(self._page * 4, _PAGE)
         return self._segments(entries)
 
     def _segments(self, entries: Entries) -> list[Segment]:

@@ -1,0 +1,238 @@
+"""The door: who is let in, and what every answer is stamped with."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from broker.api.door import DEFAULT_ACCOUNT, Door, is_loopback
+from broker.model import REQUEST_ID
+from broker.settings import Account, Server, Settings
+
+KEY, OTHER = "sk-one", "sk-two"
+
+
+def account(*keys: str) -> Account:
+    return Account(key_sha256=tuple(hashlib.sha256(key.encode()).hexdigest() for key in keys))
+
+
+OPEN = Settings()
+KEYED = Settings(accounts={"one": account(KEY, "sk-new"), "two": account(OTHER)})
+PUBLIC = Settings(server=Server(host="0.0.0.0"))
+NAMED = Settings(
+    server=Server(
+        host="0.0.0.0", allowed_hosts=("Api.Example",), allowed_origins=("https://app.example",)
+    )
+)
+
+
+class Knock:
+    """One request at the door: the account it went in with, or the answer it got."""
+
+    def __init__(self) -> None:
+        self.account: str | None = None
+        self.scope: Scope = {}
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.account, self.scope = scope["account"], scope
+        given = [(b"x-request-id", b"given")] if scope["path"] == "/given" else []
+        await send({"type": "http.response.start", "status": 200, "headers": given})
+        await send({"type": "http.response.body", "body": b"in"})
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {n.decode(): v.decode() for n, v in message["headers"]}
+        else:
+            self.body += message["body"]
+
+    @property
+    def problem(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+async def knock(
+    settings: Settings = OPEN, path: str = "/v1/jobs", host: str = "localhost", **headers: str
+) -> Knock:
+    """Header names are given with underscores."""
+    pairs = {"host": host, **{name.replace("_", "-"): text for name, text in headers.items()}}
+
+    async def receive() -> Message:
+        raise AssertionError("the door reads no body")
+
+    scope = {
+        "type": "http",
+        "path": path,
+        "headers": [(name.encode(), text.encode("latin1")) for name, text in pairs.items()],
+    }
+    found = Knock()
+    await Door(found.app, settings)(scope, receive, found.send)
+    return found
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost", "127.0.0.1", "127.9.9.9", "[::1]", "::1"]
+)
+def test_what_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "example.com", "10.0.0.1", "localhost.example.com", "0.0.0.0"]
+)
+def test_what_is_not(host: str) -> None:
+    assert not is_loopback(host)
+
+
+# ── Host and Origin ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "enters"),
+    [
+        (OPEN, "localhost", True),
+        (OPEN, "localhost:8080", True),
+        (OPEN, "127.0.0.1:8080", True),
+        (OPEN, "[::1]:8080", True),
+        (OPEN, "evil.example", False),
+        (OPEN, "evil.example:8080", False),
+        (OPEN, "localhost.evil.example", False),
+        (OPEN, "", False),
+        (OPEN, "[::1", False),
+        (OPEN, "[evil]:80", False),
+        (OPEN, "\xff", False),
+        (PUBLIC, "anything.example", True),
+        (NAMED, "api.example", True),
+        (NAMED, "API.example:443", True),
+        (NAMED, "localhost", True),
+        (NAMED, "other.example", False),
+    ],
+)
+async def test_hosts(settings: Settings, host: str, enters: bool) -> None:
+    found = await knock(settings, host=host)
+    assert found.status == (200 if enters else 403)
+    assert (found.account is not None) is enters
+
+
+@pytest.mark.parametrize(
+    ("settings", "origin", "enters"),
+    [
+        (OPEN, "http://localhost:3000", True),
+        (OPEN, "http://127.0.0.1", True),
+        (OPEN, "http://[::1]:3000", True),
+        (OPEN, "https://evil.example", False),
+        (OPEN, "https://localhost.evil.example", False),
+        (OPEN, "null", False),
+        (OPEN, "", False),
+        (OPEN, "http://[", False),
+        (NAMED, "https://app.example", True),
+        (NAMED, "http://app.example", False),
+        (NAMED, "https://app.example.evil.example", False),
+        (PUBLIC, "https://evil.example", False),
+    ],
+)
+async def test_origins(settings: Settings, origin: str, enters: bool) -> None:
+    found = await knock(settings, origin=origin)
+    assert found.status == (200 if enters else 403)
+
+
+async def test_a_refusal_has_the_shape_of_its_surface() -> None:
+    native = await knock(host="evil.example")
+    assert native.headers["content-type"] == "application/problem+json"
+    assert native.problem["code"] == "forbidden"
+    chat = await knock(path="/v1/chat/completions", host="evil.example")
+    assert chat.problem["error"]["code"] == "forbidden"
+
+
+# ── Keys ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_without_accounts_all_are_one() -> None:
+    assert (await knock()).account == DEFAULT_ACCOUNT
+    assert (await knock(authorization="Bearer whatever")).account == DEFAULT_ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"authorization": f"Bearer {KEY}"}, "one"),
+        ({"authorization": "Bearer sk-new"}, "one"),
+        ({"authorization": f"bearer  {OTHER} "}, "two"),
+        ({"x_api_key": OTHER}, "two"),
+        ({"authorization": "Basic eDp5", "x_api_key": OTHER}, "two"),
+        ({}, None),
+        ({"authorization": "Bearer"}, None),
+        ({"authorization": "Bearer "}, None),
+        ({"authorization": KEY}, None),
+        ({"authorization": f"Basic {KEY}"}, None),
+        ({"authorization": f"Bearer {KEY}x"}, None),
+        ({"authorization": "Bearer wrong", "x_api_key": OTHER}, None),
+        ({"x_api_key": ""}, None),
+    ],
+)
+async def test_keys(headers: dict[str, str], expected: str | None) -> None:
+    found = await knock(KEYED, **headers)
+    assert found.account == expected
+    if expected is None:
+        assert (found.status, found.headers["www-authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json"])
+async def test_some_paths_need_no_key(path: str) -> None:
+    assert (await knock(KEYED, path)).account == ""
+    assert (await knock(KEYED, path, authorization=f"Bearer {KEY}")).account == "one"
+    assert (await knock(KEYED, path, host="evil.example")).status == 403
+
+
+async def test_others_do() -> None:
+    assert (await knock(KEYED, "/healthz/")).status == 401
+    assert (await knock(KEYED, "/v1/models")).status == 401
+
+
+# ── The request id ───────────────────────────────────────────────────────────────────
+
+
+async def test_every_answer_has_a_request_id() -> None:
+    for found in (await knock(), await knock(host="evil.example"), await knock(KEYED)):
+        assert REQUEST_ID.match(found.headers["x-request-id"])
+
+
+async def test_an_endpoint_s_own_stays() -> None:
+    assert (await knock(path="/given")).headers["x-request-id"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "expected"),
+    [
+        ("/v1/jobs/r1/events", "", "r1"),
+        ("/v1/jobs/r1", "r2", "r1"),
+        ("/v1/chat/completions", "r2", "r2"),
+    ],
+)
+async def test_the_one_that_the_call_names_is_its(path: str, key: str, expected: str) -> None:
+    for settings in (OPEN, KEYED):
+        found = await knock(settings, path, idempotency_key=key)
+        assert found.headers["x-request-id"] == expected
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/", "/v1/jobs/-x", "/v1/jobs/" + "x" * 200])
+async def test_what_is_none_is_not_given_back(path: str) -> None:
+    found = await knock(path=path, idempotency_key="bad key\r\nx: y")
+    assert found.headers["x-request-id"].startswith("req_")
+
+
+async def test_what_is_no_request_passes() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def nothing(*message: Any) -> Any: ...
+
+    await Door(app, KEYED)({"type": "lifespan"}, nothing, nothing)
+    assert seen == ["lifespan"]
