@@ -115,13 +115,6 @@ class NotRetriable(StreamholdError):
     code = "not_retriable"
 
 
-class NotFinished(StreamholdError):
-    """The job has not ended yet."""
-
-    code = "not_finished"
-    retryable = True
-
-
 # ── The deployment's ───────────────────────────────────────────────────────────────────
 
 

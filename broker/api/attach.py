@@ -61,21 +61,21 @@ async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
     return await core.tail.follow(job.key, cursor)
 
 
-async def collect(reader: Reader) -> tuple[list[Frame], Terminal]:
+async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:
     """All frames from the reader's cursor to the terminal; closes the reader.
+
+    A drain waits for it as for a stream: its caller holds no cursor to come back with.
 
     Raises:
         StoreAway, JobGone: the stream could not be read to its end.
     """
     frames: list[Frame] = []
-    try:
+    with core.following(reader):
         while True:
             for segment in await reader.next():
                 frames += segment.frames
                 if segment.terminal is not None:
                     return frames, segment.terminal
-    finally:
-        reader.close()
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:

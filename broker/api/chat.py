@@ -57,7 +57,7 @@ async def create_completion(request: Request) -> Response:
     replays = given is not None
     if call.get("stream"):
         return _streamed(core, request, reader, submission, replays)
-    return await _whole(request, reader, submission.request_id, replays)
+    return await _whole(core, request, reader, submission.request_id, replays)
 
 
 async def _attach(core: Core, submission: Submission, cursor: int) -> Reader | None:
@@ -88,9 +88,11 @@ def _streamed(
     )
 
 
-async def _whole(request: Request, reader: Reader, request_id: str, replays: bool) -> Response:
+async def _whole(
+    core: Core, request: Request, reader: Reader, request_id: str, replays: bool
+) -> Response:
     """The folded answer."""
-    frames, terminal = await while_connected(request, collect(reader))
+    frames, terminal = await while_connected(request, collect(core, reader))
     if terminal.error is not None:
         response = failure_response(request.url.path, terminal.error, final=replays)
         response.headers.update(_headers(request_id))

@@ -1,13 +1,16 @@
 """What every request of an API process shares."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import cast
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from broker import log
 from broker.api.metrics import Metrics
 from broker.errors import Draining
 from broker.queue.rescuer import Rescuer
@@ -29,12 +32,24 @@ class Core:
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
         self.draining = asyncio.Event()
-        self.streams: dict[asyncio.Task[None], Reader] = {}  # responses being streamed
+        self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
 
     def admit(self) -> None:
         """Raise Draining if this process takes no new calls."""
         if self.draining.is_set():
             raise Draining()
+
+    @contextmanager
+    def following(self, reader: Reader) -> Iterator[None]:
+        """For as long as the current task reads: a drain waits for it. Closes the reader."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.followed[task] = reader
+        try:
+            yield
+        finally:
+            del self.followed[task]
+            reader.close()
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
@@ -43,6 +58,8 @@ class Core:
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
         ]
+        for loop in loops:
+            loop.add_done_callback(_must_not_end)
         try:
             yield {"core": self}
         finally:
@@ -50,6 +67,13 @@ class Core:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await self.store.close()
+
+
+def _must_not_end(loop: "asyncio.Task[None]") -> None:
+    """A loop that died of a defect ends the process, which its supervisor starts anew."""
+    if not loop.cancelled() and (error := loop.exception()) is not None:
+        log.warning("api.defect", loop=loop.get_name(), error=repr(error))
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def core_of(request: Request) -> Core:

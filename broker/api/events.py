@@ -53,7 +53,7 @@ async def get_result(request: Request) -> Response:
     reader = await core.tail.follow(key, 0)
     try:
         async with asyncio.timeout(None if job.state.final else wait):
-            frames, terminal = await while_connected(request, collect(reader))
+            frames, terminal = await while_connected(request, collect(core, reader))
     except TimeoutError:
         return _pending(await core.store.jobs.get(key))
     headers = {"x-request-id": job.request_id}

@@ -65,11 +65,11 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
 async def drain(core: Core) -> None:
     """Take no new calls; hand back what can be handed back; give the rest its time."""
     core.draining.set()
-    log.info("api.draining", streams=len(core.streams))
-    for reader in core.streams.values():
+    log.info("api.draining", streams=len(core.followed))
+    for reader in core.followed.values():
         reader.poke()
-    if core.streams:
-        await asyncio.wait(list(core.streams), timeout=core.settings.server.drain)
+    if core.followed:
+        await asyncio.wait(list(core.followed), timeout=core.settings.server.drain)
 
 
 def _listen(server: Server) -> socket.socket:

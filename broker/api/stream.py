@@ -82,10 +82,10 @@ class StreamResponse(EventSourceResponse):
         assert task is not None
         watcher = asyncio.ensure_future(self._watch(receive, task))
         alarm = _Alarm(self._quiet, lambda: self._on_alarm(task))
-        self._core.streams[task] = self._reader
         ending = "aborted"
         try:
-            ending = await self._run(scope, receive, send)
+            with self._core.following(self._reader):
+                ending = await self._run(scope, receive, send)
         except asyncio.CancelledError:
             if not (self._stalled or watcher.done()):
                 raise
@@ -93,10 +93,8 @@ class StreamResponse(EventSourceResponse):
         finally:
             self._over = True
             self._core.metrics.endings.labels(ending).inc()
-            del self._core.streams[task]
             alarm.cancel()
             watcher.cancel()
-            self._reader.close()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> str:
         loop = asyncio.get_running_loop()

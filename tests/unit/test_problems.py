@@ -27,14 +27,14 @@ def body(response: Response) -> Any:
 
 
 # What a caller can do nothing about.
-OURS = {errors.StreamholdError, errors.ConfigError, errors.JobFailed, errors.NotFinished}
+OURS = {errors.StreamholdError, errors.ConfigError, errors.JobFailed}
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_error_has_a_status(kind: type[errors.StreamholdError]) -> None:
     status = status_of(kind())
     assert (status == 500) == (kind in OURS)
-    assert kind.retryable == (status == 503) or kind is errors.NotFinished
+    assert kind.retryable == (status == 503)
 
 
 def test_an_error_of_another_floor_is_a_defect() -> None:
