@@ -136,7 +136,7 @@ class Generation:
                 if self._delivered:
                     pen.write(frames)
                 elif frames:
-                    self._delivered = pen.delivered = True
+                    self._delivered = True
                     pen.write(frames, [("delivered", b"1")])
                 if pen.pending > most:
                     await pen.settled(most // 2)

@@ -20,12 +20,16 @@ class Hold:
         self._taken = False
         self._writer = writer
         self.pen: Pen = writer.pen(claim.job.key, claim.token, claim.job.last, self._ended)
-        self.pen.delivered = claim.job.delivered
 
     @property
     def finished(self) -> bool:
         """Whether the terminal is on its way to the store: the lease ends with it."""
         return self.pen.final
+
+    @property
+    def over(self) -> bool:
+        """Whether the terminal was written and acknowledged."""
+        return self.pen.final and not self.pen.dirty and self.pen.ours
 
     @property
     def key(self) -> str:

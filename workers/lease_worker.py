@@ -16,7 +16,8 @@ are rescued, which is better than holding them without renewing.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Coroutine
 from datetime import datetime
 from signal import Signals
 from typing import Any
@@ -25,15 +26,15 @@ from arq.jobs import DeserializationError, deserialize_job_raw
 from arq.worker import Function, Worker
 
 from broker import log
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway
 from broker.model import Failure
 from broker.queue import deserialize, serialize
 from broker.queue.rescuer import Rescuer
 from broker.store import BLOCK, Store
-from broker.store.connection import store_errors
 from broker.store.keys import Partition
 from broker.store.queue import Claim
 from broker.store.wire import Wire
+from workers import cron
 from workers.hold import Hold
 from workers.writer import Fenced, Writer
 
@@ -69,6 +70,7 @@ class LeaseWorker(Worker):
         }
         self.rescuer = Rescuer(store)
         self._settings = settings
+        self._ended: deque[tuple[float, Hold]] = deque()  # with the loop time to forget each
         self._pollers: list[asyncio.Task[None]] = []
         self._reserved = 0  # slots promised to claims under way
         self._freed = asyncio.Event()  # slots were freed, or a promise ended
@@ -147,6 +149,8 @@ class LeaseWorker(Worker):
             del self.holds[hold.key]
             del self.tasks[hold.key]
         self._freed.set()
+        if hold.over:
+            self._ended.append((self.loop.time() + self._settings.keep_acknowledged, hold))
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
             self.jobs_retried += 1
         elif error is not None:
@@ -186,11 +190,7 @@ class LeaseWorker(Worker):
         while True:
             begun = self.loop.time()
             for partition in self.store.keys.partitions:
-                holds = [
-                    hold
-                    for key, hold in self.holds.items()
-                    if self.store.keys.partition(key) is partition
-                ]
+                holds = [*self._holds_in(partition), *self._lately_ended(partition)]
                 try:
                     renewed = await self.store.leases.renew(
                         partition, self.holder, [hold.lease for hold in holds]
@@ -200,7 +200,25 @@ class LeaseWorker(Worker):
                 for hold, kept in zip(holds, renewed, strict=True):
                     if not kept and not hold.finished:
                         hold.take_away()
+                    elif kept and hold.over:
+                        log.warning("job.terminal_lost", job_key=hold.key)
+                        hold.pen.send_again()
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
+
+    def _holds_in(self, partition: Partition) -> list[Hold]:
+        keys = self.store.keys
+        return [hold for key, hold in self.holds.items() if keys.partition(key) is partition]
+
+    def _lately_ended(self, partition: Partition) -> list[Hold]:
+        """Holds whose terminal was acknowledged a moment ago.
+
+        A lease of theirs that can still be renewed means that the store's host crashed and
+        lost the terminal: it is sent again.
+        """
+        while self._ended and self._ended[0][0] < self.loop.time():
+            self._ended.popleft()
+        keys = self.store.keys
+        return [hold for _, hold in self._ended if keys.partition(hold.key) is partition]
 
     def _on_control(self, channel: bytes, data: bytes) -> None:
         hold = self.holds.get(data.decode())
@@ -230,44 +248,22 @@ class LeaseWorker(Worker):
 
     async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
         """Run what is due in this process; a unique job is run by the first worker to mark it."""
-        for job in self.cron_jobs:
-            if job.next_run is None:
-                job.calculate_next(n)
-            due = job.next_run
-            if due is None or due > n:
-                continue
-            try:
-                mine = not job.unique or await self._mark(job.name, due)
-            except (StoreAway, StoreFull):
-                continue  # due at the next look still
-            job.calculate_next(n)
-            if mine:
-                try:
-                    await job.coroutine(self.ctx)
-                except Exception:  # noqa: BLE001 - a job's boundary: the others run on
-                    log.exception("cron.failed", job=job.name)
-
-    async def _mark(self, name: str, due: datetime) -> bool:
-        """Whether we are the first to mark this run of a unique cron job."""
-        mark = f"{self.store.keys.partitions[0].prefix}cron:{name}:{due.timestamp():.0f}"
-        with store_errors():
-            return bool(await self.store.client.set(mark, self.holder, nx=True, ex=3600))
+        await cron.run_due(self.cron_jobs, n, self.ctx, self.store, self.holder)
 
     # ── The end ───────────────────────────────────────────────────────────────────────
 
     async def _wait_for_tasks_to_complete(self, signum: Signals) -> None:
-        """Drain: hand over what delivered nothing yet, finish what ends in time, stop.
+        """Drain: finish what ends in time, hand the rest over at once, stop.
 
-        A job that delivered nothing can be run again; left here, it would begin to deliver
-        and be cut for good when the time is over.
+        A job is not handed over before the time is up, even if it has delivered nothing yet:
+        its provider has been called, and another worker would have to call again.
         """
         log.info("worker.draining", signal=signum.name, running=len(self.holds))
         try:
             await self._stop_claiming()
-            await self._hand_over(lambda hold: not hold.pen.delivered)
             if self.tasks:
                 await asyncio.wait(list(self.tasks.values()), timeout=self._settings.drain)
-            await self._hand_over(lambda hold: True)
+            await self._hand_over()
             for hold in list(self.holds.values()):  # its terminal could not be stored in time
                 hold.take_away()
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
@@ -288,24 +284,16 @@ class LeaseWorker(Worker):
         for poller in self._pollers:
             poller.cancel()
 
-    async def _hand_over(self, chosen: Callable[[Hold], bool]) -> None:
-        """Give jobs back under new tokens, once what they wrote is stored."""
-        flushes = [asyncio.ensure_future(h.pen.settled()) for h in self.holds.values() if chosen(h)]
+    async def _hand_over(self) -> None:
+        """Give our jobs back under new tokens, once what they wrote is stored."""
+        flushes = [asyncio.ensure_future(hold.pen.settled()) for hold in self.holds.values()]
         if flushes:
             await asyncio.wait(flushes, timeout=self._settings.renew)
         for flush in flushes:
             flush.cancel()
         await asyncio.gather(*flushes, return_exceptions=True)
         for partition in self.store.keys.partitions:
-            # Chosen again: what was written meanwhile may have changed it. From here to the
-            # call nothing is awaited, so whatever is written later finds itself fenced.
-            holds = [
-                hold
-                for key, hold in self.holds.items()
-                if self.store.keys.partition(key) is partition
-                and chosen(hold)
-                and not hold.finished
-            ]
+            holds = [hold for hold in self._holds_in(partition) if not hold.finished]
             leases = [hold.lease for hold in holds]
             try:
                 count = await self.store.queue.release(partition, self.holder, leases, leaving=True)

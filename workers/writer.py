@@ -79,7 +79,6 @@ class Pen:
         self.last = last  # the number of the last frame written here
         self.pending = 0  # bytes not yet acknowledged
         self.final = False  # whether a terminal was written
-        self.delivered = False  # whether part of the answer was, by whoever held the job
         self._writer = writer
         self._encoder = Encoder()
         self._on_end = on_end
@@ -133,6 +132,11 @@ class Pen:
     # What follows is the Writer's side.
 
     @property
+    def ours(self) -> bool:
+        """Whether the stream is still this pen's to write."""
+        return self._ended is None
+
+    @property
     def dirty(self) -> bool:
         return bool(self._chunks) and self._ended is None
 
@@ -175,6 +179,13 @@ class Pen:
             self._chunks.appendleft(batch)
             self.pending += len(batch.payload)
         self._kept = deque(row for row in self._kept if row[1].last <= last)
+
+    def send_again(self) -> None:
+        """Queue all that is still held: the store went back to before our last append."""
+        if self._ended is None and not self._chunks:
+            self._chunks.extend(batch for _, batch in self._kept)
+            self._kept.clear()
+            self._writer.mark(self)
 
     def end(self, error: Exception) -> None:
         """The stream is not ours any more."""
