@@ -1,0 +1,52 @@
+"""What the store holds of a job after a fault, and what must be true of it."""
+
+import msgspec
+
+from broker.codec import decode
+from broker.frames import Frame, Kind
+from broker.model import JobState, Terminal
+from tests.fault.cluster import WAIT, Cluster, ask, key
+from tests.fault.sse_reader import SseReader, always
+
+ALL = 1_000_000  # entries
+
+
+async def stored_frames(cluster: Cluster, prompt: str) -> list[Frame]:
+    """The stream's frames as stored; fails unless they are numbered without a gap."""
+    entries = await cluster.store.streams.read(key(prompt), 0, ALL)
+    frames: list[Frame] = []
+    for last, payload in entries.rows:
+        frames += decode(payload, entries.templates)
+        assert len(frames) == last, f"{prompt}: the entry {last} ends at frame {len(frames)}"
+    return frames
+
+
+async def terminal_of(cluster: Cluster, prompt: str) -> Terminal:
+    """The stream's one terminal; fails if it is not its last frame, or not its only one."""
+    frames = await stored_frames(cluster, prompt)
+    places = [place for place, frame in enumerate(frames) if frame.kind == Kind.TERMINAL]
+    assert places == [len(frames) - 1], f"{prompt}: terminals at {places} of {len(frames)}"
+    terminal = msgspec.json.decode(frames[-1].body, type=Terminal)
+    assert (await cluster.job(prompt)).state is terminal.state
+    return terminal
+
+
+async def replay(cluster: Cluster, prompt: str, api: int, model: str | None = None) -> bytes:
+    """An uncut read of the whole stream, of the chat view if the job's model is given."""
+    call = None if model is None else ask(model, prompt)
+    reader = SseReader(cluster.session, prompt, always(cluster.urls[api]), call)
+    await reader.start().finish(WAIT)
+    assert reader.connections == 1
+    return reader.transcript
+
+
+async def check_whole(cluster: Cluster, prompt: str, tokens: int) -> None:
+    """The answer is complete, in one attempt of one call, under one lease."""
+    assert (await terminal_of(cluster, prompt)).state is JobState.COMPLETED
+    frames = await stored_frames(cluster, prompt)
+    content = [frame for frame in frames if b'"content":"' in frame.body]
+    assert len([frame for frame in content if b'"content":""' not in frame.body]) == tokens
+    job = await cluster.job(prompt)
+    assert [attempt.outcome for attempt in job.attempts] == ["completed"]
+    assert (job.losses, job.claims) == (0, 1)
+    assert await cluster.sim_calls(prompt) == 1

@@ -1,0 +1,97 @@
+"""A worker stopped past its leases, then continued: it appends nothing and lets go of all."""
+
+import signal
+
+from broker.model import JobState
+from tests.fault.cluster import WAIT, Cluster, key
+from tests.fault.conftest import Make
+from tests.fault.evidence import replay, stored_frames, terminal_of
+from tests.fault.sse_reader import SseReader, always
+
+STREAMS = "sim/tokens=1000,interval=20ms"  # still going when the worker is continued
+SILENT = "sim/tokens=20,interval=5ms,hang,failfirst=1"  # its second call answers
+
+
+async def test_a_stopped_worker_appends_nothing_when_it_goes_on(make_cluster: Make) -> None:
+    cluster = await make_cluster(apis=1, workers=1)
+    streams, silent = await _submit(cluster)
+    readers = [
+        SseReader(cluster.session, prompt, always(cluster.urls[0])).start()
+        for prompt in streams + silent
+    ]
+    for reader in readers[: len(streams)]:
+        await reader.reached(lambda r: len(r.events) > 5, WAIT)
+    await cluster.until_active(len(readers))
+    await cluster.add_worker()
+
+    cluster.signal_worker(0, signal.SIGSTOP)
+    for reader in readers:  # the healthy worker has ended them all
+        await reader.finish(WAIT)
+    ends = {prompt: len(await stored_frames(cluster, prompt)) for prompt in streams + silent}
+    assert (await cluster.sim_counts())["active"] == len(readers)  # the stopped one's calls
+    cluster.signal_worker(0, signal.SIGCONT)
+    await cluster.until_active(0)
+
+    assert (await cluster.sim_counts())["aborted"] == len(readers)
+    await _barrier(cluster)
+    for prompt, reader in zip(streams + silent, readers, strict=True):
+        terminal = await terminal_of(cluster, prompt)
+        assert len(await stored_frames(cluster, prompt)) == ends[prompt]
+        assert reader.transcript == await replay(cluster, prompt, 0)
+        expected = JobState.FAILED if prompt in streams else JobState.COMPLETED
+        assert terminal.state is expected
+        assert (await cluster.job(prompt)).losses == 1
+    assert cluster.workers[0].process.poll() is None
+
+
+async def test_a_lone_worker_takes_its_own_jobs_again(make_cluster: Make) -> None:
+    """The claim that comes back to the same worker ends the call of the claim before it."""
+    cluster = await make_cluster(apis=1, workers=1)
+    streams, silent = await _submit(cluster)
+    await cluster.until_active(len(streams + silent))
+
+    cluster.signal_worker(0, signal.SIGSTOP)
+    await cluster.until_jobs(streams + silent, lambda job: job.state is JobState.QUEUED)
+    cluster.signal_worker(0, signal.SIGCONT)
+    await cluster.until_ended(streams + silent)
+    await cluster.until_active(0)
+
+    assert (await cluster.sim_counts())["aborted"] == len(streams + silent)
+    for prompt in streams:
+        assert (await terminal_of(cluster, prompt)).state is JobState.FAILED
+        assert await cluster.sim_calls(prompt) == 1
+    for prompt in silent:
+        assert (await terminal_of(cluster, prompt)).state is JobState.COMPLETED
+        job = await cluster.job(prompt)
+        assert [attempt.outcome for attempt in job.attempts] == ["lost", "completed"]
+        assert await cluster.sim_calls(prompt) == 2
+
+
+async def test_a_job_claimed_again_before_renewal_told_ends_its_former_call(
+    make_cluster: Make,
+) -> None:
+    """Handed back from outside, the job is with the same worker again within milliseconds."""
+    cluster = await make_cluster(apis=1, workers=1)
+    await cluster.submit("silent", SILENT)
+    await cluster.until_active(1)
+    holder, token = await cluster.held("silent")
+    partition, lease = cluster.store.keys.partitions[0], (key("silent"), token)
+    assert await cluster.store.queue.release(partition, holder, [lease], leaving=False) == 1
+    await cluster.until_ended(["silent"])
+    await cluster.until_aborted(1)
+
+
+async def _submit(cluster: Cluster) -> tuple[list[str], list[str]]:
+    streams = await cluster.submit_all("streams", STREAMS, 5)
+    silent = await cluster.submit_all("silent", SILENT, 5)
+    await cluster.until_jobs(streams, lambda job: job.delivered)
+    return streams, silent
+
+
+async def _barrier(cluster: Cluster) -> None:
+    """Return once every worker has run a job that was submitted just now."""
+    for place, other in ((0, 1), (1, 0)):
+        cluster.signal_worker(other, signal.SIGSTOP)
+        await cluster.submit(f"barrier-{place}", "sim/tokens=1,interval=0")
+        await cluster.until_ended([f"barrier-{place}"])
+        cluster.signal_worker(other, signal.SIGCONT)
