@@ -1,110 +1,14 @@
-"""Readers: catch up, go live, fall back; every frame exactly once, in order."""
+"""Readers: catch up, go live, fall back."""
 
 import asyncio
-from typing import Any, cast
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from broker.codec import Encoder, Template, parse_definition
 from broker.errors import JobGone, StoreAway
-from broker.frames import Frame, Kind, Message
 from broker.model import JobState, Terminal
-from broker.store.streams import Entries
-from broker.tail import Tail
 from broker.tail import reader as reader_module
-from broker.tail.feed import _MOST_MESSAGES, Feed
-from broker.tail.reader import Reader
-from broker.tail.segment import Segment
-
-END = Frame(Kind.TERMINAL, msgspec.json.encode(Terminal(JobState.COMPLETED)))
-
-
-class Stream:
-    """One stream as store, channel and tail: what a reader can see of them.
-
-    ``write`` appends frames as one entry; its message reaches the feed unless it is lost.
-    """
-
-    def __init__(self) -> None:
-        self.feed = Feed("k")
-        self.frames: list[Frame] = []
-        self.entries: list[tuple[int, bytes]] = []
-        self.templates: dict[int, Template] = {}
-        self.state = JobState.RUNNING
-        self.generation = 0
-        self.patience = 0.0
-        self.catch_ups = asyncio.Semaphore(2)
-        self.reads: list[int] = []
-        self.away = False
-        self.turns = 0  # of the loop that a read takes
-        self.left = 0
-        self._encoder = Encoder()
-
-    def write(self, *texts: str, lost: bool = False, end: bool = False) -> None:
-        frames = [Frame(Kind.DIALECT, b'data: {"t":"%b"}' % text.encode()) for text in texts]
-        if end:
-            frames.append(END)
-            self.state = JobState.COMPLETED
-        payload = bytearray()
-        for frame in frames:
-            self._encoder.encode(frame.kind, frame.body, payload)
-        definitions = tuple(self._encoder.take_fresh())
-        self.templates |= {number: parse_definition(text) for number, text in definitions}
-        first = len(self.frames) + 1
-        self.frames += frames
-        self.entries.append((len(self.frames), bytes(payload)))
-        if not lost:
-            self.feed.push(Message(first, len(self.frames), definitions, bytes(payload)))
-
-    def go_back(self, entries: int) -> None:
-        """The store's host crashed: it lost the last entries."""
-        del self.entries[-entries:]
-        del self.frames[self.entries[-1][0] if self.entries else 0 :]
-        self.state = JobState.RUNNING
-
-    def reconnect(self) -> None:
-        self.generation += 1
-        self.feed.wake()
-
-    def reader(self, cursor: int = 0) -> Reader:
-        return Reader(cast(Tail, self), self.feed, cursor, self.generation)
-
-    # What the reader calls of its tail.
-
-    async def connected(self, deadline: float) -> int:
-        if self.away:
-            raise StoreAway()
-        return self.generation
-
-    async def read(self, key: str, after: int, count: int) -> Entries:
-        self.reads.append(after)
-        for _ in range(self.turns):
-            await asyncio.sleep(0)
-        found = Entries(
-            state=self.state,
-            last=len(self.frames),
-            rows=[row for row in self.entries if row[0] > after][:count],
-            templates=dict(self.templates),
-        )
-        for _ in range(self.turns):
-            await asyncio.sleep(0)
-        return found
-
-    def leave(self, feed: Feed) -> None:
-        assert feed is self.feed
-        self.left += 1
-
-
-def texts(found: list[Segment]) -> list[str]:
-    return [frame.body[12:-2].decode() for segment in found for frame in segment.frames]
-
-
-async def read(reader: Reader) -> list[str]:
-    async with asyncio.timeout(5):
-        return texts(await reader.next())
+from broker.tail.feed import _MOST_MESSAGES
+from tests.unit.tail_stream import Stream, read, set_pages
 
 
 async def test_a_reader_catches_up_and_goes_live() -> None:
@@ -217,11 +121,6 @@ async def test_a_slow_reader_keeps_its_place() -> None:
     assert len(stream.reads) < 5, "the ring has the rest"
 
 
-def set_pages(patch: pytest.MonkeyPatch, first: int, most: int) -> None:
-    patch.setattr(reader_module, "_FIRST_PAGE", first)
-    patch.setattr(reader_module, "_PAGE", most)
-
-
 async def test_a_long_stream_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     set_pages(monkeypatch, 2, 4)
     stream = Stream()
@@ -322,7 +221,7 @@ async def test_leaving_leaves() -> None:
     assert stream.left == 1
 
 
-# ── A store that went back ───────────────────────────────────────────────────────────
+# ── A store that went back ────────────────────────────────────────────────────────────────
 
 
 async def test_frames_sent_again_are_not_given_again() -> None:
@@ -358,62 +257,3 @@ async def test_a_stream_that_ends_before_the_cursor_is_gone() -> None:
     found = await behind.next()
     assert [segment.last for segment in found] == [1, 2]
     assert behind.ended
-
-
-# ── Any interleaving ─────────────────────────────────────────────────────────────────
-
-steps = st.one_of(
-    st.tuples(st.just("write"), st.integers(1, 3)),
-    st.tuples(st.just("lose"), st.integers(1, 3)),
-    st.tuples(st.just("reconnect"), st.just(0)),
-    st.tuples(st.just("read"), st.integers(0, 30)),
-    st.tuples(st.just("turns"), st.integers(0, 4)),
-    st.tuples(st.just("slow"), st.integers(0, 3)),
-)
-
-
-@settings(max_examples=200, derandomize=True, deadline=None)
-@given(st.lists(steps, max_size=40), st.sampled_from([1, 2, 100]), st.booleans())
-def test_every_frame_exactly_once_in_order(
-    script: list[tuple[str, int]], page: int, lost_end: bool
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        set_pages(patch, page, 4 * page)
-        asyncio.run(_follow_all(script, lost_end))
-
-
-async def _follow_all(script: list[tuple[str, int]], lost_end: bool) -> None:
-    stream = Stream()
-    tasks: list[tuple[int, asyncio.Task[list[Any]]]] = []
-
-    async def follow(cursor: int) -> list[Frame]:
-        reader = stream.reader(cursor)
-        found: list[Frame] = []
-        while not reader.ended:
-            for segment in await reader.next():
-                assert segment.first == cursor + len(found) + 1
-                found += segment.frames
-            assert reader.cursor == cursor + len(found)
-        return found
-
-    for step, number in script:
-        match step:
-            case "write" | "lose":
-                names = [f"{len(stream.frames)}.{n}" for n in range(number)]
-                stream.write(*names, lost=step == "lose")
-            case "reconnect":
-                stream.reconnect()
-            case "read":
-                cursor = min(number, len(stream.frames))
-                tasks.append((cursor, asyncio.create_task(follow(cursor))))
-            case "turns":
-                for _ in range(number):
-                    await asyncio.sleep(0)
-            case _:
-                stream.turns = number
-    stream.write("last", end=True, lost=lost_end)
-    if lost_end:
-        stream.reconnect()
-    async with asyncio.timeout(5):
-        for cursor, task in tasks:
-            assert await task == stream.frames[cursor:]
