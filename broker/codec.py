@@ -117,6 +117,11 @@ class Encoder:
         self._latest = 0  # the template that fitted last: tried first
         self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
 
+    def adopt(self, templates: Mapping[int, Template]) -> None:
+        """Take over what a stream has, so that no number is defined twice."""
+        if len(templates) > len(self.templates):
+            self.templates = [templates[number] for number in range(len(templates))]
+
     def encode(self, kind: int, body: bytes, out: bytearray) -> None:
         """Append the frame's encoding to ``out``."""
         if kind == Kind.DIALECT:

@@ -15,21 +15,34 @@ connection, and nothing more is written under this token.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from broker import log
+from broker.dialects.chat import Transcript
+from broker.dialects.chat.usage import add, estimate
 from broker.errors import StreamholdError, UnknownModel
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Attempt, Failure, JobState, Terminal
-from broker.routing import LOST, LOST_MID_STREAM, End, Run, Target, next_step, targets_for
+from broker.routing import (
+    LOST,
+    LOST_MID_STREAM,
+    End,
+    Run,
+    Standing,
+    after_loss,
+    next_step,
+    policy_for,
+)
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
 from broker.store.record import attempt_field
 from workers.hold import Hold
+from workers.joining import Joining, ToolCalls, read_back
 from workers.providers import Providers
 from workers.providers.base import Call, ProviderFailure, Reply
 from workers.writer import Fenced, Field, FramesLost, Pen
@@ -48,20 +61,33 @@ _DEFECT = Failure(
 )
 
 
+_DEADLINE = Failure(
+    type="deadline_exceeded",
+    message="The job was not answered before its deadline.",
+    status=504,
+    remedy="final",
+    retryable=True,
+)
+
+
 class Generation:
     """The run of one claimed job. ``attempt`` is the one in progress, if any."""
 
-    def __init__(self, claim: Claim, pen: Pen, settings: Settings, providers: Providers) -> None:
+    def __init__(
+        self, claim: Claim, pen: Pen, settings: Settings, providers: Providers, store: Store
+    ) -> None:
         self.claim = claim
         self.attempt: Attempt | None = None
         self._job = claim.job
         self._pen = pen
         self._settings = settings
         self._providers = providers
+        self._store = store
         self._history = list(claim.job.attempts)
         self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
         self._delivered = claim.job.delivered
         self._fields: list[Field] = []  # go with the next frame
+        self._request: dict[str, Any] = {}
         self._reply = Reply()
 
     async def run(self) -> None:
@@ -71,7 +97,7 @@ class Generation:
             Fenced, FramesLost: the stream stopped being ours.
         """
         self._settle_lost()
-        failure = await self._answer()
+        failure = await self._answer_in_time()
         if failure is None:
             self._finish(Terminal(JobState.COMPLETED, usage=self._usage()))
         else:
@@ -84,33 +110,55 @@ class Generation:
         self._finish(Terminal(JobState.FAILED, usage=self._usage(), error=failure))
         await self._pen.settled()
 
+    async def _answer_in_time(self) -> Failure | None:
+        """``_answer``, cut off at the route's deadline, which counts from the job's creation."""
+        route = self._settings.routes.get(self._job.model)
+        if route is None or route.deadline is None:
+            return await self._answer()
+        left = self._job.created_ms / 1000 + route.deadline - time.time()
+        try:
+            async with asyncio.timeout(left):
+                return await self._answer()
+        except TimeoutError:
+            self._end_attempt("failed", _DEADLINE)
+            if self._delivered:
+                await self._read_back()
+            return _DEADLINE
+
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
         if self.claim.body is None:
             return _BODY_LOST
-        request = msgspec.json.decode(self.claim.body)
+        self._request = msgspec.json.decode(self.claim.body)
         try:
-            targets = targets_for(self._settings, self._job.model)
+            policy = policy_for(self._settings, self._job.model)
         except UnknownModel as error:  # it was configured when the job was accepted
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        limits = self._settings.worker
-        if self._job.losses >= limits.attempts:  # it kills its workers
+        if self._job.losses >= policy.allowed:  # it kills its workers
             return LOST_MID_STREAM if self._delivered else LOST
         while True:
-            step = next_step(
-                targets,
-                self._history[self._job.spent :],
-                delivered=self._delivered,
-                allowed=limits.attempts,
-                backoff=limits.backoff,
-            )
+            joining: Joining | None = None
+            if self._delivered:
+                transcript = await self._read_back()
+                if transcript.complete(self._request.get("n") or 1):
+                    return None  # lost between its last word and its terminal
+                step = after_loss(
+                    policy,
+                    self._tried,
+                    Standing(transcript.silent, transcript.prefillable),
+                )
+                if isinstance(step, Run):
+                    prefill = self._settings.providers[step.target.provider].prefill
+                    joining = Joining(transcript, step.mode, prefill, self._usage())
+            else:
+                step = next_step(policy, self._tried)
             if isinstance(step, End):
                 return step.failure
             await asyncio.sleep(step.delay)
             try:
-                await self._try(step, request)
+                await self._try(step, joining)
             except ProviderFailure as error:
                 self._end_attempt("failed", error.failure)
                 log.info(
@@ -124,22 +172,59 @@ class Generation:
                 self._end_attempt("completed", None)
                 return None
 
-    async def _try(self, step: Run, request: dict[str, Any]) -> None:
+    @property
+    def _tried(self) -> list[Attempt]:
+        """The attempts that count: those since the last `retry`."""
+        return self._history[self._job.spent :]
+
+    async def _read_back(self) -> Transcript:
+        """Where the begun answer stands, from its own stream; settles what was lost with it."""
+        await self._pen.settled()
+        frames, templates = await read_back(self._store, self._job.key)
+        self._pen.adopt(templates)
+        transcript = Transcript.of(frames)
+        if self._estimate(self._history[-1], transcript):
+            self._fields.append(attempt_field(self._history[-1]))
+        return transcript
+
+    def _estimate(self, attempt: Attempt, transcript: Transcript) -> bool:
+        """Estimate what the last attempt cost if its provider never said; whether it was done."""
+        delivered = transcript.length - transcript.before
+        if attempt.usage is not None or not (delivered or attempt.outcome == "lost"):
+            return False
+        attempt.usage = estimate(self._request, delivered)
+        return True
+
+    async def _try(self, step: Run, joining: Joining | None) -> None:
         """One attempt. Raises ProviderFailure for any end but a whole answer."""
-        self._begin_attempt(step.target)
-        call = Call(request_id=self._job.request_id, model=step.target.model, request=request)
-        pen, most, reply = self._pen, self._settings.worker.max_pending, self._reply
+        self._begin_attempt(step)
+        asked = joining.request(self._request) if joining else self._request
+        call = Call(request_id=self._job.request_id, model=step.target.model, request=asked)
+        pen, most = self._pen, self._settings.worker.max_pending
         provider = self._providers.get(step.target.provider)
+        route = self._settings.routes.get(self._job.model)
+        holding = ToolCalls() if route is not None and route.hold_tool_calls else None
         # aclosing: however this ends, the upstream connection is closed here and now.
-        async with aclosing(provider.stream(call, reply)) as stream:
-            async for frames in stream:
-                if self._delivered:
-                    pen.write(frames)
-                elif frames:
-                    self._delivered = True
-                    pen.write(frames, [("delivered", b"1")])
+        async with aclosing(provider.stream(call, self._reply)) as stream:
+            async for received in stream:
+                frames: Sequence[Frame] = received
+                if joining is not None:
+                    frames = joining.join(frames)
+                if holding is not None:
+                    frames = holding.pass_on(frames)
+                self._deliver(frames)
                 if pen.pending > most:
                     await pen.settled(most // 2)
+        if holding is not None:
+            self._deliver(holding.release())
+
+    def _deliver(self, frames: Sequence[Frame]) -> None:
+        if self._delivered:
+            if frames:
+                self._pen.write(frames)
+        elif frames:
+            self._delivered = True
+            self._pen.write(frames, [("delivered", b"1")])
 
     def _settle_lost(self) -> None:
         """Attempts without an outcome were their holder's when it was lost."""
@@ -149,7 +234,8 @@ class Generation:
                 self._ours.append(attempt)
                 self._fields.append(attempt_field(attempt))
 
-    def _begin_attempt(self, target: Target) -> None:
+    def _begin_attempt(self, step: Run) -> None:
+        target = step.target
         attempt = Attempt(
             number=len(self._history) + 1,
             provider=target.provider,
@@ -162,6 +248,8 @@ class Generation:
             "provider": attempt.provider,
             "model": attempt.model,
         }
+        if step.mode != "fresh":
+            notice["mode"] = step.mode
         if previous is not None:
             notice["after"] = {
                 "outcome": previous.outcome,
@@ -209,8 +297,8 @@ class Generation:
         return fields
 
     def _usage(self) -> dict[str, Any] | None:
-        """The usage of the attempt that delivered; attempts before it are in the record."""
-        return self._history[-1].usage if self._history else None
+        """What all attempts cost, as far as it is known or was estimated."""
+        return add(*(attempt.usage for attempt in self._tried))
 
     async def abandon(self, store: Store) -> None:
         """The job was taken from us: record how our attempts ended, if the job is final.
@@ -224,6 +312,9 @@ class Generation:
         try:
             job = await store.jobs.get(self._job.key)
             settled = {attempt.number for attempt in job.attempts if attempt.outcome}
+            if job.state.final and self._delivered:
+                frames, _ = await read_back(store, job.key)
+                self._estimate(self._history[-1], Transcript.of(frames))
             for attempt in self._ours:
                 if job.state.final and attempt.number not in settled:
                     await store.jobs.settle(job.key, attempt)
@@ -239,7 +330,8 @@ class Generation:
 async def generate(ctx: dict[str, Any], key: str) -> None:
     """arq's function for an inference: run the job that ``ctx["hold"]`` holds."""
     hold: Hold = ctx["hold"]
-    generation = Generation(hold.claim, hold.pen, ctx["settings"], ctx["providers"])
+    store: Store = ctx["store"]
+    generation = Generation(hold.claim, hold.pen, ctx["settings"], ctx["providers"], store)
     rid = hold.claim.job.request_id
     try:
         try:
@@ -255,5 +347,5 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.fail(_DEFECT)
     except (Fenced, asyncio.CancelledError):
         log.info("job.taken", request_id=rid)
-        await asyncio.shield(generation.abandon(ctx["store"]))
+        await asyncio.shield(generation.abandon(store))
         raise

@@ -17,10 +17,10 @@ them again. A pen that is FENCED says so to its job and takes nothing more.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from broker import log
-from broker.codec import Encoder
+from broker.codec import Encoder, Template
 from broker.errors import StoreAway
 from broker.frames import Frame, message_head
 from broker.model import JobState
@@ -115,6 +115,10 @@ class Pen:
         self.final = self.final or final is not None
         self.pending += len(tail.payload) - before
         self._writer.mark(self)
+
+    def adopt(self, templates: Mapping[int, Template]) -> None:
+        """Go on with the templates of a stream that another pen began."""
+        self._encoder.adopt(templates)
 
     async def settled(self, below: int = 0) -> None:
         """Return once at most ``below`` bytes are unacknowledged.

@@ -91,6 +91,9 @@ class Provider(Section, frozen=True):
     api_key_env: str | None = None
     headers: dict[str, str] = {}
     streams: bool = True  # false: asked without stream, answered in one frame
+    # Whether its models go on from a partial answer sent as the last message. A text names
+    # the flag that it wants set in that message.
+    prefill: bool | str = False
     connect: float | None = None
     first_token: float | None = None
     idle: float | None = None
@@ -101,6 +104,11 @@ class Route(Section, frozen=True):
     """``[routes."MODEL"]``: a public model name and its targets, in order."""
 
     targets: tuple[str, ...]
+    on_loss: Literal["continue", "replay", "terminate"] | None = None  # None: the best it can
+    attempts: int | None = None  # None: worker.attempts
+    backoff: float | None = None  # None: worker.backoff
+    deadline: float | None = None  # from the job's creation to its end; None: no deadline
+    hold_tool_calls: bool = False  # tool calls reach readers whole
 
 
 class Account(Section, frozen=True):

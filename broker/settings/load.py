@@ -163,6 +163,7 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
     """What types can't say, by key."""
     _check_providers(values["providers"], env, found)
     for model, route in values["routes"].items():
+        _check_route(model, route, found)
         if not route.targets:
             found.append(f"routes.{model}.targets: needs at least one target")
         for target in route.targets:
@@ -178,6 +179,15 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
                     f"accounts.{name}.key_sha256: {digest[:8]}… is not 64 lower-case hex digits"
                 )
     _check_numbers(values, found)
+
+
+def _check_route(model: str, route: Route, found: list[str]) -> None:
+    if route.attempts is not None and route.attempts < 1:
+        found.append(f"routes.{model}.attempts: must be 1 or more")
+    if route.backoff is not None and not 0 <= route.backoff < math.inf:
+        found.append(f"routes.{model}.backoff: must be 0 or more")
+    if route.deadline is not None and not 0 < route.deadline < math.inf:
+        found.append(f"routes.{model}.deadline: must be more than 0")
 
 
 def _check_providers(

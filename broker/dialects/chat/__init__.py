@@ -1,13 +1,29 @@
 """The chat dialect: OpenAI's ``/chat/completions``.
 
 ``request`` checks what is asked, ``view`` renders a stream, ``fold`` makes the whole answer
-of it, ``errors`` gives failures their shape, ``wire`` reads and writes the JSON.
+of it, ``transcript`` says where a lost answer stands and ``joint`` how another attempt goes
+on from there, ``usage`` sums what attempts cost, ``errors`` gives failures their shape,
+``wire`` reads and writes the JSON.
 """
 
 from broker.dialects.chat.errors import error_body, failure_error
 from broker.dialects.chat.fold import fold
+from broker.dialects.chat.joint import Diverged, Joint
 from broker.dialects.chat.request import check
-from broker.dialects.chat.view import ChatView
-from broker.dialects.chat.wire import encode
+from broker.dialects.chat.transcript import Transcript
+from broker.dialects.chat.view import ChatView, whole_chunk
+from broker.dialects.chat.wire import decode_object, encode
 
-__all__ = ["ChatView", "check", "encode", "error_body", "failure_error", "fold"]
+__all__ = [
+    "ChatView",
+    "Diverged",
+    "Joint",
+    "Transcript",
+    "check",
+    "decode_object",
+    "encode",
+    "error_body",
+    "failure_error",
+    "fold",
+    "whole_chunk",
+]

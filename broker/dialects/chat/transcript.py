@@ -44,13 +44,16 @@ class Transcript:
         self.identity: dict[str, Any] = {}
         self.choices: dict[int, Said] = {}
         self.began = False
+        self.before = 0  # characters delivered by attempts before the last
 
     @classmethod
     def of(cls, frames: Iterable[Frame]) -> "Transcript":
         """The transcript of a stream's frames, from the first on."""
         transcript = cls()
         for frame in frames:
-            if frame.kind == Kind.DIALECT:
+            if frame.kind == Kind.NATIVE:  # another attempt begins
+                transcript.before = transcript.length
+            elif frame.kind == Kind.DIALECT:
                 chunk = decode_object(data_of(frame.body))
                 if chunk is not None:
                     transcript.feed(chunk)
@@ -85,6 +88,10 @@ class Transcript:
         return not any(
             said.calls or said.finish or any(said.texts.values()) for said in self.choices.values()
         )
+
+    def complete(self, choices: int) -> bool:
+        """Whether every one of so many choices has its finish: nothing is missing."""
+        return sum(1 for said in self.choices.values() if said.finish) >= choices
 
     @property
     def finished(self) -> bool:
