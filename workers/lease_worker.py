@@ -191,16 +191,17 @@ class LeaseWorker(Worker):
             begun = self.loop.time()
             for partition in self.store.keys.partitions:
                 holds = [*self._holds_in(partition), *self._lately_ended(partition)]
+                over = [hold.over for hold in holds]  # before the call, so that the reply is later
                 try:
                     renewed = await self.store.leases.renew(
                         partition, self.holder, [hold.lease for hold in holds]
                     )
                 except StoreAway:
                     continue  # our appends say that we live, and the rescuer holds off
-                for hold, kept in zip(holds, renewed, strict=True):
+                for hold, was_over, kept in zip(holds, over, renewed, strict=True):
                     if not kept and not hold.finished:
                         hold.take_away()
-                    elif kept and hold.over:
+                    elif kept and was_over:
                         log.warning("job.terminal_lost", job_key=hold.key)
                         hold.pen.send_again()
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))

@@ -9,12 +9,7 @@ from broker.codec import Template, decode, parse_definition
 from broker.frames import Frame, Kind, parse_message
 from broker.model import JobState
 from broker.store.streams import MAX_BYTES, MAX_STREAMS
-from tests.unit.writer_bench import (
-    APPENDED,
-    Bench,
-    frames,
-    texts,
-)
+from tests.unit.writer_bench import APPENDED, Bench, frames, open_bench, texts
 
 
 @pytest.fixture

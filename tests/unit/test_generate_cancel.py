@@ -1,0 +1,123 @@
+"""A job that is taken away from its run: what is stopped, and how its attempt is settled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from broker.model import JobState
+from tests.store.samples import HOLDER, running
+from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, open_rig, outcomes, said
+from workers.providers.base import ProviderFailure
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with open_rig() as rig:
+        yield rig
+
+
+async def test_a_cancelled_job_settles_its_attempt(rig: Rig) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    one = Scripted([said("hi"), hang], usage={"total_tokens": 1})
+    task = rig.start(claim, one=one)
+    await hang.reached(rig)
+    await rig.store.jobs.cancel(claim.job.key)
+    rig.hold.take_away()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert one.open == 0
+    job = await rig.job(claim)
+    assert outcomes(job) == [(1, "one", "cancelled")]
+    assert job.attempts[0].usage == {"total_tokens": 1}
+    assert job.state is JobState.CANCELLED
+
+
+async def test_settling_is_not_cut_short_by_hearing_of_the_loss_again(rig: Rig) -> None:
+    hang, slow = Hang(), Hang()
+    claim = await running(rig.store)
+    task = rig.start(claim, one=Scripted([hang]))
+    await hang.reached(rig)
+    await rig.store.jobs.cancel(claim.job.key)
+    settle = rig.store.jobs.settle
+
+    async def held(*args: Any) -> None:
+        await slow()
+        await settle(*args)
+
+    cast(Any, rig.store.jobs).settle = held
+    rig.hold.take_away()
+    await slow.here.wait()
+    rig.hold.take_away()  # the renewal sees it as well
+    slow.over.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outcomes(await rig.job(claim)) == [(1, "one", "cancelled")]
+
+
+async def test_a_job_cancelled_between_attempts_settles_the_failed_one() -> None:
+    async with open_rig(backoff=600.0) as rig:
+        rig.settings = msgspec.structs.replace(
+            rig.settings,
+            routes={"m": msgspec.structs.replace(rig.settings.routes["m"], targets=("one/a",))},
+        )
+        claim = await running(rig.store)
+        failed = asyncio.Event()
+
+        async def fail() -> None:
+            failed.set()
+            raise ProviderFailure(RETRY)
+
+        task = rig.start(claim, one=Scripted([fail]))
+        await failed.wait()
+        await rig.stored()
+        await rig.store.jobs.cancel(claim.job.key)
+        rig.hold.take_away()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert outcomes(await rig.job(claim)) == [(1, "one", "failed")]
+
+
+async def test_an_answer_that_cancel_overtook_is_settled_as_it_ended(rig: Rig) -> None:
+    claim = await running(rig.store)
+
+    async def cancelled() -> None:
+        await rig.stored()
+        await rig.store.jobs.cancel(claim.job.key)
+
+    task = rig.start(claim, one=Scripted([said("hi"), cancelled]))
+    with pytest.raises(asyncio.CancelledError):
+        await task  # the terminal was fenced
+    job = await rig.job(claim)
+    assert (job.state, outcomes(job)) == (JobState.CANCELLED, [(1, "one", "completed")])
+
+
+async def test_a_job_that_goes_on_elsewhere_is_not_ours_to_settle(rig: Rig) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    task = rig.start(claim, one=Scripted([hang]))
+    await hang.reached(rig)
+    await rig.store.queue.release(
+        rig.store.keys.partitions[0], HOLDER, [rig.hold.lease], leaving=True
+    )
+    rig.hold.take_away()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outcomes(await rig.job(claim)) == [(1, "one", None)]
+
+
+async def test_a_fenced_job_stops_its_call(rig: Rig) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    one = Scripted([said("hi"), hang, said("there"), Hang()])
+    task = rig.start(claim, one=one)
+    await hang.reached(rig)
+    await rig.store.jobs.cancel(claim.job.key)
+    hang.over.set()  # the next frame meets another token
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert one.open == 0
+    assert [kind for kind, _ in await rig.told(claim)] == ["NATIVE", "DIALECT", "TERMINAL"]

@@ -1,0 +1,163 @@
+"""A run that loses its worker, or a store that loses the run's frames."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from broker.routing import LOST, LOST_MID_STREAM
+from broker.store.queue import Claim
+from tests.store.samples import HOLDER, expire, frames, names, new_job, raw, rescue, running
+from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, open_rig, outcomes, said
+from workers.providers.base import ProviderFailure
+from workers.writer import FramesLost
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with open_rig() as rig:
+        yield rig
+
+
+# ── Lost by its worker ────────────────────────────────────────────────────────────────────
+
+
+async def lose(rig: Rig, claim: Claim) -> None:
+    """The lease expires and the job is rescued."""
+    await rescue(rig.store)
+    await raw(rig.store).hset(rig.store.keys.partitions[0].prefix + "tick", "until", 0)
+    await expire(rig.store, claim.job.key)
+    assert (await rescue(rig.store)).rescued == [claim.job.key]
+
+
+async def test_a_lost_attempt_is_settled_by_the_next_holder(rig: Rig) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    hanging = rig.start(claim, one=Scripted([hang]))
+    await hang.reached(rig)
+    await lose(rig, claim)
+    (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
+    await rig.run(again, two=Scripted([said("hi")]))
+    job = await rig.job(claim)
+    assert outcomes(job) == [(1, "one", "lost"), (2, "two", "completed")]
+    assert (await rig.told(claim))[1] == (
+        "NATIVE",
+        '{"number":2,"provider":"two","model":"b","after":{"outcome":"lost","error":null}}',
+    )
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+    assert outcomes(await rig.job(claim)) == [(1, "one", "lost"), (2, "two", "completed")]
+
+
+async def test_a_job_lost_in_mid_stream_fails(rig: Rig) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    hanging = rig.start(claim, one=Scripted([said("hi"), hang]))
+    await hang.reached(rig)
+    await lose(rig, claim)
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+    (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
+    await rig.run(again, two=Scripted())
+    assert (await rig.end(claim)).error == LOST_MID_STREAM
+    assert outcomes(await rig.job(claim)) == [(1, "one", "lost")]
+
+
+async def test_a_job_that_kills_its_workers_is_given_up(rig: Rig) -> None:
+    await rig.store.jobs.create(new_job())
+    for _ in range(3):
+        (claim,) = await rig.store.queue.claim(rig.store.keys.partitions[0], HOLDER, 1)
+        await lose(rig, claim)
+    (claim,) = await rig.store.queue.claim(rig.store.keys.partitions[0], HOLDER, 1)
+    await rig.run(claim, one=Scripted())
+    assert (await rig.end(claim)).error == LOST
+
+
+# ── Lost by the store ─────────────────────────────────────────────────────────────────────
+
+
+async def crash(rig: Rig, claim: Claim) -> None:
+    """The store's host crashed: the whole log of this stream is gone."""
+    keys = names(rig.store, claim.job.key)
+    await raw(rig.store).delete(keys["stream"], keys["templates"])
+    await raw(rig.store).hset(keys["job"], "last", 0)
+    await raw(rig.store).hdel(keys["job"], "attempt:1", "delivered")
+
+
+async def lose_frames(rig: Rig) -> None:
+    await rig.stored()
+    rig.hold.pen.end(FramesLost(0))
+    keys = names(rig.store, rig.hold.key)
+    await raw(rig.store).delete(keys["stream"])
+    await raw(rig.store).hset(keys["job"], "last", 0)
+
+
+async def test_frames_lost_in_mid_stream_fail_the_job() -> None:
+    async with open_rig(keep_acknowledged=0.0) as rig:
+        claim = await running(rig.store)
+
+        async def crashed() -> None:
+            await rig.stored()
+            await crash(rig, claim)
+
+        async def lost() -> None:
+            with pytest.raises(FramesLost):
+                await rig.hold.pen.settled()
+
+        one = Scripted([said("a"), rig.stored, said("b"), crashed, said("c"), lost, said("d")])
+        await rig.run(claim, one=one)
+        terminal = await rig.end(claim)
+        assert terminal.error is not None
+        assert (terminal.error.type, terminal.error.retryable) == ("frames_lost", True)
+        assert list(await frames(rig.store, claim.job.key)) == [1]
+        assert outcomes(await rig.job(claim)) == [(1, "one", "failed")]
+        assert one.open == 0
+
+
+async def test_a_lost_terminal_is_followed_by_a_failed_one_and_its_fields() -> None:
+    async with open_rig(keep_acknowledged=0.0) as rig:
+        claim = await running(rig.store)
+
+        async def crashed() -> None:
+            await rig.stored()
+            await crash(rig, claim)
+
+        await rig.run(claim, one=Scripted([said("a"), rig.stored, said("b"), crashed]))
+        terminal = await rig.end(claim)
+        assert terminal.error is not None
+        assert terminal.error.type == "frames_lost"
+        assert outcomes(await rig.job(claim)) == [(1, "one", "completed")]
+
+
+async def test_no_attempt_begins_over_a_stream_that_is_lost() -> None:
+    async with open_rig(keep_acknowledged=0.0) as rig:
+        claim = await running(rig.store)
+        failed = Scripted(
+            [lambda: lose_frames(rig), ProviderFailure(RETRY)], usage={"total_tokens": 9}
+        )
+        two = Scripted()
+        await rig.run(claim, one=failed, two=two)
+        assert outcomes(await rig.job(claim)) == [(1, "one", "failed")]
+        assert two.calls == []
+
+
+async def test_a_job_whose_stream_was_lost_can_still_be_taken_away() -> None:
+    async with open_rig(keep_acknowledged=0.0) as rig:
+        claim = await running(rig.store)
+        silent = asyncio.Event()
+
+        async def lost() -> None:
+            await lose_frames(rig)
+            silent.set()
+            await asyncio.Event().wait()
+
+        one = Scripted([lost])
+        task = rig.start(claim, one=one)
+        await silent.wait()
+        await rig.store.jobs.cancel(claim.job.key)
+        rig.hold.take_away()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert one.open == 0
+        assert outcomes(await rig.job(claim)) == [(1, "one", "cancelled")]
