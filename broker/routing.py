@@ -139,11 +139,11 @@ def after_loss(policy: Policy, history: Sequence[Attempt], standing: Standing) -
     end = End(failure)
     if len(history) >= policy.allowed or failure.remedy == "final":
         return end
-    if policy.on_loss == "terminate":
-        return end
-    if standing.silent:  # nobody will see that another attempt says it
+    if standing.silent:  # before the first word; nobody will see that another attempt says it
         step = next_step(policy, history)
         return step._replace(mode="replay") if isinstance(step, Run) else end
+    if policy.on_loss == "terminate":
+        return end
     if policy.on_loss == "replay":
         if failure.remedy == "next" or before not in policy.targets:
             return end

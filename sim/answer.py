@@ -6,7 +6,7 @@ import msgspec
 
 from sim.behaviour import Behaviour
 from sim.request import ChatRequest
-from sim.text import decoded, letters, quoted, seed, tokens
+from sim.text import decoded, halves, letters, quoted, seed, tokens
 
 CREATED = 1_750_000_000  # Unix seconds; fixed, so that an answer's bytes can be compared
 
@@ -77,9 +77,11 @@ class Answer(msgspec.Struct, frozen=True):
 def compose(request: ChatRequest, behaviour: Behaviour, ordinal: int = 1) -> Answer:
     """The answer to call number ``ordinal`` with this model and prompt.
 
-    Only the id differs from one ordinal to the next, as a provider's would.
+    Only the id differs from one ordinal to the next, as a provider's would; with ``vary``
+    the text does too.
     """
-    source = seed(request.model, request.prompt)
+    ever_new = (str(ordinal),) if behaviour.vary else ()
+    source = seed(request.model, request.prompt, *ever_new)
     made_up = letters(seed(request.model, request.prompt, str(ordinal)), 29).decode()
     said = request.said if behaviour.prefill and request.choices == 1 else ""
     return Answer(
@@ -121,9 +123,9 @@ def _tool_call(request: ChatRequest, behaviour: Behaviour, source: bytes) -> Too
 
 def _unsaid(content: list[bytes], said: str) -> list[bytes]:
     """What is left of a text once its beginning was said; all of it if it does not begin so."""
-    rest = said
+    rest = halves(said)
     for index, token in enumerate(content):
-        text = decoded(token)
+        text = halves(decoded(token))
         if not rest.startswith(text):
             if not text.startswith(rest):
                 return content

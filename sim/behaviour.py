@@ -23,6 +23,7 @@ comments      count     0        ``: keepalive`` and this many line ends before 
                                  2 makes it a block of its own, which trips some SSE clients
 id            text      varies   the answer's id; else it differs from call to call
 prefill       flag      0        go on where a trailing assistant message stops
+vary          flag      0        another text at each call with the same prompt
 nostream      flag      0        ignore ``stream`` and answer with whole JSON
 nousage       flag      0        ignore ``stream_options.include_usage``
 nofinish      flag      0        no chunk with a finish_reason
@@ -90,6 +91,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     comments: int = 0
     id: str | None = None
     prefill: bool = False
+    vary: bool = False
     nostream: bool = False
     nousage: bool = False
     nofinish: bool = False
@@ -221,6 +223,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "comments": _number(0, 2),
     "id": _name,
     "prefill": _flag,
+    "vary": _flag,
     "nostream": _flag,
     "nousage": _flag,
     "nofinish": _flag,

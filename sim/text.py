@@ -72,3 +72,10 @@ def decoded(token: bytes) -> str:
     """The text that a token stands for."""
     text: str = json.loads(b'"%b"' % token)
     return text
+
+
+def halves(text: str) -> str:
+    """A text with each character beyond the basic plane as its two surrogates."""
+    raw = text.encode("utf-16-le", "surrogatepass")
+    units = (raw[at : at + 2] for at in range(0, len(raw), 2))
+    return "".join(unit.decode("utf-16-le", "surrogatepass") for unit in units)

@@ -24,13 +24,14 @@ import msgspec
 from broker import log
 from broker.dialects.chat import Transcript
 from broker.dialects.chat.usage import add, estimate
-from broker.errors import StreamholdError, UnknownModel
+from broker.errors import JobGone, JobNotFound, StoreAway, StreamholdError, UnknownModel
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Attempt, Failure, JobState, Terminal
 from broker.routing import (
     LOST,
     LOST_MID_STREAM,
     End,
+    Policy,
     Run,
     Standing,
     after_loss,
@@ -47,6 +48,7 @@ from workers.providers import Providers
 from workers.providers.base import Call, ProviderFailure, Reply
 from workers.writer import Fenced, Field, FramesLost, Pen
 
+_AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(
     type="internal_error", message="The request's body is no longer in the store.", status=500
 )
@@ -107,6 +109,7 @@ class Generation:
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
         self._end_attempt("failed", failure)
+        self._estimate(Transcript())
         self._finish(Terminal(JobState.FAILED, usage=self._usage(), error=failure))
         await self._pen.settled()
 
@@ -116,14 +119,16 @@ class Generation:
         if route is None or route.deadline is None:
             return await self._answer()
         left = self._job.created_ms / 1000 + route.deadline - time.time()
+        limit = asyncio.timeout(left)
         try:
-            async with asyncio.timeout(left):
+            async with limit:
                 return await self._answer()
         except TimeoutError:
+            if not limit.expired():
+                raise
             self._end_attempt("failed", _DEADLINE)
-            if self._delivered:
-                await self._read_back()
-            return _DEADLINE
+            whole = (await self._read_back()).complete(self._choices)
+            return None if whole else _DEADLINE
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
@@ -136,26 +141,17 @@ class Generation:
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        if self._job.losses >= policy.allowed:  # it kills its workers
-            return LOST_MID_STREAM if self._delivered else LOST
         while True:
-            joining: Joining | None = None
-            if self._delivered:
-                transcript = await self._read_back()
-                if transcript.complete(self._request.get("n") or 1):
-                    return None  # lost between its last word and its terminal
-                step = after_loss(
-                    policy,
-                    self._tried,
-                    Standing(transcript.silent, transcript.prefillable),
-                )
-                if isinstance(step, Run):
-                    prefill = self._settings.providers[step.target.provider].prefill
-                    joining = Joining(transcript, step.mode, prefill, self._usage())
-            else:
-                step = next_step(policy, self._tried)
+            transcript = await self._read_back()
+            if transcript.complete(self._choices):
+                return None  # lost between its last word and its terminal
+            step = self._next(policy, transcript)
             if isinstance(step, End):
                 return step.failure
+            joining: Joining | None = None
+            if self._delivered:
+                prefill = self._settings.providers[step.target.provider].prefill
+                joining = Joining(transcript, step.mode, prefill, self._usage())
             await asyncio.sleep(step.delay)
             try:
                 await self._try(step, joining)
@@ -172,6 +168,18 @@ class Generation:
                 self._end_attempt("completed", None)
                 return None
 
+    def _next(self, policy: Policy, transcript: Transcript) -> Run | End:
+        if self._job.losses >= policy.allowed:  # it kills its workers
+            return End(LOST_MID_STREAM if self._delivered else LOST)
+        if not self._delivered:
+            return next_step(policy, self._tried)
+        prefillable = transcript.prefillable and self._choices == 1
+        return after_loss(policy, self._tried, Standing(transcript.silent, prefillable))
+
+    @property
+    def _choices(self) -> int:
+        return self._request.get("n") or 1
+
     @property
     def _tried(self) -> list[Attempt]:
         """The attempts that count: those since the last `retry`."""
@@ -179,21 +187,31 @@ class Generation:
 
     async def _read_back(self) -> Transcript:
         """Where the begun answer stands, from its own stream; settles what was lost with it."""
-        await self._pen.settled()
-        frames, templates = await read_back(self._store, self._job.key)
-        self._pen.adopt(templates)
-        transcript = Transcript.of(frames)
-        if self._estimate(self._history[-1], transcript):
-            self._fields.append(attempt_field(self._history[-1]))
+        transcript = Transcript()
+        while self._delivered:
+            await self._pen.settled()
+            try:
+                frames, templates = await read_back(self._store, self._job.key)
+            except StoreAway:  # it comes back, or the lease is lost and with it this task
+                await asyncio.sleep(_AWAY)
+            except (JobGone, JobNotFound) as error:  # deleted from under us
+                raise Fenced() from error
+            else:
+                self._pen.adopt(templates)
+                transcript = Transcript.of(frames)
+                break
+        self._estimate(transcript)
         return transcript
 
-    def _estimate(self, attempt: Attempt, transcript: Transcript) -> bool:
-        """Estimate what the last attempt cost if its provider never said; whether it was done."""
-        delivered = transcript.length - transcript.before
-        if attempt.usage is not None or not (delivered or attempt.outcome == "lost"):
-            return False
-        attempt.usage = estimate(self._request, delivered)
-        return True
+    def _estimate(self, transcript: Transcript) -> None:
+        """Settle what the last attempt cost: what its provider said, or else an estimate."""
+        attempt = self._history[-1] if self._history else None
+        if attempt is None or attempt.usage is not None or not self._request:
+            return
+        delivered, events = transcript.length - transcript.before, self._reply.events
+        if delivered or events or attempt.outcome in ("lost", "cancelled"):
+            attempt.usage = transcript.usage or estimate(self._request, delivered, events)
+            self._fields.append(attempt_field(attempt))
 
     async def _try(self, step: Run, joining: Joining | None) -> None:
         """One attempt. Raises ProviderFailure for any end but a whole answer."""
@@ -215,6 +233,8 @@ class Generation:
                 self._deliver(frames)
                 if pen.pending > most:
                     await pen.settled(most // 2)
+        if joining is not None:
+            joining.end()
         if holding is not None:
             self._deliver(holding.release())
 
@@ -312,9 +332,9 @@ class Generation:
         try:
             job = await store.jobs.get(self._job.key)
             settled = {attempt.number for attempt in job.attempts if attempt.outcome}
-            if job.state.final and self._delivered:
-                frames, _ = await read_back(store, job.key)
-                self._estimate(self._history[-1], Transcript.of(frames))
+            if job.state.final:
+                frames = (await read_back(store, job.key))[0] if self._delivered else []
+                self._estimate(Transcript.of(frames))
             for attempt in self._ours:
                 if job.state.final and attempt.number not in settled:
                     await store.jobs.settle(job.key, attempt)

@@ -5,12 +5,13 @@ dead: there is one machinery for both. The pure part is in ``broker.dialects.cha
 ``Transcript`` says where the answer stands, ``Joint`` fits the new chunks to it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from broker.codec import Template, decode
 from broker.dialects.chat import Diverged, Joint, Transcript, decode_object, encode, whole_chunk
-from broker.dialects.chat.usage import add, tokens
+from broker.dialects.chat.usage import tokens
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from broker.routing import Mode
@@ -18,6 +19,7 @@ from broker.store import Store
 from workers.providers.base import ProviderFailure
 
 _PAGE = 512  # entries a read
+_CALL = re.compile(rb'"(?:tool_calls|function_call)"')
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
@@ -44,13 +46,11 @@ class Joining:
     def __init__(
         self, transcript: Transcript, mode: Mode, prefill: bool | str, spent: dict[str, Any] | None
     ) -> None:
-        self._transcript = transcript
         self._mode = mode
         self._prefill = prefill
-        self._spent = spent
         self._said = transcript.text()
         self._length = transcript.length
-        self._joint = Joint(transcript, "continue" if mode == "continue" else "replay")
+        self._joint = Joint(transcript, "continue" if mode == "continue" else "replay", spent)
 
     def request(self, request: dict[str, Any]) -> dict[str, Any]:
         """What to ask: the same again, or with the partial answer as the last message."""
@@ -74,26 +74,44 @@ class Joining:
         joined: list[Frame] = []
         for frame in frames:
             data = data_of(frame.body)
-            if frame.kind == Kind.USAGE:
-                joined.append(data_frame(Kind.USAGE, self._summed(data)))
-                continue
-            if frame.kind == Kind.WHOLE:
-                data = encode(whole_chunk(decode_object(data) or {}, include_usage=False))
-            try:
-                chunk = self._joint.feed(data)
-            except Diverged as error:
-                raise ProviderFailure(_diverged(error)) from error
-            if chunk is not None:
-                joined.append(data_frame(Kind.DIALECT, chunk))
+            for chunk in _chunks_of(data) if frame.kind == Kind.WHOLE else (data,):
+                joined += self._fit(chunk)
         return joined
 
-    def _summed(self, data: bytes) -> bytes:
-        chunk = decode_object(data)
-        if chunk is None:
-            return data
-        chunk.update({k: v for k, v in self._transcript.identity.items() if k in chunk})
-        chunk["usage"] = add(self._spent, chunk.get("usage"))
-        return encode(chunk)
+    def end(self) -> None:
+        """The attempt has said all it had to say.
+
+        Raises:
+            ProviderFailure: a replay was shorter than what was delivered.
+        """
+        try:
+            self._joint.end()
+        except Diverged as error:
+            raise ProviderFailure(_diverged(error)) from error
+
+    def _fit(self, data: bytes) -> list[Frame]:
+        try:
+            chunks = self._joint.feed(data)
+        except Diverged as error:
+            raise ProviderFailure(_diverged(error)) from error
+        return [data_frame(_kind_of(chunk), chunk) for chunk in chunks]
+
+
+def _chunks_of(answer: bytes) -> list[bytes]:
+    """A whole answer as the chunks that end a stream: all it says, and its usage."""
+    whole = decode_object(answer) or {}
+    chunk = whole_chunk(whole, include_usage=False)
+    usage = whole.get("usage")
+    ending = [encode({**chunk, "choices": [], "usage": usage})] if usage else []
+    return [encode(chunk), *ending]
+
+
+def _kind_of(chunk: bytes) -> Kind:
+    """A chunk's kind as its provider's decoder tells them apart."""
+    if b'"usage":{' not in chunk or b'"choices":[{' in chunk:
+        return Kind.DIALECT
+    read = decode_object(chunk) or {}
+    return Kind.USAGE if read.get("usage") and not read.get("choices") else Kind.DIALECT
 
 
 class ToolCalls:
@@ -112,7 +130,7 @@ class ToolCalls:
             self._held += frames
             return ()
         for place, frame in enumerate(frames):
-            if b'"tool_calls"' in frame.body and _begins_call(frame):
+            if _CALL.search(frame.body) and _begins_call(frame):
                 self._held += frames[place:]
                 return frames[:place]
         return frames
@@ -124,9 +142,15 @@ class ToolCalls:
 
 def _begins_call(frame: Frame) -> bool:
     chunk = decode_object(data_of(frame.body)) if frame.kind == Kind.DIALECT else None
-    return chunk is not None and any(
-        isinstance(choice, dict) and (choice.get("delta") or {}).get("tool_calls")
-        for choice in chunk.get("choices") or ()
+    choices = chunk.get("choices") if chunk is not None else None
+    deltas = [
+        choice.get("delta")
+        for choice in (choices if isinstance(choices, list) else ())
+        if isinstance(choice, dict)
+    ]
+    return any(
+        isinstance(delta, dict) and (delta.get("tool_calls") or delta.get("function_call"))
+        for delta in deltas
     )
 
 

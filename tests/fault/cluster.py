@@ -38,7 +38,10 @@ async def until(condition: Callable[[], Any], seconds: float = WAIT) -> None:
 
 
 class Cluster:
-    """The processes, what their provider counted, and the records of their jobs."""
+    """The processes, what their provider counted, and the records of their jobs.
+
+    In ``config`` the text SIM_URL stands for the simulated provider's address.
+    """
 
     def __init__(self, folder: Path, config: str = "") -> None:
         self.folder = folder
@@ -49,7 +52,7 @@ class Cluster:
         data.mkdir()
         self.server = StoreServer(store_binary("valkey"), data)
         self._config = folder / "streamhold.toml"
-        self._config.write_text(config)
+        self._config_text = config
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
         self.sim = Program(["sim"], folder / "sim.log", self._env)
         self._store: Store | None = None
@@ -59,6 +62,7 @@ class Cluster:
         """Start all; returns once every API process is ready."""
         self.server.start()
         sim_url = self.sim.wait_for(r"sim listening on (\S+)")
+        self._config.write_text(self._config_text.replace("SIM_URL", sim_url))
         self._env |= {"STREAMHOLD_STORE_URL": self.server.url, "STREAMHOLD_SIM_URL": sim_url}
         self._session = aiohttp.ClientSession()
         self._store = open_store(load(self._config, self._env), "test")

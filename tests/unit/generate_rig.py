@@ -1,18 +1,19 @@
 """What the tests of generate stand on: scripted providers, a real writer, a fake server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 
-from broker.frames import Frame, Kind, data_of
+from broker.dialects.chat import fold
+from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure, Job, Terminal
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
-from tests.store.samples import frames
+from tests.store.samples import expire, frames, raw, rescue
 from tests.unit.stores import make_settings, open_fake
 from workers.generate import generate
 from workers.hold import Hold
@@ -48,6 +49,24 @@ def said(*texts: str, kind: Kind = Kind.DIALECT) -> list[Frame]:
     return [Frame(kind, b"data: " + text.encode()) for text in texts]
 
 
+def chunk(delta: dict[str, Any] | str | None = None, **more: Any) -> list[Frame]:
+    """A chunk of one choice; a text is content."""
+    if not isinstance(delta, dict):
+        delta = {"content": delta} if delta else {}
+    choice = {"index": 0, "delta": delta, "finish_reason": more.pop("finish", None)}
+    body = {"id": "c", "choices": [choice], **more}
+    return [data_frame(Kind.DIALECT, msgspec.json.encode(body))]
+
+
+def stop() -> list[Frame]:
+    return chunk(finish="stop")
+
+
+def usage(tokens: int) -> list[Frame]:
+    body = {"id": "c", "choices": [], "usage": {"total_tokens": tokens}}
+    return [data_frame(Kind.USAGE, msgspec.json.encode(body))]
+
+
 class Scripted:
     """A provider that gives, raises or awaits what each call's script says."""
 
@@ -65,6 +84,7 @@ class Scripted:
                 if isinstance(step, BaseException):
                     raise step
                 if isinstance(step, list):
+                    reply.events += len(step)
                     reply.first_token = reply.first_token or 0.25
                     reply.provider_id, reply.usage = "chatcmpl-1", self._usage
                     yield step
@@ -90,6 +110,16 @@ class Rig:
         self.settings = settings
         self.writer = Writer(store.streams, store.keys.partitions[0], settings.worker)
         self.hold: Hold
+
+    def configure(self, prefill: Mapping[str, bool | str] | None = None, **route: Any) -> None:
+        """Set which providers go on from a partial answer, and the policy of route ``m``."""
+        replace, settings = msgspec.structs.replace, self.settings
+        providers = {
+            name: replace(provider, prefill=(prefill or {}).get(name, False))
+            for name, provider in settings.providers.items()
+        }
+        routes = {"m": replace(settings.routes["m"], **route)}
+        self.settings = replace(settings, providers=providers, routes=routes)
 
     async def run(self, claim: Claim, **providers: Scripted) -> None:
         await self.start(claim, **providers)
@@ -119,6 +149,10 @@ class Rig:
         assert list(numbered) == list(range(1, len(numbered) + 1))
         return [(Kind(f.kind).name, data_of(f.body).decode() or "") for f in numbered.values()]
 
+    async def answer(self, claim: Claim) -> dict[str, Any]:
+        """The fold of the stream."""
+        return fold((await frames(self.store, claim.job.key)).values())
+
     async def end(self, claim: Claim) -> Terminal:
         """The terminal, which is the last frame and the only one of its kind."""
         found = await frames(self.store, claim.job.key)
@@ -138,6 +172,26 @@ async def open_rig(**worker: Any) -> AsyncIterator[Rig]:
         flushing = asyncio.create_task(rig.writer.run())
         yield rig
         flushing.cancel()
+
+
+async def lose(rig: Rig, claim: Claim) -> None:
+    """The lease expires and the job is rescued."""
+    await rescue(rig.store)
+    await raw(rig.store).hset(rig.store.keys.partitions[0].prefix + "tick", "until", 0)
+    await expire(rig.store, claim.job.key)
+    assert (await rescue(rig.store)).rescued == [claim.job.key]
+
+
+async def taken_over(rig: Rig, claim: Claim, *steps: Step) -> Claim:
+    """The next holder's claim of a job whose worker was lost after these steps of ``one``."""
+    hang = Hang()
+    hanging = rig.start(claim, one=Scripted([*steps, hang]))
+    await hang.reached(rig)
+    await lose(rig, claim)
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+    (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
+    return again
 
 
 def outcomes(job: Job) -> list[tuple[int, str, str | None]]:

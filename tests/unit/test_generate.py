@@ -10,7 +10,16 @@ from broker.frames import Kind
 from broker.model import JobState, Terminal
 from broker.settings import Settings
 from tests.store.samples import HOLDER, names, new_job, raw, running
-from tests.unit.generate_rig import FINAL, RETRY, Rig, Scripted, open_rig, outcomes, said
+from tests.unit.generate_rig import (
+    FINAL,
+    RETRY,
+    Rig,
+    Scripted,
+    chunk,
+    open_rig,
+    outcomes,
+    said,
+)
 from workers.providers.base import ProviderFailure
 
 
@@ -76,10 +85,11 @@ async def test_before_the_first_token_the_next_target_answers(rig: Rig) -> None:
 
 async def test_after_it_the_job_fails(rig: Rig) -> None:
     claim = await running(rig.store)
-    one, two = Scripted([said("hi"), ProviderFailure(RETRY)]), Scripted([said("no")])
+    one, two = Scripted([chunk("hi"), ProviderFailure(RETRY)]), Scripted([chunk("no")])
     await rig.run(claim, one=one, two=two)
-    assert await rig.end(claim) == Terminal(JobState.FAILED, error=RETRY)
-    assert [text for kind, text in await rig.told(claim) if kind == "DIALECT"] == ["hi"]
+    terminal = await rig.end(claim)
+    assert (terminal.state, terminal.error) == (JobState.FAILED, RETRY)
+    assert [kind for kind, _ in await rig.told(claim)] == ["NATIVE", "DIALECT", "TERMINAL"]
     job = await rig.job(claim)
     assert (job.error, job.delivered, outcomes(job)) == (RETRY, True, [(1, "one", "failed")])
     assert two.calls == []

@@ -9,7 +9,7 @@ import pytest
 
 from broker.model import JobState
 from tests.store.samples import HOLDER, running
-from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, open_rig, outcomes, said
+from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, chunk, open_rig, outcomes, said
 from workers.providers.base import ProviderFailure
 
 
@@ -121,3 +121,23 @@ async def test_a_fenced_job_stops_its_call(rig: Rig) -> None:
         await task
     assert one.open == 0
     assert [kind for kind, _ in await rig.told(claim)] == ["NATIVE", "DIALECT", "TERMINAL"]
+
+
+@pytest.mark.parametrize(("steps", "tokens"), [([], 0), ([chunk("Hello there")], 3)])
+async def test_a_cancelled_attempt_is_estimated(rig: Rig, steps: list[Any], tokens: int) -> None:
+    hang = Hang()
+    claim = await running(rig.store)
+    task = rig.start(claim, one=Scripted([*steps, hang]))
+    await hang.reached(rig)
+    await rig.store.jobs.cancel(claim.job.key)
+    rig.hold.take_away()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (attempt,) = (await rig.job(claim)).attempts
+    assert attempt.outcome == "cancelled"
+    assert attempt.usage == {
+        "prompt_tokens": 1,
+        "completion_tokens": tokens,
+        "total_tokens": 1 + tokens,
+        "estimated": True,
+    }

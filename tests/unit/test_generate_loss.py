@@ -7,8 +7,19 @@ import pytest
 
 from broker.routing import LOST, LOST_MID_STREAM
 from broker.store.queue import Claim
-from tests.store.samples import HOLDER, expire, frames, names, new_job, raw, rescue, running
-from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, open_rig, outcomes, said
+from tests.store.samples import HOLDER, frames, names, new_job, raw, running
+from tests.unit.generate_rig import (
+    RETRY,
+    Hang,
+    Rig,
+    Scripted,
+    chunk,
+    lose,
+    open_rig,
+    outcomes,
+    said,
+    taken_over,
+)
 from workers.providers.base import ProviderFailure
 from workers.writer import FramesLost
 
@@ -20,14 +31,6 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 # ── Lost by its worker ────────────────────────────────────────────────────────────────────
-
-
-async def lose(rig: Rig, claim: Claim) -> None:
-    """The lease expires and the job is rescued."""
-    await rescue(rig.store)
-    await raw(rig.store).hset(rig.store.keys.partitions[0].prefix + "tick", "until", 0)
-    await expire(rig.store, claim.job.key)
-    assert (await rescue(rig.store)).rescued == [claim.job.key]
 
 
 async def test_a_lost_attempt_is_settled_by_the_next_holder(rig: Rig) -> None:
@@ -51,14 +54,8 @@ async def test_a_lost_attempt_is_settled_by_the_next_holder(rig: Rig) -> None:
 
 
 async def test_a_job_lost_in_mid_stream_fails(rig: Rig) -> None:
-    hang = Hang()
     claim = await running(rig.store)
-    hanging = rig.start(claim, one=Scripted([said("hi"), hang]))
-    await hang.reached(rig)
-    await lose(rig, claim)
-    hanging.cancel()
-    await asyncio.gather(hanging, return_exceptions=True)
-    (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
+    again = await taken_over(rig, claim, chunk("hi"))
     await rig.run(again, two=Scripted())
     assert (await rig.end(claim)).error == LOST_MID_STREAM
     assert outcomes(await rig.job(claim)) == [(1, "one", "lost")]

@@ -1,10 +1,24 @@
 """What is tried next, as a table."""
 
+from typing import Any
+
 import pytest
 
 from broker.errors import UnknownModel
 from broker.model import Attempt, Failure
-from broker.routing import LOST, LOST_MID_STREAM, End, Run, Target, next_step, targets_for
+from broker.routing import (
+    LOST,
+    LOST_MID_STREAM,
+    End,
+    Policy,
+    Run,
+    Standing,
+    Target,
+    after_loss,
+    next_step,
+    policy_for,
+    targets_for,
+)
 from broker.settings import Provider, Route, Settings
 
 A, B, C = Target("one", "a"), Target("two", "b"), Target("three", "c")
@@ -22,15 +36,14 @@ def tries(*ended: tuple[Target, Failure | None]) -> list[Attempt]:
     ]
 
 
-def step(
-    targets: list[Target],
-    history: list[Attempt],
-    *,
-    delivered: bool = False,
+def policy(
+    *targets: Target,
+    prefilling: tuple[Target, ...] = (),
+    on_loss: Any = None,
     allowed: int = 3,
     backoff: float = 0.2,
-) -> Run | End:
-    return next_step(targets, history, delivered=delivered, allowed=allowed, backoff=backoff)
+) -> Policy:
+    return Policy(targets, frozenset(prefilling), on_loss, allowed, backoff)
 
 
 @pytest.mark.parametrize(
@@ -53,25 +66,51 @@ def step(
     ],
 )
 def test_next_step(targets: list[Target], history: list[Attempt], expected: Run | End) -> None:
-    assert step(targets, history) == expected
+    assert next_step(policy(*targets), history) == expected
+
+
+SILENT, TEXT, OTHER = Standing(True, False), Standing(False, True), Standing(False, False)
 
 
 @pytest.mark.parametrize(
-    ("history", "failure"),
+    ("options", "history", "standing", "expected"),
     [
-        (tries((A, RETRY)), RETRY),
-        (tries((A, NEXT)), NEXT),
-        (tries((A, RETRY), (B, None)), LOST_MID_STREAM),
-        (tries(), LOST_MID_STREAM),
+        # By default: going on where a target can, else the end.
+        ({}, tries((A, RETRY)), TEXT, End(RETRY)),
+        ({}, tries((A, None)), TEXT, End(LOST_MID_STREAM)),
+        ({"prefilling": (B,)}, tries((A, RETRY)), TEXT, Run(B, 0.0, "continue")),
+        ({"prefilling": (C,)}, tries((A, RETRY)), TEXT, Run(C, 0.0, "continue")),
+        ({"prefilling": (A, B)}, tries((C, RETRY)), TEXT, Run(A, 0.0, "continue")),
+        ({"prefilling": (B,)}, tries((A, RETRY)), OTHER, End(RETRY)),
+        ({"prefilling": (A,)}, tries((A, LATER)), TEXT, Run(A, 3.0, "continue")),
+        ({"prefilling": (A,)}, tries((A, None)), TEXT, Run(A, 0.0, "continue")),
+        ({"prefilling": (A,)}, tries((A, NEXT)), TEXT, End(NEXT)),
+        ({"prefilling": (B,)}, tries((A, FINAL)), TEXT, End(FINAL)),
+        ({"prefilling": (B,)}, tries((A, RETRY), (B, RETRY), (B, RETRY)), TEXT, End(RETRY)),
+        ({"prefilling": (B,)}, tries((Target("gone", "x"), None)), TEXT, Run(B, 0.0, "continue")),
+        # The same target again, on request only.
+        ({"on_loss": "replay"}, tries((A, LATER)), TEXT, Run(A, 3.0, "replay")),
+        ({"on_loss": "replay"}, tries((A, None)), OTHER, Run(A, 0.0, "replay")),
+        ({"on_loss": "replay"}, tries((A, NEXT)), OTHER, End(NEXT)),
+        ({"on_loss": "replay"}, tries((Target("gone", "x"), None)), TEXT, End(LOST_MID_STREAM)),
+        # The end, but not before the first word.
+        ({"on_loss": "terminate", "prefilling": (B,)}, tries((A, RETRY)), TEXT, End(RETRY)),
+        ({"on_loss": "terminate"}, tries((A, RETRY)), SILENT, Run(B, 0.0, "replay")),
+        ({"on_loss": "replay"}, tries((A, RETRY)), SILENT, Run(B, 0.0, "replay")),
+        ({}, tries((A, None)), SILENT, Run(B, 0.0, "replay")),
+        ({}, tries((A, FINAL)), SILENT, End(FINAL)),
+        ({"allowed": 1}, tries((A, None)), SILENT, End(LOST_MID_STREAM)),
     ],
 )
-def test_what_was_delivered_is_never_begun_again(history: list[Attempt], failure: Failure) -> None:
-    assert step([A, B], history, delivered=True) == End(failure)
+def test_after_a_loss(
+    options: dict[str, Any], history: list[Attempt], standing: Standing, expected: Run | End
+) -> None:
+    assert after_loss(policy(A, B, C, **options), history, standing) == expected
 
 
 @pytest.mark.parametrize(("before", "base"), [(1, 0.2), (2, 0.4), (3, 0.8), (9, 10.0)])
 def test_the_same_target_waits_longer_each_time(before: int, base: float) -> None:
-    decision = step([A], tries(*[(A, RETRY)] * before), allowed=20)
+    decision = next_step(policy(A, allowed=20), tries(*[(A, RETRY)] * before))
     assert isinstance(decision, Run)
     assert min(base * 0.5, 10.0) <= decision.delay <= min(base * 1.5, 10.0)
 
@@ -101,3 +140,25 @@ def test_an_unknown_model_is_refused(model: str) -> None:
     with pytest.raises(UnknownModel) as caught:
         targets_for(SETTINGS, model)
     assert caught.value.param == "model"
+
+
+def test_the_policy_of_a_route_and_of_a_provider() -> None:
+    settings = Settings(
+        providers={
+            "one": Provider(base_url="http://one/v1", prefill="prefix"),
+            "two": Provider(base_url="http://two"),
+        },
+        routes={
+            "m": Route(
+                targets=("one/a", "two/b"), on_loss="replay", attempts=5, backoff=0.0, deadline=9.0
+            ),
+            "plain": Route(targets=("two/b",)),
+        },
+    )
+    assert policy_for(settings, "m") == policy(
+        A, B, prefilling=(A,), on_loss="replay", allowed=5, backoff=0.0
+    )
+    assert policy_for(settings, "plain") == policy(B)
+    assert policy_for(settings, "one/a") == policy(A, prefilling=(A,))
+    with pytest.raises(UnknownModel):
+        policy_for(settings, "x")

@@ -2,13 +2,14 @@
 
 ``request`` checks what is asked, ``view`` renders a stream, ``fold`` makes the whole answer
 of it, ``transcript`` says where a lost answer stands and ``joint`` how another attempt goes
-on from there, ``usage`` sums what attempts cost, ``errors`` gives failures their shape,
-``wire`` reads and writes the JSON.
+on from there (``owed`` what a replay has to say again), ``usage`` sums what attempts cost,
+``errors`` gives failures their shape, ``wire`` reads and writes the JSON.
 """
 
 from broker.dialects.chat.errors import error_body, failure_error
 from broker.dialects.chat.fold import fold
-from broker.dialects.chat.joint import Diverged, Joint
+from broker.dialects.chat.joint import Joint
+from broker.dialects.chat.owed import Diverged
 from broker.dialects.chat.request import check
 from broker.dialects.chat.transcript import Transcript
 from broker.dialects.chat.view import ChatView, whole_chunk

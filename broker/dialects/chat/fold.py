@@ -21,7 +21,7 @@ from broker.frames import Frame, Kind, data_of
 _FOLDED = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.WHOLE)))
 _FIRST = frozenset(("id", "created", "model", "system_fingerprint", "service_tier"))
 _DROPPED = frozenset(("object", "obfuscation"))
-_SET = frozenset(
+SET = frozenset(
     ("role", "type", "id", "name", "object", "index", "format", "status", "call_id", "tool_call_id")
 )
 
@@ -63,11 +63,7 @@ def _add_chunk(
     for key, value in chunk.items():
         if key == "choices":
             answer.setdefault(key, None)  # holds its place among the keys
-            for place, choice in enumerate(value if isinstance(value, list) else ()):
-                if isinstance(choice, dict):
-                    index = choice.get("index")
-                    state = choices.setdefault(place if type(index) is not int else index, {})
-                    _add_choice(state, choice)
+            add_choices(choices, value)
         elif key in _DROPPED:
             if key == "object":
                 answer.setdefault(key, None)
@@ -77,6 +73,19 @@ def _add_chunk(
                 answer[key] = value
         elif value is not None or key not in answer:
             answer[key] = value
+
+
+def add_choices(choices: dict[int, dict[str, Any]], value: Any) -> None:
+    """Merge a chunk's choices into what was gathered, by index; ``finished`` makes it plain."""
+    for place, choice in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(choice, dict):
+            _add_choice(choices.setdefault(place_of(choice, place), {}), choice)
+
+
+def place_of(choice: dict[str, Any], place: int) -> int:
+    """A choice's index; where it has none, its place in the chunk."""
+    index = choice.get("index")
+    return index if type(index) is int else place
 
 
 def _add_choice(state: dict[str, Any], choice: dict[str, Any]) -> None:
@@ -90,14 +99,14 @@ def _add_choice(state: dict[str, Any], choice: dict[str, Any]) -> None:
 
 def _whole_choice(index: int, state: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None}
-    message.update(_finished(state.pop("delta", {})))
+    message.update(finished(state.pop("delta", {})))
     message["role"] = message["role"] or "assistant"
     calls = message.get("tool_calls")
     if isinstance(calls, list):
         for call in calls:
             if isinstance(call, dict):
                 call.pop("index", None)  # whole answers have none
-    return {"index": index, "message": message, "finish_reason": None, **_finished(state)}
+    return {"index": index, "message": message, "finish_reason": None, **finished(state)}
 
 
 # ── Merging by JSON type ───────────────────────────────────────────────────────────────
@@ -110,7 +119,7 @@ def _merge(into: dict[str, Any], more: dict[str, Any], *, grow: bool) -> None:
         if value is None:
             into.setdefault(key, None)
         elif isinstance(value, str):
-            if grow and key not in _SET:
+            if grow and key not in SET:
                 into[key] = _grown(old, value)
             elif value or old is None:
                 into[key] = value
@@ -151,7 +160,7 @@ def _as_items(old: Any) -> list[Any]:
     """What was gathered so far, as the list that further items are added to."""
     if isinstance(old, list):
         return old
-    text = _finished(old)
+    text = finished(old)
     return [{"type": "text", "text": text}] if isinstance(text, str) and text else []
 
 
@@ -160,7 +169,7 @@ def _extend(items: list[Any], more: list[Any], key: str, *, grow: bool) -> None:
     for item in more:
         index = item.get("index") if isinstance(item, dict) else None
         if key == "tool_calls" and type(index) is not int and isinstance(item, dict):
-            index = _call_index(items, item)
+            index = call_index(items, item)
             item = {**item, "index": index}
         if type(index) is not int or key == "annotations":
             items.append(item)
@@ -172,7 +181,7 @@ def _extend(items: list[Any], more: list[Any], key: str, *, grow: bool) -> None:
         _merge(same, item, grow=grow)
 
 
-def _call_index(calls: list[Any], call: dict[str, Any]) -> int:
+def call_index(calls: list[Any], call: dict[str, Any]) -> int:
     """The place of a tool call that came without one.
 
     An id not seen before begins a call; no id goes on with the last one.
@@ -191,14 +200,14 @@ def _call_index(calls: list[Any], call: dict[str, Any]) -> int:
     return max(known, default=-1) + 1
 
 
-def _finished(value: Any) -> Any:
+def finished(value: Any) -> Any:
     """The plain JSON value of what was gathered: texts joined, indexed items in order."""
     if isinstance(value, _Text):
         return "".join(value.parts)
     if isinstance(value, dict):
-        return {key: _finished(inner) for key, inner in value.items()}
+        return {key: finished(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        items = [_finished(item) for item in value]
+        items = [finished(item) for item in value]
         if items and all(isinstance(i, dict) and type(i.get("index")) is int for i in items):
             items.sort(key=lambda item: item["index"])
         return items

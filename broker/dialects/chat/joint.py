@@ -6,119 +6,138 @@ Two ways to get there:
     continue   the provider was given the delivered text and goes on from it: its chunks are
                taken as they are, under the first attempt's identity, its role left out;
     replay     the provider runs the whole request again: what it says is swallowed while it
-               equals what was delivered, text by text, and what follows is taken. The first
-               difference ends the stream truthfully, for it can't be mended.
+               equals what was delivered, field by field, and what follows is taken, but
+               only once nothing is owed any more: a replay that differs in the end must not
+               have mixed its own text with the delivered one. The first difference ends the
+               stream truthfully, for it can't be mended.
 
 An attempt that had delivered nothing but a role is joined as a replay of nothing.
 """
 
 from typing import Any, Literal
 
-from broker.dialects.chat.transcript import TEXTS, Call, Said, Transcript
+from broker.dialects.chat.fold import place_of
+from broker.dialects.chat.owed import Diverged, Object
+from broker.dialects.chat.transcript import THOUGHTS, Transcript, says
+from broker.dialects.chat.usage import add
 from broker.dialects.chat.wire import decode_object, encode
 
 Mode = Literal["continue", "replay"]
 
 
-class Diverged(Exception):
-    """A replay said something else than what was delivered."""
+class _Begun:
+    """A choice that a replay has to say again."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        self.finish = said.get("finish_reason")
+        self.delta = Object(said.get("delta", {}), grow=True)
+        rest = {key: said[key] for key in said if key not in ("delta", "finish_reason")}
+        self.beside = Object(rest, grow=False)
 
 
 class Joint:
-    """Turns the data of a later attempt's chunks into the data that readers get."""
+    """Turns the data of a later attempt's chunks into the data that readers get.
 
-    def __init__(self, said: Transcript, mode: Mode) -> None:
+    ``spent`` is what the attempts before it cost: their sum is the usage that readers see.
+    """
+
+    def __init__(self, said: Transcript, mode: Mode, spent: dict[str, Any] | None = None) -> None:
+        self._spent = spent
         self._identity = said.identity
         self._mode = mode
-        self._roles = set(said.choices)  # choices whose role went out
-        # What a replay still has to repeat, by choice.
-        self._owed: dict[int, Said] = said.choices if mode == "replay" else {}
+        choices = said.choices
+        self._roles = {  # choices whose role went out, or can't any more
+            index for index, choice in choices.items() if choice.get("delta") or says(choice)
+        }
+        self._begun = {i: _Begun(said) for i, said in choices.items()} if mode == "replay" else {}
+        self._held: list[bytes] = []  # new, but something is still owed
+        self._paid = False
 
-    def feed(self, data: bytes) -> bytes | None:
-        """The chunk to write for a chunk of the new attempt; None if nothing is left of it.
+    def feed(self, data: bytes) -> list[bytes]:
+        """The chunks to write for a chunk of the new attempt, none if nothing is left of it.
 
         Raises:
             Diverged: a replay differs from what was delivered.
         """
         chunk = decode_object(data)
         if chunk is None:
-            return data
+            return [data]
         chunk.update({key: value for key, value in self._identity.items() if key in chunk})
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            chunk["usage"] = add(self._spent, usage)
         choices = chunk.get("choices")
-        if not choices:
-            return encode(chunk)
-        kept = [choice for choice in choices if not isinstance(choice, dict) or self._keep(choice)]
-        if not kept:
-            return None
-        chunk["choices"] = kept
-        chunk.pop("obfuscation", None)  # it pads a delta that may be shorter now
-        return encode(chunk)
+        if choices and isinstance(choices, list):
+            left = (self._left(choice, place) for place, choice in enumerate(choices))
+            chunk["choices"] = [choice for choice in left if choice is not None]
+            chunk.pop("obfuscation", None)  # it pads a delta that may be shorter now
+            if not chunk["choices"] and (not usage or self.owes):
+                return self._release()
+        self._held.append(encode(chunk))
+        return self._release()
 
-    def _keep(self, choice: dict[str, Any]) -> bool:
-        """Cut a choice down to what is new; False if that is nothing."""
-        index = choice.get("index") or 0
+    @property
+    def owes(self) -> bool:
+        """Whether a replay has not yet said again all that was delivered."""
+        if not self._paid:
+            begun = self._begun.values()
+            self._paid = not any(each.delta.owes or each.beside.owes for each in begun)
+        return not self._paid
+
+    def end(self) -> None:
+        """The attempt has said all it had to say.
+
+        Raises:
+            Diverged: a replay was shorter than what was delivered.
+        """
+        if self.owes:
+            raise Diverged("it ends early")
+
+    def _release(self) -> list[bytes]:
+        if self.owes:
+            return []
+        held, self._held = self._held, []
+        return held
+
+    def _left(self, choice: Any, place: int) -> Any:
+        """What is new of a choice; None if nothing is."""
+        if not isinstance(choice, dict):
+            return choice
+        index = place_of(choice, place)
         delta = choice.get("delta")
-        if isinstance(delta, dict):
-            self._cut_role(index, delta)
-            if self._mode == "continue":
-                for key in ("reasoning_content", "reasoning"):
-                    delta.pop(key, None)  # the thoughts behind the text went out before it
-            elif index in self._owed:
-                self._repay(self._owed[index], delta)
-        finish = choice.get("finish_reason")
-        if finish and index in self._owed and _owes(self._owed[index]):
-            raise Diverged(f"choice {index} ends early")
-        return bool(finish) or bool(isinstance(delta, dict) and any(delta.values()))
-
-    def _cut_role(self, index: int, delta: dict[str, Any]) -> None:
-        if "role" in delta:
+        if isinstance(delta, dict) and "role" in delta:
             if index in self._roles:
                 del delta["role"]
             self._roles.add(index)
-
-    def _repay(self, owed: Said, delta: dict[str, Any]) -> None:
-        for key in TEXTS:
-            text = delta.get(key)
-            if isinstance(text, str) and text:
-                delta[key], owed.texts[key] = _swallow(text, owed.texts.get(key, ""), key)
-                if not delta[key]:
-                    del delta[key]
-        parts = delta.get("tool_calls")
-        if parts:
-            delta["tool_calls"] = [
-                part for place, part in enumerate(parts) if self._repay_call(owed, place, part)
-            ]
-
-    def _repay_call(self, owed: Said, place: int, part: dict[str, Any]) -> bool:
-        """Cut a piece of a tool call down to what is new; False if that is nothing."""
-        index = part.get("index")
-        call = owed.calls.get(index if isinstance(index, int) else place)
-        if call is None:
-            return True
-        function = part.get("function") or {}
-        for key in ("id", "type"):  # a run mints ids of its own; the delivered one stands
-            part.pop(key, None)
-        name = function.pop("name", None)
-        if name and name != call.name:
-            raise Diverged("another tool is called")
-        text = function.get("arguments")
-        if text:
-            function["arguments"], call.arguments = _swallow(text, call.arguments, "arguments")
-        return bool(function.get("arguments"))
+        if self._mode == "continue":
+            return _continued(choice, delta)
+        begun = self._begun.get(index)
+        return choice if begun is None else _replayed(choice, delta, begun, index)
 
 
-def _swallow(text: str, owed: str, what: str) -> tuple[str, str]:
-    """(what is new of the text, what is still owed)."""
-    if owed.startswith(text):
-        return "", owed[len(text) :]
-    if text.startswith(owed):
-        return text[len(owed) :], ""
-    raise Diverged(f"{what} differs")
+def _continued(choice: dict[str, Any], delta: Any) -> dict[str, Any] | None:
+    if isinstance(delta, dict):
+        for key in THOUGHTS:
+            delta.pop(key, None)  # the thoughts behind the text went out before it
+        if any(delta.values()):
+            return choice
+    new = any(choice[key] for key in choice if key not in ("index", "delta"))
+    return choice if new else None
 
 
-def _owes(said: Said) -> bool:
-    return any(said.texts.values()) or any(_unpaid(call) for call in said.calls.values())
-
-
-def _unpaid(call: Call) -> bool:
-    return bool(call.arguments)
+def _replayed(
+    choice: dict[str, Any], delta: Any, begun: _Begun, index: int
+) -> dict[str, Any] | None:
+    finish = choice.get("finish_reason")
+    fresh = begun.delta.repay(delta) if isinstance(delta, dict) else None
+    rest = {k: choice[k] for k in choice if k not in ("index", "delta", "finish_reason", "message")}
+    beside = begun.beside.repay(rest)
+    if begun.finish and (fresh or (finish and finish != begun.finish)):
+        raise Diverged(f"choice {index} ends otherwise")
+    if finish and begun.delta.owes:
+        raise Diverged(f"choice {index} ends early")
+    if begun.finish or not finish:
+        finish = None
+        if fresh is None and beside is None:
+            return None
+    return {"index": index, "delta": fresh or {}, **(beside or {}), "finish_reason": finish}

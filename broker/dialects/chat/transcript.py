@@ -2,134 +2,135 @@
 
 A lost attempt's successor has to know where the answer stands. Nothing keeps count of that
 while tokens flow; when an attempt is lost, by its provider or with its worker, the stream is
-read back once and fed in here.
+read back once and fed in here. It is gathered as the fold gathers it.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
+from broker.dialects.chat.fold import SET, add_choices, finished
+from broker.dialects.chat.view import whole_chunk
 from broker.dialects.chat.wire import decode_object
 from broker.frames import Frame, Kind, data_of
 
-# Texts of a delta that grow from chunk to chunk; any other key of one is set once.
-TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
-
-
-class Call(msgspec.Struct):
-    """A tool call as far as it was delivered."""
-
-    id: str | None = None
-    name: str = ""
-    arguments: str = ""
-
-
-class Said(msgspec.Struct):
-    """One choice as far as it was delivered. ``texts`` is by the delta's own key."""
-
-    texts: dict[str, str] = msgspec.field(default_factory=dict)
-    calls: dict[int, Call] = msgspec.field(default_factory=dict)
-    finish: str | None = None
+# The keys of a delta under which models think, before they speak.
+THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+_IDENTITY = ("id", "created", "model", "system_fingerprint", "service_tier")
+# No dialect takes these back as the beginning of an answer.
+_NOT_PREFILLED = ("tool_calls", "function_call", "refusal", "audio")
 
 
 class Transcript:
     """The delivered part of an answer.
 
-    ``identity`` is what every chunk of one answer shares: id, created, model and the like,
-    from the first chunk. ``choices`` is by index. ``began`` tells whether any chunk was read.
+    ``identity`` is what every chunk of one answer shares: id, created, model and the like.
+    ``before`` counts the characters delivered by attempts before the last, and ``usage`` is
+    what the last one's provider said it cost, unless that is a sum over attempts already.
     """
 
     def __init__(self) -> None:
         self.identity: dict[str, Any] = {}
-        self.choices: dict[int, Said] = {}
-        self.began = False
-        self.before = 0  # characters delivered by attempts before the last
+        self.before = 0
+        self.usage: dict[str, Any] | None = None
+        self._choices: dict[int, dict[str, Any]] = {}
+        self._whole = False
+        self._joined = False
 
     @classmethod
     def of(cls, frames: Iterable[Frame]) -> "Transcript":
         """The transcript of a stream's frames, from the first on."""
         transcript = cls()
         for frame in frames:
-            if frame.kind == Kind.NATIVE:  # another attempt begins
-                transcript.before = transcript.length
-            elif frame.kind == Kind.DIALECT:
-                chunk = decode_object(data_of(frame.body))
-                if chunk is not None:
-                    transcript.feed(chunk)
+            if frame.kind == Kind.TERMINAL:
+                continue
+            data = decode_object(data_of(frame.body))
+            if frame.kind == Kind.NATIVE:
+                transcript._begin(data or {})
+            elif data is not None and frame.kind == Kind.WHOLE:
+                transcript._whole = True
+                transcript.feed(whole_chunk(data, include_usage=True))
+            elif data is not None:
+                transcript.feed(data)
         return transcript
+
+    def _begin(self, notice: dict[str, Any]) -> None:
+        """Another attempt begins."""
+        self.before = self.length
+        self.usage = None
+        self._joined = "mode" in notice
 
     def feed(self, chunk: dict[str, Any]) -> None:
         """Take one chunk."""
-        if not self.began:
-            self.began = True
-            self.identity = {
-                key: chunk[key]
-                for key in ("id", "created", "model", "system_fingerprint", "service_tier")
-                if key in chunk
-            }
-        for choice in chunk.get("choices") or ():
-            if not isinstance(choice, dict):
-                continue
-            said = self.choices.setdefault(choice.get("index") or 0, Said())
-            said.finish = choice.get("finish_reason") or said.finish
-            delta = choice.get("delta")
-            if isinstance(delta, dict):
-                _add(said, delta)
+        for key in _IDENTITY:
+            # A filter's chunk before the first token has "", "" and 0 here.
+            if chunk.get(key) and not self.identity.get(key):
+                self.identity[key] = chunk[key]
+        usage = chunk.get("usage")
+        if isinstance(usage, dict) and not self._joined:
+            self.usage = usage
+        add_choices(self._choices, chunk.get("choices"))
+
+    @property
+    def choices(self) -> dict[int, dict[str, Any]]:
+        """By index each choice as far as it was delivered: its delta and what is beside it."""
+        return {index: finished(state) for index, state in self._choices.items()}
 
     def text(self, choice: int = 0) -> str:
-        """The answer's text of a choice so far."""
-        said = self.choices.get(choice)
-        return said.texts.get("content", "") if said else ""
+        """The answer's text of a choice so far; surrogates that met are one character."""
+        content = finished(self._choices.get(choice, {}).get("delta", {})).get("content")
+        if not isinstance(content, str):
+            return ""
+        return content.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
     @property
     def silent(self) -> bool:
         """Whether nothing was said yet, a role apart: another attempt may begin the answer."""
-        return not any(
-            said.calls or said.finish or any(said.texts.values()) for said in self.choices.values()
-        )
+        return not self._whole and not any(says(choice) for choice in self.choices.values())
 
     def complete(self, choices: int) -> bool:
         """Whether every one of so many choices has its finish: nothing is missing."""
-        return sum(1 for said in self.choices.values() if said.finish) >= choices
-
-    @property
-    def finished(self) -> bool:
-        """Whether some choice has its finish already: then nothing can go on from here."""
-        return any(said.finish for said in self.choices.values())
+        ended = sum(1 for choice in self._choices.values() if choice.get("finish_reason"))
+        return self._whole or ended >= choices
 
     @property
     def prefillable(self) -> bool:
-        """Whether a model can go on from it: one choice, some text, no tool call begun.
+        """Whether a model can go on from it: one choice, some text, nothing else begun.
 
         Reasoning without text can't be gone on from: no dialect takes a partial thought back.
+        Neither can half a character.
         """
-        if self.finished or set(self.choices) != {0}:
+        choices = self.choices
+        if self._whole or set(choices) != {0} or choices[0].get("finish_reason"):
             return False
-        said = self.choices[0]
-        return bool(said.texts.get("content")) and not said.calls
+        delta = choices[0].get("delta", {})
+        text = self.text()
+        return bool(text) and _is_text(text) and not any(delta.get(k) for k in _NOT_PREFILLED)
 
     @property
     def length(self) -> int:
         """Characters delivered, texts and arguments, over all choices."""
-        return sum(
-            sum(map(len, said.texts.values()))
-            + sum(len(call.name) + len(call.arguments) for call in said.calls.values())
-            for said in self.choices.values()
-        )
+        return sum(_characters(choice.get("delta")) for choice in self.choices.values())
 
 
-def _add(said: Said, delta: dict[str, Any]) -> None:
-    for key in TEXTS:
-        if isinstance(delta.get(key), str):
-            said.texts[key] = said.texts.get(key, "") + delta[key]
-    for place, part in enumerate(delta.get("tool_calls") or ()):
-        if not isinstance(part, dict):
-            continue
-        index = part.get("index")
-        call = said.calls.setdefault(index if isinstance(index, int) else place, Call())
-        call.id = part.get("id") or call.id
-        function = part.get("function")
-        if isinstance(function, dict):
-            call.name = function.get("name") or call.name
-            call.arguments += function.get("arguments") or ""
+def says(choice: dict[str, Any]) -> bool:
+    """Whether a choice, as far as it was delivered, says more than its role."""
+    delta = choice.get("delta", {})
+    return bool(choice.get("finish_reason")) or any(delta[k] for k in delta if k != "role")
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        return sum(map(_characters, value))
+    if isinstance(value, dict):
+        return sum(_characters(inner) for key, inner in value.items() if key not in SET)
+    return 0
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a surrogate without its other half
+        return False
+    return True

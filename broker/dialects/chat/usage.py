@@ -16,10 +16,13 @@ def tokens(characters: int) -> int:
     return -(-characters // _CHARACTERS)
 
 
-def estimate(request: dict[str, Any], delivered: int) -> dict[str, Any]:
-    """The usage of an attempt that was cut off after ``delivered`` characters of answer."""
+def estimate(request: dict[str, Any], delivered: int, frames: int = 0) -> dict[str, Any]:
+    """The usage of an attempt that was cut off after ``delivered`` characters of answer.
+
+    A frame is a token at least, whether readers saw it, or it was held or swallowed.
+    """
     prompt = tokens(len(msgspec.json.encode(request.get("messages"))))
-    completion = tokens(delivered)
+    completion = max(tokens(delivered), frames)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -37,9 +40,11 @@ def add(*usages: dict[str, Any] | None) -> dict[str, Any] | None:
     for usage in known:
         for key, value in usage.items():
             if isinstance(value, dict):
-                total[key] = add(total.get(key) or {}, value) or value
+                before = total.get(key)
+                total[key] = add(before if isinstance(before, dict) else {}, value) or value
             elif isinstance(value, bool) or not isinstance(value, int | float):
                 total[key] = value or total.get(key)
             else:
-                total[key] = total.get(key, 0) + value
+                before = total.get(key)
+                total[key] = value + (before if isinstance(before, int | float) else 0)
     return total

@@ -1,0 +1,85 @@
+"""A worker lost in mid-stream: another goes on with what it held, under the route's policy."""
+
+import asyncio
+import signal
+
+import pytest
+
+from broker.model import JobState
+from tests.fault.answers import Witness, uncut, witness_all
+from tests.fault.cluster import WAIT, Cluster
+from tests.fault.conftest import Make
+from tests.fault.sse_reader import SseReader
+
+COUNT = 20
+MODEL = "tokens=150,interval=20ms,prefill"  # three seconds
+CONFIG = f"""
+[worker]
+drain = 0.5
+[providers.pre]
+base_url = "SIM_URL"
+prefill = true
+[routes.continue]
+targets = ["pre/{MODEL}"]
+on_loss = "continue"
+[routes.replay]
+targets = ["pre/{MODEL}"]
+on_loss = "replay"
+"""
+
+
+async def _begin(make_cluster: Make, policies: list[str]) -> tuple[Cluster, dict[str, Witness]]:
+    """Calls that all run in one worker, and a second worker that has nothing yet."""
+    cluster = await make_cluster(apis=1, workers=1, config=CONFIG)
+    names = [f"{policy}-{n}" for n in range(COUNT // len(policies)) for policy in policies]
+    witnesses = await witness_all(cluster, {n: n.split("-", maxsplit=1)[0] for n in names})
+    await cluster.add_worker()
+    for witness in witnesses.values():
+        await witness.chat.reached(lambda r: len(r.events) > 10, WAIT)
+    return cluster, witnesses
+
+
+async def _check(witness: Witness, losses: int, lost: int = 1) -> None:
+    """The answer came whole to readers that stayed, in the last of ``lost`` + 1 attempts."""
+    policy = witness.prompt.split("-", maxsplit=1)[0]
+    terminal = await witness.finish()
+    assert terminal.state is JobState.COMPLETED, terminal.error
+    assert witness.said == uncut(MODEL, witness.prompt)
+    assert witness.modes == ["fresh", *[policy] * lost]
+    job = await witness.cluster.job(witness.prompt)
+    assert [attempt.outcome for attempt in job.attempts] == [*["lost"] * lost, "completed"]
+    assert job.losses == losses
+    for attempt in job.attempts[:-1]:
+        assert (attempt.usage or {})["estimated"] is True
+
+
+async def test_kill(make_cluster: Make) -> None:
+    cluster, witnesses = await _begin(make_cluster, ["continue", "replay"])
+    cluster.signal_worker(0, signal.SIGKILL)
+    await asyncio.gather(*(_check(witness, 1) for witness in witnesses.values()))
+
+
+async def test_two_kills(make_cluster: Make) -> None:
+    """What the second worker goes on with was written by two: neither's text is lost."""
+    cluster, witnesses = await _begin(make_cluster, ["continue"])
+    cluster.signal_worker(0, signal.SIGKILL)
+    for witness in witnesses.values():
+        await witness.native.reached(_second_goes_on, WAIT)
+    await cluster.add_worker()
+    cluster.signal_worker(1, signal.SIGKILL)
+    await asyncio.gather(*(_check(witness, 2, lost=2) for witness in witnesses.values()))
+
+
+def _second_goes_on(reader: SseReader) -> bool:
+    """Whether the second attempt has delivered something."""
+    begun = [place for place, event in enumerate(reader.events) if event.name == b"attempt"]
+    return len(begun) == 2 and len(reader.events) > begun[1] + 5
+
+
+@pytest.mark.parametrize("policy", ["continue", "replay"])
+async def test_drain(make_cluster: Make, policy: str) -> None:
+    """What lasts longer than the drain time is handed over at once; it is no loss."""
+    cluster, witnesses = await _begin(make_cluster, [policy])
+    cluster.signal_worker(0, signal.SIGTERM)
+    await asyncio.gather(*(_check(witness, 0) for witness in witnesses.values()))
+    assert await asyncio.to_thread(cluster.workers[0].process.wait, WAIT) == 0

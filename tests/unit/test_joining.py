@@ -1,0 +1,162 @@
+"""Reading a stream back, asking for the rest of it, holding tool calls."""
+
+import json
+from typing import Any
+
+import pytest
+
+from broker.codec import Encoder
+from broker.dialects.chat import Transcript
+from broker.errors import JobNotFound
+from broker.frames import Frame, Kind, data_frame, data_of, message_head
+from broker.store.streams import Batch
+from tests.store.samples import append, running
+from tests.unit.generate_rig import chunk, stop, usage
+from tests.unit.stores import open_fake
+from workers import joining
+from workers.joining import Joining, ToolCalls, read_back
+from workers.providers.base import ProviderFailure
+
+# ── Reading back ───────────────────────────────────────────────────────────────────────
+
+
+async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_PAGE", 2)
+    async with open_fake() as store:
+        claim = await running(store)
+        assert await read_back(store, claim.job.key) == ([], {})
+        encoder = Encoder()
+        written = [chunk(text)[0] for text in "abcdefgh"]
+        for first in range(1, 9, 2):  # two frames an entry, two entries a page
+            payload = bytearray()
+            for frame in written[first - 1 : first + 1]:
+                encoder.encode(frame.kind, frame.body, payload)
+            fresh = encoder.take_fresh()
+            head = message_head(first, first + 1, fresh)
+            key, token = claim.job.key, claim.token
+            batch = Batch(key, token, first, first + 1, head, bytes(payload), tuple(fresh))
+            assert await append(store, batch) == [0]
+        frames, templates = await read_back(store, claim.job.key)
+        assert frames == written
+        assert templates == dict(enumerate(encoder.templates))
+        assert templates
+
+
+async def test_no_job_can_be_read_back_from_nowhere() -> None:
+    async with open_fake() as store:
+        with pytest.raises(JobNotFound):
+            await read_back(store, "nothing")
+
+
+# ── The request ────────────────────────────────────────────────────────────────────────
+
+MESSAGES = [{"role": "user", "content": "?"}]
+SAID = Transcript.of([*chunk("12345678"), *chunk({"reasoning": "1234"})])
+
+
+def asked(request: dict[str, Any], prefill: bool | str = True, mode: Any = "continue") -> Any:
+    before = json.dumps(request)
+    result = Joining(SAID, mode, prefill, None).request(request)
+    assert json.dumps(request) == before
+    return result
+
+
+@pytest.mark.parametrize(("prefill", "flag"), [(True, {}), ("prefix", {"prefix": True})])
+def test_the_partial_answer_is_the_last_message(prefill: bool | str, flag: Any) -> None:
+    partial = {"role": "assistant", "content": "12345678", **flag}
+    request = {"model": "m", "messages": MESSAGES, "temperature": 0}
+    assert asked(request, prefill) == {**request, "messages": [*MESSAGES, partial]}
+
+
+@pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(("limit", "left"), [(10, 7), (4, 1), (2, 1), (None, None)])
+def test_a_limit_has_what_is_left(key: str, limit: int | None, left: int | None) -> None:
+    assert asked({"messages": MESSAGES, key: limit})[key] == left
+
+
+@pytest.mark.parametrize("mode", ["replay", "fresh"])
+def test_otherwise_the_same_is_asked_again(mode: str) -> None:
+    request = {"messages": MESSAGES, "max_tokens": 10}
+    assert asked(request, mode=mode) == request
+
+
+# ── The frames ─────────────────────────────────────────────────────────────────────────
+
+
+def joined(mode: Any, *frames: Frame, spent: dict[str, Any] | None = None) -> list[Any]:
+    way = Joining(Transcript.of(chunk("Hel")), mode, True, spent)
+    return [(frame.kind, json.loads(data_of(frame.body))) for frame in way.join(frames)]
+
+
+def test_usage_is_the_sum() -> None:
+    bare = data_frame(Kind.USAGE, b'{"usage":{"total_tokens":4}}')
+    got = joined("continue", *usage(4), bare, spent={"total_tokens": 3, "estimated": True})
+    assert [kind for kind, _ in got] == [Kind.USAGE, Kind.USAGE]
+    assert got[0][1]["usage"] == got[1][1]["usage"] == {"total_tokens": 7, "estimated": True}
+
+
+def test_a_usage_that_is_not_the_calls_is_left_alone() -> None:
+    (end,) = chunk("lo", x_groq={"usage": {"total_tokens": 4}})
+    ((kind, got),) = joined("continue", end, spent={"total_tokens": 3})
+    assert (kind, got) == (Kind.DIALECT, json.loads(data_of(end.body)))
+
+
+@pytest.mark.parametrize(("mode", "content"), [("continue", "lo"), ("replay", "Hello")])
+def test_a_whole_answer_is_a_chunk_and_its_usage(mode: str, content: str) -> None:
+    message = {"role": "assistant", "content": content}
+    whole = {
+        "id": "w",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"total_tokens": 4},
+    }
+    frame = data_frame(Kind.WHOLE, json.dumps(whole).encode())
+    first, second = joined(mode, frame, spent={"total_tokens": 3})
+    end = {"index": 0, "delta": {"content": "lo"}, "finish_reason": "stop"}
+    kind = "chat.completion.chunk"
+    assert first == (Kind.DIALECT, {"id": "c", "choices": [end], "object": kind})
+    summed = {"id": "c", "choices": [], "object": kind, "usage": {"total_tokens": 7}}
+    assert second == (Kind.USAGE, summed)
+
+
+@pytest.mark.parametrize("frames", [chunk("Hex"), stop(), chunk("He"), []])
+def test_a_replay_that_differs_is_a_failure(frames: list[Frame]) -> None:
+    way = Joining(Transcript.of(chunk("Hel")), "replay", False, None)
+    with pytest.raises(ProviderFailure) as caught:  # noqa: PT012 - at the latest in the end
+        way.join(frames)
+        way.end()
+    failure = caught.value.failure
+    assert (failure.type, failure.remedy, failure.retryable) == ("replay_diverged", "final", True)
+
+
+# ── Holding tool calls ─────────────────────────────────────────────────────────────────
+
+CALL = chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]})
+OLD = chunk({"function_call": {"name": "f", "arguments": ""}})
+
+
+@pytest.mark.parametrize("call", [CALL, OLD])
+def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> None:
+    calls = ToolCalls()
+    text, more = chunk("a"), chunk("b")
+    assert calls.pass_on(text) == text
+    assert calls.pass_on([*text, *call, *more]) == text
+    assert calls.pass_on(stop()) == ()
+    assert calls.release() == [*call, *more, *stop()]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        chunk(finish="tool_calls"),
+        chunk({"tool_calls": []}),
+        chunk({"content": '"tool_calls"'}),
+        [data_frame(Kind.DIALECT, b'{"choices":["tool_calls"]}')],
+        [data_frame(Kind.DIALECT, b'{"choices":[{"delta":"tool_calls"}]}')],
+        [data_frame(Kind.DIALECT, b'["tool_calls"]')],
+        [data_frame(Kind.USAGE, b'{"tool_calls":1}')],
+    ],
+)
+def test_what_begins_no_call_passes(frames: list[Frame]) -> None:
+    calls = ToolCalls()
+    assert calls.pass_on(frames) == frames
+    assert calls.release() == []
