@@ -43,7 +43,7 @@ venv_need_ensurepip() {
         venv_say "installing $package: this Python can't make virtual environments"
         apt-get update -qq >&2 || true
         DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-            "$package" >&2 && "$1" -c 'import ensurepip' && return
+            "$package" >/dev/null && "$1" -c 'import ensurepip' && return
     fi
     venv_say "This Python ($1) can't make virtual environments. On Debian or Ubuntu:" \
         "apt-get install $package. Or name another one with PYTHON=/path/to/python3."

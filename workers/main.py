@@ -50,6 +50,7 @@ async def serve(settings: Settings) -> None:
         REGISTRY.register(_Metrics(worker))
         start_http_server(settings.worker.metrics_port, "127.0.0.1")
     try:
+        await store.warn()
         await worker.async_run()
     except asyncio.CancelledError:
         log.info("worker.stopped", holder=holder)

@@ -60,6 +60,7 @@ class Core:
         ]
         for loop in loops:
             loop.add_done_callback(_must_not_end)
+        await self.store.warn()
         try:
             yield {"core": self}
         finally:

@@ -45,6 +45,7 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     config.errorlog = None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_on_loop_error)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
 
@@ -60,6 +61,16 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     app: Any = create_app(core)  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
+
+
+def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what no task handled, a cancelled connection apart.
+
+    Some releases of Python 3.11 and 3.12 ask a connection's task for its exception even if
+    the server has cancelled it at the end of the drain, and then report the cancellation.
+    """
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 async def drain(core: Core) -> None:

@@ -7,6 +7,7 @@ and listings over redis-py.
 from redis.asyncio import Redis
 
 from broker.settings import Settings
+from broker.store import durability
 from broker.store.connection import make_client, store_errors
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
@@ -41,6 +42,10 @@ class Store:
         self.queue = Queue(scripts, blocking, self.keys, settings)
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
+
+    async def warn(self) -> list[str]:
+        """Say loudly what the store's configuration puts at risk."""
+        return await durability.warn(self.client)
 
     async def ping(self) -> None:
         """Return if the store answers.

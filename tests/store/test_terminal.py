@@ -17,6 +17,7 @@ from tests.store.samples import (
     left,
     names,
     new_job,
+    numbered,
     raw,
     rescue,
     running,
@@ -120,3 +121,21 @@ async def test_a_rescued_job_ends_under_its_next_holder(store: Store) -> None:
     assert await append(store, *ends) == [Verdict.FENCED, Verdict.APPENDED]
     assert [frame.kind for frame in (await frames(store, KEY)).values()] == [0, Kind.TERMINAL]
     assert (await store.jobs.get(KEY)).started_ms == 1, "it was started once, claimed twice"
+
+
+async def test_an_ended_stream_is_put_together_and_reads_the_same(store: Store) -> None:
+    claim = await running(store)
+    for number in range(1, 121):
+        await append(store, batch(claim, number, b"data: %d" % number))
+    loose = await frames(store, KEY)
+    end = batch(claim, 121, b"data: 121", final=JobState.COMPLETED)
+    assert await append(store, end) == [Verdict.APPENDED]
+    whole = await frames(store, KEY)
+    assert {number: whole[number] for number in loose} == loose
+    assert list(whole) == list(range(1, 123))
+    assert len((await store.streams.read(KEY, 0, 1000)).rows) <= 4
+    for cursor in (1, 60, 119, 121):
+        rest = numbered(await store.streams.read(KEY, cursor, 1000), cursor)
+        assert rest == {n: frame for n, frame in whole.items() if n > cursor}
+    assert await append(store, end) == [Verdict.DUPLICATE]
+    assert about(await left(store, names(store, KEY)["stream"]), STREAM_TTL)
