@@ -6,7 +6,8 @@
 
 An attempt begins with a native frame that also records it, so that the provider is never
 called without the store being told first in the same order. What the routing decides is in
-``broker.routing.next_step``; this module only carries it out.
+``broker.routing``: ``next_step`` before the first delivered frame, ``after_loss`` after it;
+this module only carries it out.
 
 Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
@@ -61,8 +62,6 @@ _FRAMES_LOST = Failure(
 _DEFECT = Failure(
     type="internal_error", message="The worker failed in a way it should not.", status=500
 )
-
-
 _DEADLINE = Failure(
     type="deadline_exceeded",
     message="The job was not answered before its deadline.",

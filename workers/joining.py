@@ -9,13 +9,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from broker.codec import Template, decode
+from broker.codec import Template
 from broker.dialects.chat import Diverged, Joint, Transcript, decode_object, encode, whole_chunk
 from broker.dialects.chat.usage import tokens
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from broker.routing import Mode
 from broker.store import Store
+from broker.tail import Segment
 from workers.providers.base import ProviderFailure
 
 _PAGE = 512  # entries a read
@@ -34,7 +35,9 @@ async def read_back(store: Store, key: str) -> tuple[list[Frame], dict[int, Temp
     while True:
         entries = await store.streams.read(key, cursor, _PAGE)
         for last, payload in entries.rows:
-            frames += decode(payload, entries.templates)  # pages begin where entries do
+            # A page may begin within an entry: an ended stream's are put together meanwhile.
+            segment = Segment.decoded(last, payload, entries.templates)
+            frames += segment.after(cursor).frames
             cursor = last
         if len(entries.rows) < _PAGE:
             return frames, entries.templates

@@ -9,8 +9,8 @@ from broker.codec import Encoder
 from broker.dialects.chat import Transcript
 from broker.errors import JobNotFound
 from broker.frames import Frame, Kind, data_frame, data_of, message_head
-from broker.store.streams import Batch
-from tests.store.samples import append, running
+from broker.store.streams import Batch, Entries
+from tests.store.samples import append, batch, running
 from tests.unit.generate_rig import chunk, stop, usage
 from tests.unit.stores import open_fake
 from workers import joining
@@ -40,6 +40,29 @@ async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatc
         assert frames == written
         assert templates == dict(enumerate(encoder.templates))
         assert templates
+
+
+async def test_entries_put_together_between_two_pages_are_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The job ends meanwhile: its entries are joined, and the cursor lies within one."""
+    monkeypatch.setattr(joining, "_PAGE", 2)
+    async with open_fake() as store:
+        claim = await running(store)
+        for number in range(1, 7):
+            await append(store, batch(claim, number, b"data: %d" % number))
+        read = store.streams.read
+
+        async def then_ended(key: str, after: int, count: int) -> Entries:
+            entries = await read(key, after, count)
+            if after == 0:
+                await store.jobs.cancel(key)
+            return entries
+
+        monkeypatch.setattr(store.streams, "read", then_ended)
+        frames, _ = await read_back(store, claim.job.key)
+        assert [frame.body for frame in frames[:-1]] == [b"data: %d" % n for n in range(1, 7)]
+        assert frames[-1].kind == Kind.TERMINAL
 
 
 async def test_no_job_can_be_read_back_from_nowhere() -> None:
