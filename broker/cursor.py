@@ -23,11 +23,6 @@ def parse(text: str | None) -> int:
     return int(text)
 
 
-def entry_id(last: int) -> bytes:
-    """The id of the entry whose last frame has this sequence number."""
-    return b"%d-0" % last
-
-
 def last_in(entry: bytes) -> int:
     """The sequence number of the last frame in the entry with this id."""
     return int(entry.partition(b"-")[0])
