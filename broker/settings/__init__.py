@@ -42,6 +42,7 @@ class Server(Section, frozen=True):
     ping: float = 15.0  # between keep-alive lines on a silent stream
     store_patience: float = 30.0  # how long an open stream waits for a store that is away
     drain: float = 20.0  # how long open streams may go on after SIGTERM
+    grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
 
@@ -54,6 +55,8 @@ class Store(Section, frozen=True):
     stream_ttl: float = 24 * 3600.0  # a stream, after its end
     record_ttl: float = 7 * 24 * 3600.0  # a record, after its end
     compress_above: int = 4096  # request bodies
+    max_queued: int = 100_000  # jobs of one priority in a partition's queue; more are refused
+    headroom: float = 0.1  # share of the store's maxmemory that new jobs leave to running ones
     timeout: float = 5.0  # one command
     catch_ups: int = 64  # readers catching up at once after a reconnect
 
@@ -62,6 +65,7 @@ class Worker(Section, frozen=True):
     """``[worker]``: claiming, leases and rescue."""
 
     concurrency: int = 200  # jobs a process
+    batch_share: float = 0.8  # of them at most so many are batch jobs; the rest is interactive
     lease: float = 2.0
     renew: float = 0.5
     rescue_tick: float = 0.25
@@ -81,6 +85,16 @@ class Timeouts(Section, frozen=True):
     first_token: float = 120.0
     idle: float = 60.0
     total: float = 1800.0
+
+
+class Breaker(Section, frozen=True):
+    """``[breaker]``: when a target that keeps failing is left alone, by all workers at once."""
+
+    window: float = 30.0  # over which calls are counted
+    least_calls: int = 10  # in the window, before the ratio means anything
+    failure_ratio: float = 0.5  # of the calls in the window; at or above it the breaker opens
+    cooldown: float = 10.0  # open for so long; then one call is let through as a trial
+    trial: float = 60.0  # a trial that has not been reported by then is given to another call
 
 
 class Provider(Section, frozen=True):
@@ -115,6 +129,7 @@ class Account(Section, frozen=True):
     """``[accounts.NAME]``: who may call."""
 
     key_sha256: tuple[str, ...]
+    concurrency: int | None = None  # jobs open (queued or running) at once; None: no limit
 
 
 class Settings(Section, frozen=True):
@@ -124,6 +139,7 @@ class Settings(Section, frozen=True):
     store: Store = Store()
     worker: Worker = Worker()
     timeouts: Timeouts = Timeouts()
+    breaker: Breaker = Breaker()
     providers: dict[str, Provider] = {}
     routes: dict[str, Route] = {}
     accounts: dict[str, Account] = {}

@@ -14,6 +14,7 @@ import msgspec
 from broker.errors import ConfigError
 from broker.settings import (
     Account,
+    Breaker,
     Provider,
     Route,
     Secret,
@@ -44,6 +45,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "store": Store,
     "worker": Worker,
     "timeouts": Timeouts,
+    "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -173,6 +175,8 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
             elif provider_name not in values["providers"]:
                 found.append(f"routes.{model}.targets: there is no provider {provider_name!r}")
     for name, account in values["accounts"].items():
+        if account.concurrency is not None and account.concurrency < 1:
+            found.append(f"accounts.{name}.concurrency: must be 1 or more")
         for digest in account.key_sha256:
             if not re.fullmatch(r"[0-9a-f]{64}", digest):
                 found.append(
@@ -231,6 +235,11 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
     for section, key in (("server", "port"), ("worker", "metrics_port")):
         if not 0 <= getattr(values[section], key) < 65536:
             found.append(f"{section}.{key}: must be 0 to 65535")
+    for section, key in (("worker", "batch_share"), ("breaker", "failure_ratio")):
+        if getattr(values[section], key) > 1:
+            found.append(f"{section}.{key}: must be at most 1")
+    if values["store"].headroom >= 1:
+        found.append("store.headroom: must be less than 1")
     if values["worker"].renew * 2 > values["worker"].lease:
         found.append("worker.renew: must be at most half of worker.lease")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
@@ -238,8 +247,8 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
 
 
 _POSITIVE: dict[str, tuple[str, ...]] = {
-    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog"),
-    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups"),
+    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
     "worker": (
         "concurrency",
         "lease",
@@ -248,11 +257,13 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "attempts",
         "queue_timeout",
         "max_pending",
+        "batch_share",
     ),
     "timeouts": ("connect", "first_token", "idle", "total"),
+    "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain"),
-    "store": ("compress_above",),
+    "store": ("compress_above", "headroom"),
     "worker": ("backoff", "drain", "keep_acknowledged"),
 }
