@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from broker.errors import UnknownModel
 from broker.model import Attempt, Failure
-from broker.settings import Settings
+from broker.settings import Route, Settings
 
 
 class Target(NamedTuple):
@@ -53,8 +53,11 @@ class Policy(NamedTuple):
     targets: tuple[Target, ...]
     prefilling: frozenset[Target]
     on_loss: Literal["continue", "replay", "terminate"] | None
-    allowed: int
-    backoff: float
+    allowed: int  # attempts in all
+    backoff: float  # seconds
+    retries: int = 0  # of a target that fell over, before the next one
+    deadline: float | None = None  # seconds from the job's creation
+    hold_tool_calls: bool = False
 
 
 class Standing(NamedTuple):
@@ -72,7 +75,7 @@ def targets_for(settings: Settings, model: str) -> tuple[Target, ...]:
     """
     route = settings.routes.get(model)
     if route is not None:
-        return tuple(Target(*target.split("/", 1)) for target in route.targets)
+        return tuple(Target(*name.split("/", 1)) for name in route.names)
     provider, _, rest = model.partition("/")
     if rest and provider in settings.providers:
         return (Target(provider, rest),)
@@ -100,15 +103,21 @@ def policy_for(settings: Settings, model: str) -> Policy:
         UnknownModel: neither a route nor a provider has that name.
     """
     targets = targets_for(settings, model)
-    route = settings.routes.get(model)
-    worker = settings.worker
+    route, worker = settings.routes.get(model, _DIRECT), settings.worker
+    allowed = worker.attempts if route.retries is None else (1 + route.retries) * len(targets)
     return Policy(
         targets=targets,
-        prefilling=frozenset(t for t in targets if settings.providers[t.provider].prefill),
-        on_loss=route.on_loss if route else None,
-        allowed=route.attempts if route and route.attempts else worker.attempts,
-        backoff=worker.backoff if route is None or route.backoff is None else route.backoff,
+        prefilling=frozenset(t for t in targets if settings.prefill_for(model, *t)),
+        on_loss=route.on_loss,
+        allowed=allowed if route.attempts is None else route.attempts,
+        backoff=worker.backoff if route.backoff is None else route.backoff,
+        retries=route.retries or 0,
+        deadline=route.deadline,
+        hold_tool_calls=route.hold_tool_calls,
     )
+
+
+_DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 
 
 def next_step(policy: Policy, history: Sequence[Attempt]) -> Run | End:

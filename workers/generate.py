@@ -114,14 +114,19 @@ class Generation:
 
     async def _answer_in_time(self) -> Failure | None:
         """``_answer``, cut off at the route's deadline, which counts from the job's creation."""
-        route = self._settings.routes.get(self._job.model)
-        if route is None or route.deadline is None:
-            return await self._answer()
-        left = self._job.created_ms / 1000 + route.deadline - time.time()
+        try:
+            policy = policy_for(self._settings, self._job.model)
+        except UnknownModel as error:  # it was configured when the job was accepted
+            return Failure(
+                type="invalid_request_error", code=error.code, message=error.message, status=404
+            )
+        if policy.deadline is None:
+            return await self._answer(policy)
+        left = self._job.created_ms / 1000 + policy.deadline - time.time()
         limit = asyncio.timeout(left)
         try:
             async with limit:
-                return await self._answer()
+                return await self._answer(policy)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -129,17 +134,11 @@ class Generation:
             whole = (await self._read_back()).complete(self._choices)
             return None if whole else _DEADLINE
 
-    async def _answer(self) -> Failure | None:
+    async def _answer(self, policy: Policy) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
         if self.claim.body is None:
             return _BODY_LOST
         self._request = msgspec.json.decode(self.claim.body)
-        try:
-            policy = policy_for(self._settings, self._job.model)
-        except UnknownModel as error:  # it was configured when the job was accepted
-            return Failure(
-                type="invalid_request_error", code=error.code, message=error.message, status=404
-            )
         while True:
             transcript = await self._read_back()
             if transcript.complete(self._choices):
@@ -149,11 +148,11 @@ class Generation:
                 return step.failure
             joining: Joining | None = None
             if self._delivered:
-                prefill = self._settings.providers[step.target.provider].prefill
+                prefill = self._settings.prefill_for(self._job.model, *step.target)
                 joining = Joining(transcript, step.mode, prefill, self._usage())
             await asyncio.sleep(step.delay)
             try:
-                await self._try(step, joining)
+                await self._try(policy, step, joining)
             except ProviderFailure as error:
                 self._end_attempt("failed", error.failure)
                 log.info(
@@ -212,15 +211,19 @@ class Generation:
             attempt.usage = transcript.usage or estimate(self._request, delivered, events)
             self._fields.append(attempt_field(attempt))
 
-    async def _try(self, step: Run, joining: Joining | None) -> None:
+    async def _try(self, policy: Policy, step: Run, joining: Joining | None) -> None:
         """One attempt. Raises ProviderFailure for any end but a whole answer."""
         self._begin_attempt(step)
         asked = joining.request(self._request) if joining else self._request
-        call = Call(request_id=self._job.request_id, model=step.target.model, request=asked)
+        call = Call(
+            request_id=self._job.request_id,
+            model=step.target.model,
+            request=asked,
+            timeouts=self._settings.timeouts_for(self._job.model, *step.target),
+        )
         pen, most = self._pen, self._settings.worker.max_pending
         provider = self._providers.get(step.target.provider)
-        route = self._settings.routes.get(self._job.model)
-        holding = ToolCalls() if route is not None and route.hold_tool_calls else None
+        holding = ToolCalls() if policy.hold_tool_calls else None
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(provider.stream(call, self._reply)) as stream:
             async for received in stream:

@@ -42,7 +42,7 @@ async def list_models(request: Request) -> Response:
     """``GET /v1/models``: the public names. ``PROVIDER/MODEL`` works beside them."""
     settings = core_of(request).settings
     data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].split("/")[0]}
+        {"id": name, "object": "model", "created": 0, "owned_by": route.names[0].split("/")[0]}
         for name, route in sorted(settings.routes.items())
     ]
     return _json(200, {"object": "list", "data": data})

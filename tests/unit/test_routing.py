@@ -19,7 +19,7 @@ from broker.routing import (
     policy_for,
     targets_for,
 )
-from broker.settings import Provider, Route, Settings
+from broker.settings import Provider, Route, RouteTarget, Settings
 
 A, B, C = Target("one", "a"), Target("two", "b"), Target("three", "c")
 RETRY = Failure("provider_error", "It fell over.", remedy="retry")
@@ -42,8 +42,9 @@ def policy(
     on_loss: Any = None,
     allowed: int = 3,
     backoff: float = 0.2,
+    **more: Any,
 ) -> Policy:
-    return Policy(targets, frozenset(prefilling), on_loss, allowed, backoff)
+    return Policy(targets, frozenset(prefilling), on_loss, allowed, backoff, **more)
 
 
 @pytest.mark.parametrize(
@@ -153,12 +154,25 @@ def test_the_policy_of_a_route_and_of_a_provider() -> None:
                 targets=("one/a", "two/b"), on_loss="replay", attempts=5, backoff=0.0, deadline=9.0
             ),
             "plain": Route(targets=("two/b",)),
+            "own": Route(
+                targets=(
+                    RouteTarget(target="one/a", prefill=False),
+                    RouteTarget(target="two/b", prefill=True),
+                ),
+                retries=2,
+                hold_tool_calls=True,
+            ),
+            "few": Route(targets=("two/b",), retries=2, attempts=2),
         },
     )
     assert policy_for(settings, "m") == policy(
-        A, B, prefilling=(A,), on_loss="replay", allowed=5, backoff=0.0
+        A, B, prefilling=(A,), on_loss="replay", allowed=5, backoff=0.0, deadline=9.0
     )
     assert policy_for(settings, "plain") == policy(B)
+    assert policy_for(settings, "own") == policy(
+        A, B, prefilling=(B,), allowed=6, retries=2, hold_tool_calls=True
+    )
+    assert policy_for(settings, "few").allowed == 2
     assert policy_for(settings, "one/a") == policy(A, prefilling=(A,))
     with pytest.raises(UnknownModel):
         policy_for(settings, "x")
