@@ -70,7 +70,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     model: str
     started: float
     ended: float | None = None
-    outcome: str | None = None  # completed | failed | cancelled | lost
+    outcome: str | None = None  # completed | failed | cancelled | lost | handed_over
     provider_id: str | None = None
     first_token: float | None = None  # seconds after started
     usage: dict[str, Any] | None = None

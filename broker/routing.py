@@ -1,14 +1,16 @@
 """Which target a job tries next. Pure: settings and history in, a decision out.
 
-A route's targets are tried in order, one an attempt, and the order begins again at its
-head when attempts are left. Before the first delivered frame that is all (``next_step``).
-After it a lost answer can only be gone on with as the route's ``on_loss`` says and the
-target can (``after_loss``); a job that lost its provider and one that lost its worker are
-treated alike.
+A route's targets are tried in order, each as often as its retries allow, and the order
+begins again at its head when attempts are left. A target whose worker was lost or drained
+has done nothing wrong and is tried again first. Before the first delivered frame that is all
+(``next_step``). After it a lost answer can only be gone on with as the route's ``on_loss``
+says and the target can (``after_loss``). Which targets come into question, and in which
+order, is ``_candidates``'s to say, for both.
 """
 
 import random
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from broker.errors import UnknownModel
@@ -122,17 +124,12 @@ _DIRECT = Route(targets=())  # what holds for a provider addressed without a rou
 
 def next_step(policy: Policy, history: Sequence[Attempt]) -> Run | End:
     """What to do now, given the attempts that have ended (the last one without an answer)."""
-    last = history[-1] if history else None
-    failure = (last.error if last else None) or LOST
-    if last is None:
-        return Run(policy.targets[0], 0.0)
-    if len(history) >= policy.allowed or failure.remedy == "final":
+    failure = (history[-1].error if history else None) or LOST
+    if _is_over(policy, history, failure):
         return End(failure)
-    target = policy.targets[len(history) % len(policy.targets)]
-    same = target == Target(last.provider, last.model)
-    if same and failure.remedy == "next":
-        return End(failure)
-    return Run(target, _pause(policy, history) if same and last.error is not None else 0.0)
+    for target in _candidates(policy, history):
+        return Run(target, _pause(policy, history, target))
+    return End(failure)
 
 
 def after_loss(policy: Policy, history: Sequence[Attempt], standing: Standing) -> Run | End:
@@ -142,45 +139,72 @@ def after_loss(policy: Policy, history: Sequence[Attempt], standing: Standing) -
     one takes the partial answer, else a truthful end. A replay is only ever asked for: most
     models don't say the same thing twice.
     """
-    last = history[-1]
-    failure = last.error or LOST_MID_STREAM
-    before = Target(last.provider, last.model)
-    end = End(failure)
-    if len(history) >= policy.allowed or failure.remedy == "final":
-        return end
+    failure = history[-1].error or LOST_MID_STREAM
+    if _is_over(policy, history, failure):
+        return End(failure)
     if standing.silent:  # before the first word; nobody will see that another attempt says it
         step = next_step(policy, history)
-        return step._replace(mode="replay") if isinstance(step, Run) else end
+        return step._replace(mode="replay") if isinstance(step, Run) else End(failure)
     if policy.on_loss == "terminate":
-        return end
-    if policy.on_loss == "replay":
-        if failure.remedy == "next" or before not in policy.targets:
-            return end
-        return Run(before, _pause(policy, history), "replay")
-    if standing.prefillable:
-        target = _next_prefilling(policy, before, failure)
-        if target is not None:
-            return Run(target, _pause(policy, history) if target == before else 0.0, "continue")
-    return end
+        return End(failure)
+    before = _target_of(history[-1])
+    for target in _candidates(policy, history):
+        pause = _pause(policy, history, target)
+        if policy.on_loss == "replay":
+            if target == before:
+                return Run(target, pause, "replay")
+        elif standing.prefillable and target in policy.prefilling:
+            return Run(target, pause, "continue")
+    return End(failure)
 
 
-def _next_prefilling(policy: Policy, before: Target, failure: Failure) -> Target | None:
-    """The first target after the lost one that can go on, itself last of all."""
-    targets = policy.targets
+def _is_over(policy: Policy, history: Sequence[Attempt], failure: Failure) -> bool:
+    """Whether no other attempt may be made. One that was handed over is not held against it."""
+    counted = sum(each.outcome != "handed_over" for each in history)
+    return counted >= policy.allowed or failure.remedy == "final"
+
+
+def _candidates(policy: Policy, history: Sequence[Attempt]) -> list[Target]:
+    """The targets that may be tried next, best first.
+
+    The last one tried comes first if nothing is wrong with it, for only its worker was lost or
+    drained, or if it has retries left. Else it comes last, after the others in the route's
+    order from its own place on. One that said ``next`` would say so again: it is out.
+    """
+    if not history:
+        return list(policy.targets)
+    before, targets = _target_of(history[-1]), policy.targets
     start = targets.index(before) + 1 if before in targets else 0
-    for target in (*targets[start:], *targets[:start]):
-        if target in policy.prefilling and not (target == before and failure.remedy == "next"):
-            return target
-    return None
+    order = [*targets[start:], *targets[:start]]
+    if before in targets and _failures_in_a_row(history) <= policy.retries:
+        order.insert(0, before)
+    out = {_target_of(each) for each in history if each.error and each.error.remedy == "next"}
+    return [target for target in dict.fromkeys(order) if target not in out]
 
 
-def _pause(policy: Policy, history: Sequence[Attempt]) -> float:
-    """Seconds before the same target is tried again: what it asked for, or the backoff."""
-    error = history[-1].error
-    if error is None:  # its worker was lost, not the provider
+def _failures_in_a_row(history: Sequence[Attempt]) -> int:
+    """How often the last target failed since another was tried, with nothing but lost or
+    drained workers between; 0 if the last attempt was lost or drained itself.
+    """
+    if history[-1].error is None:
+        return 0
+    before = _target_of(history[-1])
+    row = takewhile(lambda each: _target_of(each) == before, reversed(history))
+    return sum(each.error is not None for each in row)
+
+
+def _pause(policy: Policy, history: Sequence[Attempt], target: Target) -> float:
+    """Seconds before a target is tried: if it just failed, what it asked for, or the backoff."""
+    error = history[-1].error if history else None
+    if error is None or target != _target_of(history[-1]):
         return 0.0
-    wait = policy.backoff * 2 ** (len(history) - 1) * random.uniform(0.5, 1.5)
+    doublings = min(_failures_in_a_row(history) - 1, 16)
+    wait = policy.backoff * 2**doublings * random.uniform(0.5, 1.5)
     return min(error.retry_after or wait, _LONGEST_WAIT)
+
+
+def _target_of(attempt: Attempt) -> Target:
+    return Target(attempt.provider, attempt.model)
 
 
 _LONGEST_WAIT = 10.0  # seconds; a provider's Retry-After is honoured up to here
