@@ -24,7 +24,14 @@ import msgspec
 
 from broker import log
 from broker.dialects.chat import Transcript
-from broker.errors import JobGone, JobNotFound, StoreAway, StreamholdError, UnknownModel
+from broker.errors import (
+    BadRequest,
+    JobGone,
+    JobNotFound,
+    StoreAway,
+    StreamholdError,
+    UnknownModel,
+)
 from broker.frames import Frame, Kind
 from broker.model import Failure, JobState, Terminal
 from broker.routing import (
@@ -126,7 +133,7 @@ class Generation:
         self._request = msgspec.json.decode(self._claim.body)
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
-        except UnknownModel as error:  # it was configured when the job was accepted
+        except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
@@ -204,11 +211,12 @@ class Generation:
         """One attempt; None if the answer is whole."""
         joining: Joining | None = None
         if self._delivered:
-            flag = policy.prefilling.get(step.target, False)
+            flag = self._settings.prefill_for(self._job.model, *step.target)
             joining = Joining(transcript, step.mode, flag, self._ledger.usage())
+        holding = ToolCalls() if policy.hold_tool_calls else None
         await self._begin(step)
         try:
-            await self._stream(step, passage, joining, ToolCalls() if policy.hold_tool_calls else None)
+            await self._stream(step, passage, joining, holding)
         except ProviderFailure as error:
             passage.ended(error.failure)
             failure = joining.judged(error.failure) if joining else error.failure
@@ -238,7 +246,12 @@ class Generation:
     ) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
         asked = joining.request(self._request) if joining else self._request
-        call = Call(request_id=self._job.request_id, model=step.target.model, request=asked)
+        call = Call(
+            request_id=self._job.request_id,
+            model=step.target.model,
+            request=asked,
+            timeouts=self._settings.timeouts_for(self._job.model, *step.target),
+        )
         pen, most = self._pen, self._settings.worker.max_pending
         provider = self._providers.get(step.target.provider)
         # aclosing: however this ends, the upstream connection is closed here and now.
@@ -308,9 +321,7 @@ class Generation:
 async def generate(ctx: dict[str, Any], key: str) -> None:
     """arq's function for an inference: run the job that ``ctx["hold"]`` holds."""
     hold: Hold = ctx["hold"]
-    generation = Generation(
-        hold, ctx["settings"], ctx["providers"], ctx["breakers"], ctx["store"]
-    )
+    generation = Generation(hold, ctx["settings"], ctx["providers"], ctx["breakers"], ctx["store"])
     rid = hold.claim.job.request_id
     try:
         try:

@@ -43,6 +43,7 @@ class Submission(msgspec.Struct, frozen=True):
     deadline: float | None = None
     grace: float | None = None
     most_open: int | None = None
+    admitted: bool = True
 
     @property
     def key(self) -> str:
@@ -73,5 +74,6 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             deadline=submission.deadline,
             grace=submission.grace,
             most_open=submission.most_open,
+            admitted=submission.admitted,
         )
     )

@@ -17,12 +17,14 @@ from broker.settings import (
     Breaker,
     Provider,
     Route,
+    RouteTarget,
     Secret,
     Section,
     Server,
     Settings,
     Store,
     Timeouts,
+    Watched,
     Worker,
 )
 
@@ -48,6 +50,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_TARGETS = tuple[str | RouteTarget, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -131,12 +134,28 @@ def _complaints(value: Any, kind: type[Section], key: str) -> list[str]:
             if field.required:
                 lines.append(f"{key}.{name}: is missing")
             continue
-        try:
-            msgspec.convert(value[name], field.type)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            lines.append(f"{key}.{name}{where.rstrip('`')}: {what}")
+        rows = value[name]
+        if field.type == _TARGETS and isinstance(rows, list):
+            for place, row in enumerate(rows):
+                lines += _target_complaints(row, f"{key}.{name}[{place}]")
+        else:
+            lines += _value_complaints(rows, field.type, f"{key}.{name}")
     return lines
+
+
+def _target_complaints(row: Any, key: str) -> list[str]:
+    if isinstance(row, dict):
+        return _complaints(row, RouteTarget, key)
+    return [] if isinstance(row, str) else [f"{key}: must be a text or a table"]
+
+
+def _value_complaints(value: Any, kind: Any, key: str) -> list[str]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        return [f"{key}{where.rstrip('`')}: {what}"]
+    return []
 
 
 def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S]:
@@ -166,14 +185,7 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
     _check_providers(values["providers"], env, found)
     for model, route in values["routes"].items():
         _check_route(model, route, found)
-        if not route.targets:
-            found.append(f"routes.{model}.targets: needs at least one target")
-        for target in route.targets:
-            provider_name, slash, rest = target.partition("/")
-            if not slash or not rest:
-                found.append(f"routes.{model}.targets: {target!r} must be PROVIDER/MODEL")
-            elif provider_name not in values["providers"]:
-                found.append(f"routes.{model}.targets: there is no provider {provider_name!r}")
+        _check_targets(f"routes.{model}.targets", route, values["providers"], found)
     for name, account in values["accounts"].items():
         if account.concurrency is not None and account.concurrency < 1:
             found.append(f"accounts.{name}.concurrency: must be 1 or more")
@@ -188,10 +200,38 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
 def _check_route(model: str, route: Route, found: list[str]) -> None:
     if route.attempts is not None and route.attempts < 1:
         found.append(f"routes.{model}.attempts: must be 1 or more")
+    if route.retries is not None and route.retries < 0:
+        found.append(f"routes.{model}.retries: must be 0 or more")
     if route.backoff is not None and not 0 <= route.backoff < math.inf:
         found.append(f"routes.{model}.backoff: must be 0 or more")
     if route.deadline is not None and not 0 < route.deadline < math.inf:
         found.append(f"routes.{model}.deadline: must be more than 0")
+
+
+def _check_targets(
+    key: str, route: Route, providers: dict[str, Provider], found: list[str]
+) -> None:
+    if not route.targets:
+        found.append(f"{key}: needs at least one target")
+    for place, (target, name) in enumerate(zip(route.targets, route.names, strict=True)):
+        here = where = f"{key}[{place}]"
+        if isinstance(target, RouteTarget):
+            where = f"{here}.target"
+            _check_watchdogs(here, target, found)
+        provider, slash, rest = name.partition("/")
+        if not slash or not rest:
+            found.append(f"{where}: {name!r} must be PROVIDER/MODEL")
+        elif provider not in providers:
+            found.append(f"{where}: there is no provider {provider!r}")
+        elif name in route.names[:place]:  # its settings would be anybody's guess
+            found.append(f"{where}: {name!r} is there twice; retries tries a target again")
+
+
+def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
+    for name in _POSITIVE["timeouts"]:
+        seconds = getattr(watched, name)
+        if seconds is not None and not 0 < seconds < math.inf:
+            found.append(f"{key}.{name}: must be more than 0")
 
 
 def _check_providers(
@@ -207,10 +247,7 @@ def _check_providers(
             found.append(
                 f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
             )
-        for key in _POSITIVE["timeouts"]:
-            seconds = getattr(provider, key)
-            if seconds is not None and not 0 < seconds < math.inf:
-                found.append(f"providers.{name}.{key}: must be more than 0")
+        _check_watchdogs(f"providers.{name}", provider, found)
 
 
 def _address(url: str) -> tuple[str, str]:
@@ -224,6 +261,17 @@ def _address(url: str) -> tuple[str, str]:
 
 
 def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
+    _check_ranges(values, found)
+    for section, key in (("server", "port"), ("worker", "metrics_port")):
+        if not 0 <= getattr(values[section], key) < 65536:
+            found.append(f"{section}.{key}: must be 0 to 65535")
+    if values["worker"].renew * 2 > values["worker"].lease:
+        found.append("worker.renew: must be at most half of worker.lease")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
+        found.append("store.deployment: must be 1-64 letters, digits, '.', '_' or '-'")
+
+
+def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
     for section, floors in _POSITIVE.items():
         for key in floors:
             if not 0 < getattr(values[section], key) < math.inf:
@@ -232,20 +280,12 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
         for key in keys:
             if not 0 <= getattr(values[section], key) < math.inf:
                 found.append(f"{section}.{key}: must be 0 or more")
-    for section, key in (("server", "port"), ("worker", "metrics_port")):
-        if not 0 <= getattr(values[section], key) < 65536:
-            found.append(f"{section}.{key}: must be 0 to 65535")
-    for section, key in (("worker", "batch_share"), ("breaker", "failure_ratio")):
+    for section, key in _SHARES:
         if getattr(values[section], key) > 1:
             found.append(f"{section}.{key}: must be at most 1")
-    if values["store"].headroom >= 1:
-        found.append("store.headroom: must be less than 1")
-    if values["worker"].renew * 2 > values["worker"].lease:
-        found.append("worker.renew: must be at most half of worker.lease")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
-        found.append("store.deployment: must be 1-64 letters, digits, '.', '_' or '-'")
 
 
+_SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
 _POSITIVE: dict[str, tuple[str, ...]] = {
     "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
     "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),

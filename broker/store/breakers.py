@@ -73,7 +73,8 @@ class Breakers:
             StoreAway.
         """
         with store_errors():
-            found = await cast(Awaitable[set[bytes]], self._client.smembers(self._prefix + "breakers"))
+            members = self._client.smembers(f"{self._prefix}breakers")
+            found = await cast(Awaitable[set[bytes]], members)
             names = sorted(name.decode() for name in found)
             pipe = self._client.pipeline(transaction=False)
             pipe.time()

@@ -1,7 +1,6 @@
 """Jobs and their records: create, read, cancel, delete, retry."""
 
 from collections.abc import Awaitable, Sequence
-from itertools import chain
 from typing import Any, Literal, cast
 
 import msgspec
@@ -15,6 +14,7 @@ from broker.errors import (
     NotRetriable,
     QueueFull,
     RequestIdReused,
+    StoreFull,
 )
 from broker.frames import Kind
 from broker.model import Failure, Job, JobState, Options, Terminal
@@ -50,6 +50,7 @@ class NewJob(msgspec.Struct, frozen=True):
     deadline: float | None = None
     grace: float | None = None
     most_open: int | None = None
+    admitted: bool = True  # false: the store is short of memory, and may only say what is there
 
 
 class Creation(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ class Jobs:
         Raises:
             RequestIdReused: the request id names a job with another request.
             JobGone: the request id's job was deleted.
-            QueueFull, AccountBusy: a new job is not admitted just now.
+            QueueFull, AccountBusy, StoreFull: a new job is not admitted just now.
         """
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
@@ -104,7 +105,7 @@ class Jobs:
             self._record_ms,
             body,
             new.options.priority,
-            self._store.max_queued,
+            self._store.max_queued if new.admitted else 0,
             # Each partition keeps its own count, and is given its share of the limit.
             -(-(new.most_open or 0) // len(self._keys.partitions)),
             _ms(new.deadline),
@@ -117,7 +118,7 @@ class Jobs:
             case b"exists":
                 return Creation(False, int(reply[1]) if reply[1] else None)
             case b"queue-full":
-                raise QueueFull()
+                raise QueueFull() if new.admitted else StoreFull()
             case b"account-full":
                 raise AccountBusy(f"It may have {new.most_open}.")
             case b"conflict":
@@ -179,7 +180,8 @@ class Jobs:
     async def settle(self, key: str, fields: Sequence[tuple[str, bytes]]) -> None:
         """Record how attempts ended whose job was cancelled from under its holder."""
         prefix = self._keys.partition(key).prefix
-        await self._scripts.run("settle", prefix, key, *chain.from_iterable(fields))
+        flat = [part for field in fields for part in field]
+        await self._scripts.run("settle", prefix, key, *flat)
 
     async def retry(self, key: str) -> None:
         """Queue a failed job again that delivered nothing.

@@ -6,7 +6,6 @@ one. All times are the store's clock, so holders' clocks don't matter.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 import msgspec
 
@@ -117,7 +116,8 @@ class Leases:
 
     async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:
         """Say that these jobs, given as (key, grace in ms), still have a reader."""
-        await self._scripts.run("attend", partition.prefix, *chain.from_iterable(watched))
+        flat = [part for pair in watched for part in pair]
+        await self._scripts.run("attend", partition.prefix, *flat)
 
 
 _MOST = 100  # jobs rescued, timed out and abandoned, each, in one tick

@@ -1,7 +1,6 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
 from collections.abc import Awaitable, Sequence
-from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -50,7 +49,7 @@ class Queue:
         self._lease_ms = int(settings.worker.lease * 1000)
         self._queue_ms = int(settings.worker.queue_timeout * 1000)
 
-    async def wait(self, partition: Partition, seconds: float, *, batch: bool) -> None:
+    async def wait(self, partition: Partition, seconds: float, *, batch: bool = True) -> None:
         """Return when a wake token was taken or the time is over.
 
         ``batch`` tells whether a batch job would be of use.
@@ -84,7 +83,9 @@ class Queue:
         """Hand jobs back at once; how many were still ours."""
         flat: list[str | bytes | int] = []
         for lease in leases:
-            flat += (lease.key, lease.token, len(lease.fields), *chain.from_iterable(lease.fields))
+            flat += (lease.key, lease.token, len(lease.fields))
+            for field in lease.fields:
+                flat += field
         reply = await self._scripts.run(
             "release", partition.prefix, holder, self._queue_ms, int(leaving), *flat
         )

@@ -152,8 +152,8 @@ async def test_a_slow_consumer_is_not_the_providers_silence(
     upstream: Upstream, asker: Asker
 ) -> None:
     upstream.script = says(CHUNKED, chunk(ONE), chunk(TWO), chunk(b"data: [DONE]\n\n"), LAST_CHUNK)
-    call, frames = Call("r1", "m", {}), []
-    async for some in asker.provider(Timeouts(idle=0.05)).stream(call, Reply()):
+    call, frames = Call("r1", "m", {}, timeouts=Timeouts(idle=0.05)), []
+    async for some in asker.provider().stream(call, Reply()):
         frames += some
         await asyncio.sleep(0.15)
     assert frames == FRAMES[:2]

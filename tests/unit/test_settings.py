@@ -54,8 +54,8 @@ def test_a_good_file_is_read_whole(file: Path) -> None:
         "big": "k-big",
         "openai": "k-openai",
     }
-    assert built.provider_timeouts("big") == Timeouts(first_token=5.0, idle=30.0)
-    assert built.provider_timeouts("openai") == Timeouts(idle=30.0)
+    assert built.timeouts_for("gpt-x", "big", "gpt-x-2026") == Timeouts(first_token=5.0, idle=30.0)
+    assert built.timeouts_for("openai/gpt", "openai", "gpt") == Timeouts(idle=30.0)
 
 
 def test_without_a_file_there_are_defaults() -> None:
@@ -68,7 +68,37 @@ def test_the_environment_names_the_file(file: Path) -> None:
     assert load(env={"STREAMHOLD_CONFIG": str(file)}).server.port == 9001
 
 
+def test_a_target_goes_before_its_provider(file: Path) -> None:
+    file.write_text(
+        """
+        [timeouts]
+        idle = 30
+        total = 300
+        [providers.big]
+        base_url = "https://big.example/v1"
+        prefill = "prefix"
+        first_token = 5
+        idle = 6
+        [routes.m]
+        targets = [
+            { target = "big/org/a", first_token = 1.5, total = 60, prefill = false },
+            { target = "big/b", prefill = true },
+            "big/c",
+        ]
+        """
+    )
+    built = load(file, {})
+    assert built.routes["m"].names == ("big/org/a", "big/b", "big/c")
+    own = {model: built.timeouts_for("m", "big", model) for model in ("org/a", "b", "c")}
+    assert own["org/a"] == Timeouts(first_token=1.5, idle=6.0, total=60.0)
+    assert own["b"] == own["c"] == Timeouts(first_token=5.0, idle=6.0, total=300.0)
+    assert built.timeouts_for("big/org/a", "big", "org/a") == own["b"]  # addressed directly
+    prefill = {model: built.prefill_for("m", "big", model) for model in ("org/a", "b", "c")}
+    assert prefill == {"org/a": False, "b": True, "c": "prefix"}
+
+
 BIG = '[providers.big]\nbase_url = "https://big.example"\n'
+ROUTE = BIG + "[routes.m]\ntargets = [%s]"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +146,19 @@ BIG = '[providers.big]\nbase_url = "https://big.example"\n'
         ('[routes.m]\ntargets = ["x"]', "routes.m.targets"),
         ('[routes.m]\ntargets = ["nobody/x"]', "routes.m.targets"),
         (BIG + '[routes.m]\ntargets = ["big/"]', "routes.m.targets"),
+        (ROUTE % '"big/m", 3', "routes.m.targets[1]"),
+        (ROUTE % '"big/m", {}', "routes.m.targets[1].target"),
+        (ROUTE % '{ target = "big/m", prefil = true }', "routes.m.targets[0].prefil"),
+        (ROUTE % '{ target = "big/m", idle = "x" }', "routes.m.targets[0].idle"),
+        (
+            ROUTE % '"big/a", { target = "big/m", first_token = 0 }',
+            "routes.m.targets[1].first_token",
+        ),
+        (ROUTE % '{ target = "nobody/m" }', "routes.m.targets[0].target"),
+        (ROUTE % '{ target = "big" }', "routes.m.targets[0].target"),
+        (ROUTE % '"big/m", { target = "big/m" }', "routes.m.targets[1].target"),
+        (ROUTE % '"big/m"' + "\nretries = -1", "routes.m.retries"),
+        (ROUTE % '"big/m"' + "\nattempts = 0", "routes.m.attempts"),
         ('[accounts.a]\nkey_sha256 = ["abc"]', "accounts.a.key_sha256"),
         ('[accounts.a]\nkey_sha256 = "abc"', "accounts.a.key_sha256"),
     ],
@@ -153,8 +196,8 @@ def test_every_wrong_key_is_named_at_once(file: Path) -> None:
         "server.ping",
         "providers.big.base_url",
         "providers.big.streams",
-        "routes.m.targets",
-        "routes.m.targets",
+        "routes.m.targets[0]",
+        "routes.m.targets[1]",
     ]
 
 
