@@ -48,6 +48,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "timeouts": Timeouts,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_WATCHDOGS = Timeouts.__struct_fields__
 _TARGETS = tuple[str | RouteTarget, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
@@ -224,10 +225,12 @@ def _check_targets(
 
 
 def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
-    for name in _POSITIVE["timeouts"]:
-        seconds = getattr(watched, name)
-        if seconds is not None and not 0 < seconds < math.inf:
+    own = {name: value for name in _WATCHDOGS if (value := getattr(watched, name)) is not None}
+    for name, value in own.items():
+        if name in _POSITIVE["timeouts"] and not 0 < value < math.inf:
             found.append(f"{key}.{name}: must be more than 0")
+        elif not 0 <= value < math.inf:
+            found.append(f"{key}.{name}: must be 0 or more")
 
 
 def _check_providers(
@@ -286,10 +289,11 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "queue_timeout",
         "max_pending",
     ),
-    "timeouts": ("connect", "first_token", "idle", "total"),
+    "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain"),
     "store": ("compress_above",),
     "worker": ("backoff", "drain", "keep_acknowledged"),
+    "timeouts": ("throughput",),
 }
