@@ -26,20 +26,9 @@ from broker.settings import (
     Watched,
     Worker,
 )
+from broker.settings.presets import PRESETS
 
 S = TypeVar("S", bound=Section)
-
-# Providers that an API key in the environment switches on: (variable, base address).
-PRESETS: dict[str, tuple[str, str]] = {
-    "openai": ("OPENAI_API_KEY", "https://api.openai.com/v1"),
-    "mistral": ("MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
-    "groq": ("GROQ_API_KEY", "https://api.groq.com/openai/v1"),
-    "deepseek": ("DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
-    "xai": ("XAI_API_KEY", "https://api.x.ai/v1"),
-    "together": ("TOGETHER_API_KEY", "https://api.together.xyz/v1"),
-    "fireworks": ("FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-    "openrouter": ("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
-}
 
 _SECTIONS: dict[str, type[Section]] = {
     "server": Server,
@@ -171,9 +160,9 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
 
 def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     providers: dict[str, Provider] = values["providers"]
-    for name, (variable, base_url) in PRESETS.items():
-        if env.get(variable) and name not in providers:
-            providers[name] = Provider(base_url=base_url, api_key_env=variable)
+    for name, provider in PRESETS.items():
+        if env.get(provider.api_key_env or "") and name not in providers:
+            providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
