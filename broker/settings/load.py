@@ -210,7 +210,7 @@ def _check_targets(
         elif provider not in providers:
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
-            found.append(f"{where}: {name!r} is there twice; retries tries a target again")
+            found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
 
 
 def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
