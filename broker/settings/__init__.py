@@ -85,6 +85,8 @@ class Timeouts(Section, frozen=True):
     first_token: float = 120.0
     idle: float = 60.0
     total: float = 1800.0
+    throughput: float = 0.0  # events a second, after the first; 0 is off
+    throughput_window: float = 15.0  # over which throughput is measured
 
 
 class Breaker(Section, frozen=True):
@@ -104,6 +106,8 @@ class Watched(Section, frozen=True, kw_only=True):
     first_token: float | None = None
     idle: float | None = None
     total: float | None = None
+    throughput: float | None = None
+    throughput_window: float | None = None
 
 
 class Provider(Watched, frozen=True, kw_only=True):

@@ -27,20 +27,9 @@ from broker.settings import (
     Watched,
     Worker,
 )
+from broker.settings.presets import PRESETS
 
 S = TypeVar("S", bound=Section)
-
-# Providers that an API key in the environment switches on: (variable, base address).
-PRESETS: dict[str, tuple[str, str]] = {
-    "openai": ("OPENAI_API_KEY", "https://api.openai.com/v1"),
-    "mistral": ("MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
-    "groq": ("GROQ_API_KEY", "https://api.groq.com/openai/v1"),
-    "deepseek": ("DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
-    "xai": ("XAI_API_KEY", "https://api.x.ai/v1"),
-    "together": ("TOGETHER_API_KEY", "https://api.together.xyz/v1"),
-    "fireworks": ("FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-    "openrouter": ("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
-}
 
 _SECTIONS: dict[str, type[Section]] = {
     "server": Server,
@@ -50,6 +39,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_WATCHDOGS = Timeouts.__struct_fields__
 _TARGETS = tuple[str | RouteTarget, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
@@ -172,9 +162,9 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
 
 def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     providers: dict[str, Provider] = values["providers"]
-    for name, (variable, base_url) in PRESETS.items():
-        if env.get(variable) and name not in providers:
-            providers[name] = Provider(base_url=base_url, api_key_env=variable)
+    for name, provider in PRESETS.items():
+        if env.get(provider.api_key_env or "") and name not in providers:
+            providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
@@ -224,14 +214,16 @@ def _check_targets(
         elif provider not in providers:
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
-            found.append(f"{where}: {name!r} is there twice; retries tries a target again")
+            found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
 
 
 def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
-    for name in _POSITIVE["timeouts"]:
-        seconds = getattr(watched, name)
-        if seconds is not None and not 0 < seconds < math.inf:
+    own = {name: value for name in _WATCHDOGS if (value := getattr(watched, name)) is not None}
+    for name, value in own.items():
+        if name in _POSITIVE["timeouts"] and not 0 < value < math.inf:
             found.append(f"{key}.{name}: must be more than 0")
+        elif not 0 <= value < math.inf:
+            found.append(f"{key}.{name}: must be 0 or more")
 
 
 def _check_providers(
@@ -299,11 +291,12 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "max_pending",
         "batch_share",
     ),
-    "timeouts": ("connect", "first_token", "idle", "total"),
+    "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),
     "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain"),
     "store": ("compress_above", "headroom"),
     "worker": ("backoff", "drain", "keep_acknowledged"),
+    "timeouts": ("throughput",),
 }

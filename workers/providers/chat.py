@@ -51,7 +51,7 @@ class ChatProvider:
                 events = _split(splitter, data)
                 if not events:
                     continue
-                exchange.progress()
+                exchange.progress(len(events))
                 frames = decoder.feed(events)
                 if decoder.done:
                     exchange.complete()
