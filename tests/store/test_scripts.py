@@ -39,7 +39,7 @@ async def test_what_a_server_forgot_is_loaded_again(store: Store) -> None:
     await raw(store).script_flush()
     assert await append(store, batch(claim, 2, b"data: b")) == [Verdict.APPENDED]
     await raw(store).script_flush()
-    assert not await store.jobs.create(new_job())
+    assert not (await store.jobs.create(new_job())).created
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
 
@@ -129,7 +129,7 @@ async def test_a_full_store_takes_no_new_jobs_and_ends_the_old(full_store: Store
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
     await raw(store).config_set("maxmemory", 0)
-    assert await store.jobs.create(new_job("r5"))
+    assert (await store.jobs.create(new_job("r5"))).created
 
 
 async def test_a_full_store_can_be_taught_its_scripts_again(full_store: Store) -> None:
