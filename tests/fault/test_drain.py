@@ -7,11 +7,11 @@ import time
 import aiohttp
 
 from broker.model import JobState
-from tests.deployment import Program
-from tests.fault.cluster import WAIT, Cluster, ask
+from rig.cluster import WAIT, Cluster, ask
+from rig.evidence import check_whole, replay, terminal_of
+from rig.program import Program
+from rig.sse_reader import SseReader, always, first_then
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole, replay, terminal_of
-from tests.fault.sse_reader import SseReader, always, first_then
 
 SILENT = "sim/tokens=5,interval=5ms,hang,failfirst=1"  # its second call answers
 ENDS = "sim/tokens=60,interval=30ms"  # within the drain

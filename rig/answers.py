@@ -13,14 +13,14 @@ import msgspec
 from broker.dialects.chat import fold
 from broker.frames import Frame, Kind, data_frame
 from broker.model import JobState, Terminal
+from rig.cluster import WAIT, Cluster, ask
+from rig.evidence import replay, terminal_of
+from rig.sse_reader import SseReader, always
 from sim.answer import compose
 from sim.behaviour import parse
 from sim.render import whole
 from sim.request import decode
 from sim.text import decoded
-from tests.fault.cluster import WAIT, Cluster, ask
-from tests.fault.evidence import replay, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 _TEXTS = ("content", "reasoning_content", "tool_calls")
 _HEALTHY = 1_000  # an ordinal beyond every failfirst

@@ -14,11 +14,12 @@ from typing import Any, cast
 
 import aiohttp
 
+from broker.cli import valkey
 from broker.model import Job, job_key
 from broker.settings.load import load
 from broker.store import Store, open_store
-from tests.conftest import StoreServer, store_binary
-from tests.deployment import Program
+from rig.program import Program
+from rig.store_server import StoreServer
 
 WAIT = 30.0  # seconds that a condition may take where no promise says how long
 _LOOK = 0.02  # seconds between two looks at a condition
@@ -50,7 +51,7 @@ class Cluster:
         self.urls: list[str] = []
         data = folder / "store"
         data.mkdir()
-        self.server = StoreServer(store_binary("valkey"), data)
+        self.server = StoreServer(valkey.find_binary(), data)
         self._config = folder / "streamhold.toml"
         self._config_text = config
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
