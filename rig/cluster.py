@@ -65,7 +65,7 @@ class Cluster:
         sim_url = self.sim.wait_for(r"sim listening on (\S+)")
         self._config.write_text(self._config_text.replace("SIM_URL", sim_url))
         self._env |= {"STREAMHOLD_STORE_URL": self.server.url, "STREAMHOLD_SIM_URL": sim_url}
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._store = open_store(load(self._config, self._env), "test")
         self._counts = sim_url.removesuffix("/v1") + "/sim/calls"
         for _ in range(workers):
@@ -79,7 +79,7 @@ class Cluster:
 
     async def add_worker(self) -> None:
         """One worker more; returns once it has started."""
-        self._spawn_worker().wait_for("worker.started")
+        await asyncio.to_thread(self._spawn_worker().wait_for, "worker.started")
 
     async def add_api(self) -> None:
         """One API process more; returns once it is ready, which needs a worker."""
@@ -100,7 +100,8 @@ class Cluster:
         return Program(words, log, self._env)
 
     async def _find_api(self, index: int) -> None:
-        port = self.apis[index].wait_for(r'"api.listening".*"port":(\d+)')
+        listening = r'"api.listening".*"port":(\d+)'
+        port = await asyncio.to_thread(self.apis[index].wait_for, listening)
         self.urls.append(f"http://127.0.0.1:{port}")
 
         async def ready() -> bool:
@@ -131,6 +132,11 @@ class Cluster:
 
     def signal_worker(self, index: int, signum: signal.Signals) -> None:
         _signal(self.workers[index], signum)
+
+    async def exited(self, program: Program, seconds: float = WAIT) -> None:
+        """Return once it has ended; fails unless that was with 0."""
+        status = await asyncio.to_thread(program.process.wait, seconds)
+        assert status == 0, program.log.read_text()[-2000:]
 
     def kill_everything(self) -> None:
         """kill -9 of the store and of all our processes at once; not of the provider."""
