@@ -49,6 +49,7 @@ class Cluster:
         self.apis: list[Program] = []
         self.workers: list[Program] = []
         self.urls: list[str] = []
+        self.sim_url = ""  # the provider's, as its clients take it
         data = folder / "store"
         data.mkdir()
         self.server = StoreServer(valkey.find_binary(), data)
@@ -62,7 +63,7 @@ class Cluster:
     async def start(self, *, apis: int, workers: int) -> None:
         """Start all; returns once every API process is ready."""
         self.server.start()
-        sim_url = self.sim.wait_for(r"sim listening on (\S+)")
+        self.sim_url = sim_url = self.sim.wait_for(r"sim listening on (\S+)")
         self._config.write_text(self._config_text.replace("SIM_URL", sim_url))
         self._env |= {"STREAMHOLD_STORE_URL": self.server.url, "STREAMHOLD_SIM_URL": sim_url}
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
