@@ -14,7 +14,7 @@ import uvloop
 
 from bench.faults.case import Case, Found, Sheet, Start
 from bench.faults.cases import CASES
-from bench.faults.document import write_table
+from bench.faults.document import write_table, written_table
 from bench.figures import Figure
 from bench.report import write_report
 from bench.table import render
@@ -47,14 +47,21 @@ def main(names: tuple[str, ...], out: Path, write: bool) -> None:
             found = uvloop.run(_run(name, CASES[name]))
             figures += found.figures
             if found.text:
-                click.echo(f"{found.text}\n")
-                if write:
-                    write_table(found.text)
+                figures.append(_documented(found.text, write))
     report = write_report(figures, {}, out)
     click.echo(render(figures))
     click.echo(f"\nThe figures are in {out}.")
     if not report.passed:
         sys.exit(1)
+
+
+def _documented(table: str, write: bool) -> Figure:
+    """Whether the documentation has this table; with ``write`` it is put there first."""
+    click.echo(f"{table}\n")
+    if write:
+        write_table(table)
+    differs = written_table() != table
+    return Sheet("loss_table").none("not_as_documented", differs, "docs/failover.md")
 
 
 async def _run(name: str, case: Case) -> Found:

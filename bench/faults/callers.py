@@ -84,7 +84,7 @@ class Callers:
         )
 
 
-def silence(reader: SseReader, since: float) -> float:
-    """The longest time without an event from ``since`` on, in seconds."""
-    times = [since, *(at for at in reader.times if at > since)]
-    return max(after - before for before, after in itertools.pairwise(times))
+def longest_gap(times: Sequence[float], since: float) -> float:
+    """The longest time between two events from ``since`` on, in seconds; 0 if none came."""
+    later = [since, *(at for at in times if at > since)]
+    return max((after - before for before, after in itertools.pairwise(later)), default=0.0)

@@ -43,5 +43,5 @@ class Sheet:
         return Figure(f"{self.case}.{name}", unit, {STREAMHOLD: value}, limit, note)
 
     def none(self, name: str, value: float, note: str = "") -> Figure:
-        """A count that must be 0."""
-        return self.figure(name, "", value, 0.0, note)
+        """A count, or a difference of two, that must be 0."""
+        return self.figure(name, "", abs(value), 0.0, note)

@@ -9,7 +9,7 @@ same without that bound shows what it is for.
 import asyncio
 import time
 
-from bench.faults.callers import Callers, silence
+from bench.faults.callers import Callers, longest_gap
 from bench.faults.case import Found, Sheet, Start
 from bench.faults.memory import Memory
 from bench.figures import Figure
@@ -57,7 +57,7 @@ async def _paced(cluster: Cluster, sheet: Sheet) -> list[Figure]:
         back = time.monotonic()
         await callers.finish(_END)
         peak, after = memory.peak, memory.now
-    waits = [silence(r, back) for r in callers.readers]
+    waits = [longest_gap(r.times, back) for r in callers.readers]
     first = [next((at for at in r.times if at > back), back + _END) - back for r in callers.readers]
     calls = (await cluster.sim_counts())["total"]
     return [

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import time
 
-from bench.faults.callers import Callers, silence
+from bench.faults.callers import Callers, longest_gap
 from bench.faults.case import Found, Sheet, Start
 from bench.figures import Figure
 from bench.percentiles import median
@@ -51,7 +51,7 @@ async def _kill(cluster: Cluster, sheet: Sheet, *, idle: bool) -> list[Figure]:
 
     jobs = await cluster.jobs(callers.prompts)
     pairs = zip(callers.readers, jobs, strict=True)
-    silences = [silence(reader, killed) for reader, job in pairs if job.losses]
+    silences = [longest_gap(reader.times, killed) for reader, job in pairs if job.losses]
     rescued = [job for job in jobs if job.losses]
     again = [_begun_again(job) - wall for job in rescued]
     extra = sum(len(job.attempts) for job in jobs) - STREAMS - len(rescued)
