@@ -10,10 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.conftest import StoreServer
+from rig.program import Program
+from rig.store_server import StoreServer
 from tests.contract.jobs import QUICK, act, ended, get, submit
 from tests.contract.raw import call, without_pings
-from tests.deployment import Deployment, Program, ask
+from tests.deployment import Deployment, ask
 
 
 async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:

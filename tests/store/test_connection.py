@@ -12,7 +12,8 @@ from broker.settings import Store as StoreSettings
 from broker.store import Store, open_store
 from broker.store.connection import as_sent, store_errors
 from broker.store.scripts import ScriptError, translate
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 from tests.store.samples import names, new_job, raw, until
 
 

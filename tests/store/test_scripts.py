@@ -13,7 +13,8 @@ from broker.store import Store, open_store
 from broker.store.queue import Released
 from broker.store.scripts import ReplyError, ScriptError, Scripts, source, translate
 from broker.store.streams import Verdict
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 from tests.store.samples import append, batch, frames, new_job, raw, rescue, running
 
 SCRIPTS = sorted(
