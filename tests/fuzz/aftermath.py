@@ -116,14 +116,25 @@ def faults_after(scene: Scene, before: Before, accepted: Collection[str]) -> lis
         *left_keys(keys, before.jobs, accepted),
         *(f"a new key {name!r}" for name in store.others() - before.others if _strange(name)),
         *_left_processes(scene, before),
-        *log_faults(_log(scene), [scene.mark, VICTIMS_KEY, INTRUDERS_KEY, PROMPT_MARK]),
+        *log_faults(
+            _log(scene),
+            [
+                f"prompt {scene.mark}",
+                f"metadata {scene.mark}",
+                VICTIMS_KEY,
+                INTRUDERS_KEY,
+                PROMPT_MARK,
+            ],
+        ),
     ]
     now = _victims(scene, store)
     faults += [f"the victim's {name} changed" for name in now if now[name] != before.victims[name]]
     return faults
 
 
-def left_keys(keys: Iterable[Key], known: Collection[str], accepted: Collection[str]) -> Iterator[str]:
+def left_keys(
+    keys: Iterable[Key], known: Collection[str], accepted: Collection[str]
+) -> Iterator[str]:
     """Keys of jobs that nobody made, and keys that no one will ever take away."""
     names = {job_key(INTRUDER, request_id): request_id for request_id in accepted}
     for key in keys:
@@ -155,8 +166,8 @@ def log_faults(log: str, secrets: Iterable[str]) -> Iterator[str]:
 
 def _strange(name: str) -> bool:
     """Whether a key of no job is none that a running deployment makes in time."""
-    own = r"(queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|workers?|account:\w+)"
-    return not re.search(rf"{own}$", name)
+    own = r"queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|account:\w+"
+    return not re.search(rf":({own})$", name)
 
 
 def _victims(scene: Scene, store: Store) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Tally:
         return "\n".join(rows)
 
 
-def run(scene: Scene, count: int, number: int, say: Callable[[str], None] = lambda _: None) -> Tally:
+def run(
+    scene: Scene, count: int, number: int, say: Callable[[str], None] = lambda _: None
+) -> Tally:
     """Send ``count`` requests or a few more, drawn by this seed, and judge all that comes."""
     document = scene.document()
     requests = made(scene, document, count, number)

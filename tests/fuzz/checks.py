@@ -14,13 +14,36 @@ from tests.fuzz.wire import Answer
 
 # How a job may fail that was accepted: PROTOCOL.md lists them. `internal_error` is not here.
 FAILURES = frozenset(
-    """provider_auth provider_error provider_unreachable provider_timeout provider_cut
-    provider_garbled provider_stream_error deadline_exceeded replay_diverged worker_lost
-    queue_timeout frames_lost""".split()
+    [
+        "provider_auth",
+        "provider_error",
+        "provider_unreachable",
+        "provider_timeout",
+        "provider_cut",
+        "provider_garbled",
+        "provider_stream_error",
+        "deadline_exceeded",
+        "replay_diverged",
+        "worker_lost",
+        "queue_timeout",
+        "frames_lost",
+    ]
 )
 HEADERS = frozenset(
-    """content-type content-length transfer-encoding connection date x-request-id
-    x-should-retry retry-after www-authenticate allow cache-control x-accel-buffering""".split()
+    [
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "date",
+        "x-request-id",
+        "x-should-retry",
+        "retry-after",
+        "www-authenticate",
+        "allow",
+        "cache-control",
+        "x-accel-buffering",
+    ]
 )
 _CHAT = ("/v1/chat/", "/v1/models")
 _ELSEWHERE = frozenset((401, 403, 404, 405))
@@ -40,12 +63,13 @@ class Exchange:
     def refused_early(self) -> bool:
         """The HTTP server itself refused what is no request: the application knows nothing of it.
 
-        It says so with an empty 4xx and closes; it need not say anything to what was cut off.
+        It says so with an empty answer: a 4xx, or a 501 for an encoding that it can't undo.
         """
         answer, request = self.answer, self.request
         if request.legal and request.cut is None:
             return False
-        return 400 <= answer.status < 500 and not answer.body and not _stamps(answer)
+        refused = 400 <= answer.status < 500 or answer.status == 501
+        return refused and not answer.body and not _stamps(answer)
 
     @property
     def unanswered(self) -> bool:

@@ -42,8 +42,9 @@ class Contract:
         return [operation for pattern, operation in self._paths if pattern.match(path)]
 
     def find(self, method: bytes, path: str) -> Operation | None:
-        """What a request asks for. HEAD asks what GET would say."""
-        wanted = "GET" if method == b"HEAD" else method.decode("latin1")
+        """What a request asks for. HEAD asks what GET would say; case makes no difference."""
+        wanted = method.decode("latin1").upper()
+        wanted = "GET" if wanted == "HEAD" else wanted
         return next((found for found in self.at(path) if found.method == wanted), None)
 
     def faults(self, operation: Operation, answer: Answer) -> list[str]:

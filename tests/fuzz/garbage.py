@@ -42,7 +42,9 @@ _WHOLE = [
     b"GET /v1/jobs/shop-running/events HTTP/1.1\r\n" + _HEAD + _WEBSOCKET + b"\r\n\x81\x05hello",
     b"GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\n" + _WEBSOCKET + b"\r\n",
     b"GET /v1/jobs HTTP/1.1\r\nHost: evil.example\r\n" + _KEY + _WEBSOCKET + b"\r\n",
-    b"GET /v1/jobs HTTP/1.1\r\n" + _HEAD + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"GET /v1/jobs HTTP/1.1\r\n"
+    + _HEAD
+    + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
     b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
     b"GET /v1/jobs HTTP/1.1\r\n" + _HEAD + b"Upgrade: h2c\r\nHTTP2-Settings: ///\r\n\r\n",
     b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: elsewhere.example:443\r\n\r\n",
@@ -78,9 +80,9 @@ def garbage() -> st.SearchStrategy[Request]:
         lambda start, noise: start + noise, st.sampled_from(_STARTS), st.binary(max_size=300)
     )
     damaged = st.builds(
-        lambda whole, place, noise: whole[: place % (len(whole) + 1)]
-        + noise
-        + whole[place % (len(whole) + 1) :],
+        lambda whole, place, noise: (
+            whole[: place % (len(whole) + 1)] + noise + whole[place % (len(whole) + 1) :]
+        ),
         st.sampled_from(_WHOLE),
         st.integers(0, 400),
         st.binary(min_size=1, max_size=4),

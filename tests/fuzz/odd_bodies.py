@@ -44,7 +44,8 @@ tokens = st.sampled_from(_TOKENS) | st.binary(max_size=60)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 
@@ -101,7 +102,12 @@ def odd_bodies(draw: st.DrawFn) -> Request:
     if not draw(st.integers(0, 40)):
         body += b" " * (MAX_BODY - len(body) + draw(st.integers(-1, 1)))
     kind = draw(st.sampled_from(_KINDS))
-    encodings: list[tuple[tuple[bytes, bytes], ...]] = [(), (), (), ((b"content-encoding", b"gzip"),)]
+    encodings: list[tuple[tuple[bytes, bytes], ...]] = [
+        (),
+        (),
+        (),
+        ((b"content-encoding", b"gzip"),),
+    ]
     return Request(
         "odd bodies",
         b"POST",

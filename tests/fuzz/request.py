@@ -85,7 +85,5 @@ def _chunked(body: bytes, sizes: tuple[int, ...]) -> bytes:
 def _quote(data: bytes, *, printf: bool = False) -> str:
     """A word for bash, or a format for its ``printf``."""
     special = b"\\'%" if printf else b"\\'"
-    plain = "".join(
-        chr(c) if 32 <= c < 127 and c not in special else f"\\{c:03o}" for c in data
-    )
+    plain = "".join(chr(c) if 32 <= c < 127 and c not in special else f"\\{c:03o}" for c in data)
     return f"'{plain}'" if printf else f"$'{plain}'"

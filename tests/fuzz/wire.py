@@ -9,6 +9,7 @@ import h11
 from tests.fuzz.request import Request
 
 LONGEST = 15.0  # seconds for an answer's head
+SILENT = 1.0  # seconds until silence is the answer to what is no request, or not all of one
 FOLLOWED = 0.6  # seconds that a body is read which may never end
 
 
@@ -39,9 +40,10 @@ async def send(url: str, request: Request) -> Answer:
         if request.abrupt:
             await _flushed(writer)
             return Answer()
-        if request.cut is not None or request.raw is not None:
+        broken = request.cut is not None or request.raw is not None
+        if broken:
             writer.write_eof()
-        return parse(request.method, await _received(reader))
+        return parse(request.method, await _received(reader, SILENT if broken else LONGEST))
     finally:
         writer.transport.abort()
 
@@ -53,12 +55,12 @@ async def _flushed(writer: asyncio.StreamWriter) -> None:
         return
 
 
-async def _received(reader: asyncio.StreamReader) -> bytes:
-    received, patience = b"", LONGEST
+async def _received(reader: asyncio.StreamReader, patience: float) -> bytes:
+    received = b""
     try:
         while piece := await asyncio.wait_for(reader.read(65536), patience):
             received += piece
-            if b"text/event-stream" in received[:1000] and patience == LONGEST:
+            if b"text/event-stream" in received[:1000]:
                 return received + await _stream(reader)
     except (TimeoutError, ConnectionError):
         pass
