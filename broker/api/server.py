@@ -19,6 +19,7 @@ from hypercorn.config import Config
 from broker import log
 from broker.api.app import create_app
 from broker.api.core import Core
+from broker.api.http1 import speak_http1_only
 from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
@@ -59,6 +60,7 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     if ready_fd is not None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
+    speak_http1_only()
     app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
@@ -70,9 +72,9 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     Some releases of Python 3.11 and 3.12 ask a connection's task for its exception even if
     the server has cancelled it at the end of the drain, and then report the cancellation.
 
-    What a caller's bytes break in the server's own protocol code (an upgrade to HTTP/2 with
-    broken settings, say) ends that connection only, and is no defect of ours. Its exceptions
-    hold the caller's headers, keys among them, so only their types are logged.
+    What a caller's bytes break in the server's own protocol code ends that connection only,
+    and is no defect of ours. Such exceptions may hold the caller's headers, keys among them,
+    so only their types are logged.
     """
     error = context.get("exception")
     if isinstance(error, asyncio.CancelledError):

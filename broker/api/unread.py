@@ -37,9 +37,8 @@ class Unread:
 
 
 def _has_body(scope: Scope) -> bool:
-    """Whether the request announces one; HTTP/2 need not."""
     names = (b"content-length", b"transfer-encoding")
-    return scope["http_version"] == "2" or any(name in names for name, _ in scope["headers"])
+    return any(name in names for name, _ in scope["headers"])
 
 
 async def _drop(receive: Receive) -> None:
