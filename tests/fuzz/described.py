@@ -46,6 +46,11 @@ def described(scene: Scene, document: dict[str, Any], count: int, number: int) -
     return made
 
 
+def _ends(case: Any) -> bool:
+    """Whether the call may end a job: most of the intruder's own shall be there till the end."""
+    return case.method == "DELETE" or str(case.path).endswith("/cancel")
+
+
 def _takes(operation: Any) -> bool:
     return bool(operation.body or operation.path_parameters or operation.query)
 
@@ -70,6 +75,8 @@ def _request(
         case.headers.pop("Last-Event-ID", None)  # which would never create
     foreign = False
     if name is not None and "request_id" in (case.path_parameters or {}):
+        if _ends(case) and name.startswith("own-"):
+            name = "own-completed-2"
         case.path_parameters["request_id"] = name
         foreign = name.startswith("shop-")
     prepared = _prepared(case)

@@ -23,11 +23,13 @@ CONFIG = f"""
 [server]
 ping = 0.2
 header_hold = 0.4
+drain = 1
 max_body = {MAX_BODY}
 
 [worker]
 backoff = 0.01
 attempts = 2
+drain = 1
 
 [timeouts]
 first_token = 7200
