@@ -54,6 +54,9 @@ class Store:
         """The keys of no job."""
         return {name for name in self.names() if not _OF_A_JOB.match(name)}
 
+    def expires(self, name: str) -> bool:
+        return bool(self._client.pttl(name) >= 0)
+
     def job(self, key: str) -> dict[str, Any]:
         """Everything that is stored of a job."""
         return {
@@ -114,7 +117,11 @@ def faults_after(scene: Scene, before: Before, accepted: Collection[str]) -> lis
     keys = store.keys_of_jobs()
     faults = [
         *left_keys(keys, before.jobs, accepted),
-        *(f"a new key {name!r}" for name in store.others() - before.others if _strange(name)),
+        *(
+            f"a new key {name!r}"
+            for name in store.others() - before.others
+            if _strange(name) and not store.expires(name)
+        ),
         *_left_processes(scene, before),
         *log_faults(
             _log(scene),
@@ -166,7 +173,9 @@ def log_faults(log: str, secrets: Iterable[str]) -> Iterator[str]:
 
 def _strange(name: str) -> bool:
     """Whether a key of no job is none that a running deployment makes in time."""
-    own = r"queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|account:\w+"
+    own = (
+        r"queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|account:\w+|breakers"
+    )
     return not re.search(rf":({own})$", name)
 
 
@@ -197,6 +206,7 @@ def _left_processes(scene: Scene, before: Before) -> Iterator[str]:
         yield f"processes were started anew: {before.pids} became {deployment.pids}"
     if readers := _readers(scene):
         yield f"{readers} readers are left"
+    until(lambda: not _connections(scene))  # that of the last question is just being closed
     if connections := _connections(scene):
         yield f"{connections} connections of callers are left"
     for name, files in before.files.items():

@@ -32,6 +32,7 @@ _FIELDS = (
     b"model messages n stream stream_options temperature metadata user tools seed request "
     b"request_id dialect priority deadline retries targets on_disconnect __proto__ constructor"
 ).split()
+_OPTIONS = b"targets retries attempts deadline priority on_disconnect grace nothing".split()
 _KINDS = [
     *[b"application/json"] * 12,
     *(b"application/json; charset=utf-16", b"APPLICATION/JSON ;x=y", b"application/json;"),
@@ -97,6 +98,10 @@ def odd_bodies(draw: st.DrawFn) -> Request:
             )
             | tokens.map(lambda token: b',"metadata":' + token)
             | tokens.map(lambda token: b',"request_id":' + token)
+            | tokens.map(lambda token: b',"options":' + token)
+            | st.sampled_from(_OPTIONS).flatmap(
+                lambda name: tokens.map(lambda token: b',"options":{"%b":%b}' % (name, token))
+            )
         )
         body = b'{"request":' + body + others + b"}"
     if not draw(st.integers(0, 40)):

@@ -17,6 +17,7 @@ _METHODS = (
 _PATHS = [
     *(b"/", b"/v1", b"/v1/", b"/v1/jobs/", b"/v1/jobs//", b"//v1/jobs", b"/v1/models/plain"),
     *(b"/v1/jobs", b"/v1/models", b"/healthz", b"/readyz", b"/metrics", b"/openapi.json"),
+    b"/v1/providers",
     *(CHAT, CHAT + b"/", CHAT + b"%00", b"/v1/chat/", b"/v1/jobs/x/events/", b"/v1/jobs/x/nothing"),
     *(b"/v1/models%0a", b"/metrics%0A", b"/healthz%2f", b"/v1%2fjobs", b"/%76%31/jobs"),
     *(b"/v1/jobs/..", b"/v1/jobs/../../etc/passwd", b"/v1/jobs/%2e%2e%2f", b"/../v1/jobs"),
@@ -53,6 +54,13 @@ _NAMES = (
     b"content-length transfer-encoding te expect upgrade connection range if-none-match cookie "
     b"x-forwarded-for x-forwarded-host forwarded x-http-method-override accept-encoding via"
 ).split()
+_OPTIONS = (
+    b"targets retries attempts deadline priority on-disconnect on_disconnect grace nothing"
+).split()
+_CHOSEN = [
+    *(b"plain", b"sim/tokens=3,interval=0", b"sim/tokens=3,interval=0,sim/drop", b",", b"batch"),
+    *(b"interactive", b"cancel", b"continue", b"0", b"1", b"2", b"100", b"101", b"0.001", b"1e-9"),
+]
 
 
 def _legal(headers: tuple[Header, ...]) -> bool:
@@ -111,6 +119,9 @@ def odd_headers(draw: st.DrawFn) -> Request:
         name = draw(st.sampled_from(_NAMES))
         value = draw(st.sampled_from(_VALUES + _CURSORS) | st.binary(max_size=20))
         headers += [(name, value)] * draw(st.sampled_from([1, 1, 1, 2, 40]))
+    for option in draw(st.lists(st.sampled_from(_OPTIONS), max_size=2)):
+        chosen = draw(st.sampled_from(_CHOSEN) | st.sampled_from(_CURSORS))
+        headers.append((b"x-streamhold-" + option, chosen))
     if not draw(st.integers(0, 3)):
         headers.append((b"origin", draw(st.sampled_from(_ORIGINS))))
     if not draw(st.integers(0, 3)):
