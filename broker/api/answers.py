@@ -42,7 +42,7 @@ def _chat() -> _Schema:
     return {
         "ChatAnswer": _object("choices", choices=_OBJECTS),
         "ChatError": _object("error", error=error),
-        "Models": _list(_object("id", id=_TEXT)),
+        "Listed": _list(_object("id", id=_TEXT)),
     }
 
 

@@ -36,7 +36,9 @@ def describe() -> _Schema:
             "version": release,
             "description": "A durable stream broker for LLM inference.",
         },
-        "paths": _behind_the_door({**_chat_paths(), **_job_paths(), **_other_paths()}),
+        "paths": _behind_the_door(
+            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+        ),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -92,6 +94,7 @@ def _problems(*statuses: int) -> dict[str, _Schema]:
         413: "Too large",
         415: "Not JSON",
         422: "The request id names another request",
+        429: "The account's limit; see Retry-After",
         503: "Not now; see Retry-After",
     }
     return {str(status): _answer(texts[status], *_PROBLEM) for status in statuses}
@@ -139,7 +142,7 @@ def _chat_paths() -> _Schema:
             (413, "Too large"),
             (415, "Not JSON"),
             (422, "The request id names another request"),
-            (429, "The provider's limit"),
+            (429, "The provider's limit, or the account's"),
             (502, "No provider answered"),
             (503, "Not now; see Retry-After"),
             (504, "The provider, or the job, took too long"),
@@ -171,7 +174,7 @@ def _chat_paths() -> _Schema:
             "get": {
                 "operationId": "listModels",
                 "summary": "The public model names",
-                "responses": {"200": _answer("The models", "Models")},
+                "responses": {"200": _answer("The models", "Listed")},
             }
         },
     }
@@ -272,6 +275,15 @@ def _job_paths() -> _Schema:
     }
 
 
+def _provider_paths() -> _Schema:
+    providers = {
+        "operationId": "listProviders",
+        "summary": "The providers, their targets, and the targets' circuit breakers",
+        "responses": {"200": _answer("The providers", "Listed"), **_problems(503)},
+    }
+    return {"/v1/providers": {"get": providers}}
+
+
 def _other_paths() -> _Schema:
     ready = _answer("It takes calls", "Readiness")
     answers: dict[str, tuple[str, dict[str, _Schema]]] = {
@@ -319,6 +331,7 @@ def _schemas() -> _Schema:
                 "dialect": {"enum": ["chat"]},
                 "request": {"$ref": "#/components/schemas/ChatRequest"},
                 "metadata": anything,
+                "options": anything,
             },
             "additionalProperties": False,
         },
