@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.deployment import Deployment, account, ask, until
+from rig.program import until
+from tests.deployment import Deployment, account, ask
 
 VICTIM, INTRUDER = "victim", "intruder"
 VICTIMS_KEY, INTRUDERS_KEY = "key-of-the-victim-5bd1", "key-of-the-intruder-90aa"
