@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import redis
 
 from broker.model import job_key
-from tests.deployment import until
+from rig.program import until
 from tests.fuzz.scene import INTRUDER, INTRUDERS_KEY, PROMPT_MARK, VICTIM, VICTIMS_KEY, Scene
 
 SETTLE = 20.0  # seconds for connections to be noticed as gone, and for jobs to end
