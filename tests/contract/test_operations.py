@@ -28,6 +28,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
     assert described == {
         "POST /v1/chat/completions",
         "GET /v1/models",
+        "GET /v1/providers",
         "POST /v1/jobs",
         "GET /v1/jobs",
         f"GET {job}",
