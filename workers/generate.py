@@ -252,7 +252,6 @@ class Generation:
             request=asked,
             timeouts=self._settings.timeouts_for(self._job.model, *step.target),
         )
-        pen, most = self._pen, self._settings.worker.max_pending
         provider = self._providers.get(step.target.provider)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(provider.stream(call, self._ledger.reply)) as stream:
@@ -264,8 +263,8 @@ class Generation:
                 if holding is not None:
                     frames = holding.pass_on(frames)
                 self._deliver(frames)
-                if pen.pending > most:
-                    await pen.settled(most // 2)
+                if self._pen.crowded:
+                    await self._pen.room()
         if joining is not None:
             joining.end()
         if holding is not None:

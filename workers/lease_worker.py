@@ -237,6 +237,8 @@ class LeaseWorker(Worker):
                     elif kept and was_over:
                         log.warning("job.terminal_lost", job_key=hold.key)
                         hold.pen.send_again()
+            for writer in self.writers.values():
+                writer.forget(self.loop.time())
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
 
     def _holds_in(self, partition: Partition) -> list[Hold]:

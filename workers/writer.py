@@ -12,7 +12,9 @@ in during the one before it, and the cost of a round trip is shared.
 A batch once made is never changed, so sending it again is safe whatever became of the first
 try: DUPLICATE is a success. Acknowledged batches are kept ``keep_acknowledged`` seconds, so
 that a REWIND (the store's host crashed and lost the tail of its log) is healed by sending
-them again. A pen that is FENCED says so to its job and takes nothing more.
+them again. They are bounded in bytes too, by ``Writer.room``: whoever reads a provider waits
+for it, for to drop them sooner would break the promise. A pen that is FENCED says so to its
+job and takes nothing more.
 """
 
 import asyncio
@@ -83,7 +85,7 @@ class Pen:
         self._encoder = Encoder()
         self._on_end = on_end
         self._chunks: deque[_Chunk | Batch] = deque()
-        self._kept: deque[tuple[float, Batch]] = deque()
+        self._kept: deque[Batch] = deque()
         self._waiters: list[asyncio.Future[None]] = []
         self._ended: Exception | None = None
 
@@ -119,6 +121,22 @@ class Pen:
     def adopt(self, templates: Mapping[int, Template]) -> None:
         """Go on with the templates of a stream that another pen began."""
         self._encoder.adopt(templates)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether ``room`` would have to wait: asked for every token, so without a task."""
+        writer = self._writer
+        return self.pending > writer.most_pending or writer.kept > writer.most_kept
+
+    async def room(self) -> None:
+        """Return once this and all other jobs keep few enough bytes for more to be read.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more.
+        """
+        if self.pending > self._writer.most_pending:
+            await self.settled(self._writer.most_pending // 2)
+        await self._writer.room()
 
     async def settled(self, below: int = 0) -> None:
         """Return once at most ``below`` bytes are unacknowledged.
@@ -162,18 +180,21 @@ class Pen:
             self._chunks[0] = chunk
         return chunk
 
-    def acknowledge(self, batch: Batch, now: float, keep: float) -> None:
-        """The batch is stored."""
+    def acknowledge(self, batch: Batch) -> None:
+        """The batch is stored; it is kept until ``forget``."""
         self._chunks.popleft()
         self.pending = max(0, self.pending - len(batch.payload))
-        self._kept.append((now, batch))
-        while self._kept[0][0] < now - keep:
-            self._kept.popleft()
+        self._kept.append(batch)
         self._wake()
+
+    def forget(self, batch: Batch) -> None:
+        """The batch, the oldest that is kept, need not be sent again any more."""
+        if self._kept and self._kept[0] is batch:  # else it is on its way to the store again
+            self._kept.popleft()
 
     def rewind(self, last: int) -> None:
         """Send again what follows ``last``, if it is still held; else the stream is lost."""
-        again = [batch for _, batch in self._kept if batch.last > last]
+        again = [batch for batch in self._kept if batch.last > last]
         queued = self._chunks[0] if self._chunks else None
         oldest = again[0].first if again else queued.first if queued else last + 1
         if oldest != last + 1:
@@ -182,12 +203,12 @@ class Pen:
         for batch in reversed(again):
             self._chunks.appendleft(batch)
             self.pending += len(batch.payload)
-        self._kept = deque(row for row in self._kept if row[1].last <= last)
+        self._kept = deque(batch for batch in self._kept if batch.last <= last)
 
     def send_again(self) -> None:
         """Queue all that is still held: the store went back to before our last append."""
         if self._ended is None and not self._chunks:
-            self._chunks.extend(batch for _, batch in self._kept)
+            self._chunks.extend(self._kept)
             self._kept.clear()
             self._writer.mark(self)
 
@@ -213,7 +234,11 @@ class Writer:
         self._streams = streams
         self._partition = partition
         self._keep = settings.keep_acknowledged
+        self.most_pending = settings.max_pending
+        self.most_kept = settings.max_kept
         self._dirty: dict[Pen, None] = {}
+        self._kept: deque[tuple[float, Pen, Batch]] = deque()  # of all pens, oldest first
+        self.kept = 0  # bytes of it
         self._work = asyncio.Event()
         self.appends = 0  # calls answered
         self.frames = 0  # frames acknowledged
@@ -221,6 +246,25 @@ class Writer:
     def pen(self, key: str, token: int, last: int, on_end: Callable[[Exception], None]) -> Pen:
         """A pen for a job claimed under ``token`` whose stream ends at ``last``."""
         return Pen(self, key, token, last, on_end)
+
+    def keep(self, pen: Pen, batch: Batch, now: float) -> None:
+        """The pen's oldest batch is stored; ``now`` is the loop's time."""
+        pen.acknowledge(batch)
+        self._kept.append((now, pen, batch))
+        self.kept += batch.size
+
+    def forget(self, now: float) -> None:
+        """Let go of what was acknowledged long enough ago."""
+        while self._kept and self._kept[0][0] <= now - self._keep:
+            _, pen, batch = self._kept.popleft()
+            self.kept -= batch.size
+            pen.forget(batch)
+
+    async def room(self) -> None:
+        """Return once so little is kept that more may be written."""
+        while self.kept > self.most_kept:
+            await asyncio.sleep(_FIRST_WAIT)
+            self.forget(asyncio.get_running_loop().time())
 
     def mark(self, pen: Pen) -> None:
         """The pen has something to flush."""
@@ -266,12 +310,13 @@ class Writer:
 
     def _apply(self, taken: list[tuple[Pen, Batch]], verdicts: list[int]) -> None:
         now = asyncio.get_running_loop().time()
+        self.forget(now)
         self.appends += 1
         for (pen, batch), verdict in zip(taken, verdicts, strict=True):
             if verdict >= Verdict.APPENDED:
                 self.frames += batch.last - batch.first + 1
                 if pen.dirty:
-                    pen.acknowledge(batch, now, self._keep)
+                    self.keep(pen, batch, now)
             elif verdict == Verdict.FENCED:
                 pen.end(Fenced())
             else:

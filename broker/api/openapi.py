@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.answers import answered
+from broker.api.options import DESCRIBED, header_of
 from broker.api.problems import speaks_chat
 from broker.model import JobState
 
@@ -132,6 +133,19 @@ _KEY = _parameter(
 )
 
 
+# A list is given in a header as a comma list.
+_NARROWING = [
+    {
+        "name": header_of(name),
+        "in": "header",
+        "required": False,
+        "description": text,
+        "schema": {"type": "string"} if schema.get("type") == "array" else schema,
+    }
+    for name, (schema, text) in DESCRIBED.items()
+]
+
+
 def _chat_paths() -> _Schema:
     errors = {
         str(status): _answer(text, "ChatError")
@@ -153,7 +167,7 @@ def _chat_paths() -> _Schema:
             "post": {
                 "operationId": "createChatCompletion",
                 "summary": "OpenAI's chat completions, durable and resumable",
-                "parameters": [_KEY, _LAST],
+                "parameters": [_KEY, _LAST, *_NARROWING],
                 "requestBody": _body("ChatRequest"),
                 "responses": {
                     "200": {
@@ -211,7 +225,7 @@ def _job_paths() -> _Schema:
             "post": {
                 "operationId": "createJob",
                 "summary": "Submit without waiting",
-                "parameters": [_KEY],
+                "parameters": [_KEY, *_NARROWING],
                 "requestBody": _body("NewJob"),
                 "responses": {
                     "202": job,
@@ -331,7 +345,14 @@ def _schemas() -> _Schema:
                 "dialect": {"enum": ["chat"]},
                 "request": {"$ref": "#/components/schemas/ChatRequest"},
                 "metadata": anything,
-                "options": anything,
+                "options": {
+                    "type": ["object", "null"],
+                    "properties": {
+                        name: {**schema, "description": text}
+                        for name, (schema, text) in DESCRIBED.items()
+                    },
+                    "additionalProperties": False,
+                },
             },
             "additionalProperties": False,
         },

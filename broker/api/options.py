@@ -16,6 +16,38 @@ _PREFIX = "x-streamhold-"
 _LONGEST = 30 * 24 * 3600.0  # seconds
 
 
+# The options as the description shows them: JSON Schema of each, and what it does.
+DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
+    "targets": (
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "Only these of the route's targets, in this order.",
+    ),
+    "retries": (
+        {"type": "integer", "minimum": 0, "maximum": 100},
+        "How often a target is tried again, at most.",
+    ),
+    "attempts": ({"type": "integer", "minimum": 1, "maximum": 100}, "Tries in all, at most."),
+    "deadline": (
+        {"type": "number", "minimum": 0.001, "maximum": _LONGEST},
+        "Seconds from the job's creation to its end, at most.",
+    ),
+    "priority": ({"enum": ["interactive", "batch"]}, "Batch goes behind interactive."),
+    "on_disconnect": (
+        {"enum": ["continue", "cancel"]},
+        "Whether the job is cancelled once nobody reads it.",
+    ),
+    "grace": (
+        {"type": "number", "minimum": 1, "maximum": _LONGEST},
+        "Seconds without a reader until then.",
+    ),
+}
+
+
+def header_of(option: str) -> str:
+    """The header that sets an option."""
+    return _PREFIX + option.replace("_", "-")
+
+
 def from_headers(headers: Headers) -> Options:
     """The options that a call's headers ask for.
 

@@ -82,8 +82,8 @@ def failure_response(path: str, failure: Failure, *, final: bool) -> Response:
     headers = {}
     if final or not failure.retryable:
         headers["x-should-retry"] = "false"
-    if failure.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(failure.retry_after)))
+    if failure.retry_after is not None or failure.status == 503:
+        headers["retry-after"] = str(max(RETRY_AFTER, round(failure.retry_after or 0)))
     if speaks_chat(path):
         body = failure_error(failure)
         return Response(_encode(body), failure.status, headers, "application/json")

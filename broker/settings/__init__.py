@@ -75,6 +75,7 @@ class Worker(Section, frozen=True):
     drain: float = 20.0  # how long running jobs may go on after SIGTERM
     keep_acknowledged: float = 2.0  # acknowledged frames held for a REWIND
     max_pending: int = 1024 * 1024  # bytes of a job not yet acknowledged before reading stops
+    max_kept: int = 64 * 1024 * 1024  # bytes of all jobs' acknowledged frames, likewise
     metrics_port: int = 0  # a worker's own /metrics on loopback; 0 is off
 
 

@@ -289,6 +289,7 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "attempts",
         "queue_timeout",
         "max_pending",
+        "max_kept",
         "batch_share",
     ),
     "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),

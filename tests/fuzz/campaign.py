@@ -1,7 +1,6 @@
 """A campaign: requests made, sent, judged and counted."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -143,14 +142,3 @@ def is_accepted(exchange: Exchange) -> bool:
 
 def _said(status: int) -> str:
     return str(status) if status else "none: left or cut by the caller, or no HTTP answer"
-
-
-def dumps(tally: Tally) -> str:
-    """The figures as JSON, for a machine."""
-    return json.dumps(
-        {
-            "requests": tally.generators.total(),
-            "accepted": len(tally.accepted),
-            "faults": {text: lines[:3] for text, lines in tally.faults.items()},
-        }
-    )

@@ -118,19 +118,39 @@ async def test_rewind_to_a_point_ahead_loses_frames(bench: Bench) -> None:
 
 
 def test_kept_batches_are_dropped_when_their_time_is_over() -> None:
-    bench = Bench()
+    bench = Bench(keep=2.0)
     pen = bench.pen()
     for number, now in ((1, 10.0), (2, 11.0), (3, 12.5)):
         pen.write(frames(str(number)))
-        pen.acknowledge(pen.head(), now, keep=2.0)
+        bench.writer.keep(pen, pen.head(), now)
+        bench.writer.forget(now)
     pen.rewind(1)  # 2 and 3 are kept still
     assert pen.head().first == 2
-    bench = Bench()
+    bench = Bench(keep=2.0)
     pen = bench.pen()
     for number, now in ((1, 10.0), (2, 11.0), (3, 13.5)):
         pen.write(frames(str(number)))
-        pen.acknowledge(pen.head(), now, keep=2.0)
+        size = pen.head().size
+        bench.writer.keep(pen, pen.head(), now)
+    bench.writer.forget(13.5)
+    assert bench.writer.kept == size
     pen.rewind(1)
+    assert [type(error) for _, error in bench.ends] == [FramesLost]
+
+
+async def test_reading_waits_while_too_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(keep=0.0)
+    bench.writer.most_kept = 40
+    busy, other = bench.pen("busy"), bench.pen("other")
+    assert not other.crowded
+    await other.room()
+    busy.write(frames("x" * 50))
+    bench.writer.keep(busy, busy.head(), asyncio.get_running_loop().time())
+    assert other.crowded  # one pen's bytes are every pen's
+    monkeypatch.setattr("workers.writer._FIRST_WAIT", 0.0)
+    await other.room()
+    assert (bench.writer.kept, other.crowded) == (0, False)
+    busy.rewind(0)  # nothing is held any more
     assert [type(error) for _, error in bench.ends] == [FramesLost]
 
 
