@@ -229,6 +229,9 @@ class Generation:
                 provider_status=failure.provider_status,
             )
             return failure
+        except BaseException:
+            passage.given_up()
+            raise
         passage.ended(None)
         self._ledger.end("completed")
         return None
@@ -307,7 +310,7 @@ class Generation:
                 return
             back = await read_back(self._store, job.key) if self._delivered else None
             self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
-            await self._store.jobs.settle(job.key, self._ledger.closing(job.attempts))
+            await self._store.jobs.settle(job.key, self._ledger.closing(job))
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 

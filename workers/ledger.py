@@ -136,13 +136,16 @@ class Ledger:
         self._fields = [CALLING_TOLD]
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
 
-    def closing(self, recorded: list[Attempt]) -> list[Field]:
+    def closing(self, job: Job) -> list[Field]:
         """For a job that was ended from outside: what its record does not know yet."""
-        settled = {attempt.number for attempt in recorded if attempt.outcome and attempt.provider}
+        known = job.attempts
+        settled = {attempt.number for attempt in known if attempt.outcome and attempt.provider}
         ours = [attempt for attempt in self._ours if attempt.number not in settled]
         fields = [CALLING_TOLD, *map(attempt_field, ours)]
         usage = self.usage()
-        return [*fields, ("usage", msgspec.json.encode(usage))] if usage else fields
+        if usage and job.usage is None:  # else another holder ended it, and knows of more
+            fields.append(("usage", msgspec.json.encode(usage)))
+        return fields
 
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)
