@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tests.soak.history import Call, Final, History, Mark, Read
 from tests.soak.spoken import could_say
 
+_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 FINAL_STATES = ("completed", "failed", "cancelled")
 _VIEWS = {-1: "native", -2: "chat", -3: "usage"}  # by the number of the reader after the end
 # An attempt that ended so may never have reached the provider.
@@ -45,6 +46,10 @@ def check_ends(history: History) -> Iterator[Violation]:
     """Every accepted call ends in exactly one terminal, and its record says the same."""
     accepted = {call.job for call in history.calls if 200 <= call.status < 300}
     accepted |= {read.job for read in history.reads if read.status == 200}
+    ends: dict[str, list[str]] = defaultdict(list)
+    for read in history.reads:
+        if read.reader == -1:
+            ends[read.job].append(read.ending)
     for final in history.finals:
         if final.deleted and final.status in (404, 410):
             continue
@@ -53,10 +58,16 @@ def check_ends(history: History) -> Iterator[Violation]:
             yield Violation("end", final.job, f"{what}: {final.status} on its record")
         elif final.record["state"] not in FINAL_STATES:
             yield Violation("end", final.job, f"has not ended: {final.record['state']}")
-    for job, stream in _references(history, "native").items():
-        ends = [read.ending for read in history.reads if read.job == job and read.reader == -1]
-        if ends.count("terminal") != 1 or not stream:
-            yield Violation("end", job, f"its whole stream has no terminal: {ends}")
+        elif ends[final.job].count("terminal") != 1:
+            yield Violation("end", final.job, f"its whole stream has no end: {ends[final.job]}")
+
+
+def check_made(history: History) -> Iterator[Violation]:
+    """However often a request id was posted, one call at most made the job."""
+    made = Counter(c.job for c in history.calls if c.kind == "jobs" and c.status == 202)
+    for job, times in made.items():
+        if times > 1:
+            yield Violation("made", job, f"made {times} times")
 
 
 def check_numbers(history: History) -> Iterator[Violation]:
@@ -114,6 +125,8 @@ def check_statuses(history: History) -> Iterator[Violation]:
             text = _wrong_status(finals.get(read.job), read.status, streamed=bool(read.after))
             if text is not None:
                 yield Violation("status", read.job, f"reader {read.reader}: {text}")
+        elif read.status == 500:
+            yield Violation("status", read.job, f"reader {read.reader}: 500")
     for call in history.calls:
         if call.status == 500:
             yield Violation("status", call.job, f"{call.kind}: 500")
@@ -159,6 +172,9 @@ def check_calls(history: History) -> Iterator[Violation]:
             yield Violation("calls", final.job, text)
         if [attempt["number"] for attempt in attempts] != list(range(1, len(attempts) + 1)):
             yield Violation("calls", final.job, f"attempts out of order: {_outcomes(attempts)}")
+        if final.told != sum(1 for attempt in attempts if attempt["provider"]):
+            text = f"{final.told} told in the stream, recorded: {_outcomes(attempts)}"
+            yield Violation("calls", final.job, text)
         unsettled = any(attempt["outcome"] is None for attempt in attempts)
         if unsettled and final.record["state"] != "cancelled":
             yield Violation("calls", final.job, f"unsettled: {_outcomes(attempts)}")
@@ -174,6 +190,19 @@ def _outcomes(attempts: Iterable[dict[str, Any]]) -> str:
         f"{each['number']} {each['provider']} {(each['error'] or {}).get('type', each['outcome'])}"
         for each in attempts
     )
+
+
+def check_usage(history: History) -> Iterator[Violation]:
+    """A job's usage is the sum over its attempts; one that was cancelled is settled apart."""
+    for final in history.finals:
+        record = final.record
+        if record is None or record["state"] not in ("completed", "failed"):
+            continue
+        for key in _TOKENS:
+            said = (record["usage"] or {}).get(key, 0)
+            costs = [(each["usage"] or {}).get(key, 0) for each in record["attempts"]]
+            if said != sum(costs):
+                yield Violation("usage", final.job, f"{key} {said}, of the attempts {costs}")
 
 
 def check_states(history: History) -> Iterator[Violation]:
@@ -224,11 +253,13 @@ def check_parts(history: History) -> Iterator[Violation]:
 
 CHECKS: tuple[Callable[[History], Iterator[Violation]], ...] = (
     check_ends,
+    check_made,
     check_numbers,
     check_transcripts,
     check_agreement,
     check_statuses,
     check_calls,
+    check_usage,
     check_states,
     check_answers,
     check_parts,

@@ -97,6 +97,7 @@ class Final(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     result: str | None
     said: str
     finishes: int
+    told: int = 0  # attempts that the native view announces
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -18,11 +18,12 @@ _HEALTHY = 1_000  # an ordinal beyond every failfirst
 def could_say(model: str, prompt: str, said: str, calls: int) -> bool:
     """Whether this is the whole of one of the model's answers to so many calls."""
     ordinals = range(1, calls + 1) if parse(model).vary else (1,)
-    return any(said == _uncut(model, prompt, ordinal) for ordinal in ordinals)
+    return any(said == uncut(model, prompt, ordinal) for ordinal in ordinals)
 
 
 @cache
-def _uncut(model: str, prompt: str, ordinal: int) -> str:
+def uncut(model: str, prompt: str, ordinal: int) -> str:
+    """All that one call is answered with, had it met no fault; as JSON."""
     request = decode(msgspec.json.encode(ask(model, prompt)))
     behaviour = parse(model).at_call(_HEALTHY)
     answer = json.loads(whole(compose(request, behaviour, ordinal), behaviour))

@@ -12,6 +12,7 @@ def render(history: History, said: Mapping[str, int]) -> str:
     """What happened, in counts; ``said`` are log events and how often they were logged."""
     reads = [read for read in history.reads if read.reader >= 0]
     records = [final.record for final in history.finals if final.record is not None]
+    calls = sum(final.calls for final in history.finals if final.record is not None)
     attempts = [attempt for record in records for attempt in record["attempts"]]
     states = Counter(f"{record['state']}" for record in records)
     states["deleted"] = len(history.finals) - len(records)
@@ -25,7 +26,7 @@ def render(history: History, said: Mapping[str, int]) -> str:
         ("endings", *_counted(read.ending for read in reads)),
         ("resumes", str(resumes(history)), "connections that went on after a cursor"),
         ("attempts", *_counted(str(attempt["outcome"]) for attempt in attempts)),
-        ("provider calls", str(sum(final.calls for final in history.finals)), ""),
+        ("provider calls", str(calls), "of the jobs that have a record"),
         ("faults", _total(done), _listed(done)),
         ("logged", "", _listed(Counter(said))),
         ("fenced appends", _metric(history, _FENCED), "of the processes left at the end"),

@@ -50,10 +50,12 @@ class Verdicts:
         status, record = await self._record(job, number)
         deleted = scenario.delete is not None
         chunks: list[Event] = []
+        told = 0
         result_status, result = 0, None
         if record is not None:
             call = ask(model, job)
-            await Reading(self._front, job, -1, "native", None, number).read()
+            native = await Reading(self._front, job, -1, "native", None, number).read()
+            told = sum(1 for event in native.events if event.name == b"attempt")
             shown = await Reading(self._front, job, -2, "chat", call, number + 1).read()
             await Reading(self._front, job, -3, "usage", call, number + 2).read()
             chunks = shown.events[:-1]
@@ -75,6 +77,7 @@ class Verdicts:
                 result=result,
                 said=said,
                 finishes=finishes,
+                told=told,
             )
         )
 

@@ -1,0 +1,125 @@
+"""Each check of the soak finds what it is there to find, and nothing in a healthy run."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.soak import checks
+from tests.soak.checks import CHECKS, Violation, judge
+from tests.soak.history import History, Line, Noted
+from tests.unit.soak_history import (
+    CHAT,
+    NATIVE,
+    SAID,
+    attempt,
+    call,
+    final,
+    history,
+    look,
+    read,
+    record,
+    with_record,
+)
+
+Check = Callable[[History], Iterator[Violation]]
+
+_CUT = {"type": "provider_cut"}
+_FAILED = {"type": "provider_error", "status": 502}
+_TWO = (attempt(1, "failed", error={"type": "provider_error"}), attempt(2))
+
+BROKEN: list[tuple[str, Check, History]] = [
+    ("never ended", checks.check_ends, history(last=with_record(state="running"))),
+    ("vanished", checks.check_ends, history(last=final(record=None, status=404))),
+    ("no terminal", checks.check_ends, History([call(), final()])),
+    ("made twice", checks.check_made, history(call())),
+    ("a gap", checks.check_numbers, history(native=[NATIVE[0], *NATIVE[2:]])),
+    ("a cursor beyond", checks.check_numbers, history(last=with_record(cursor=5))),
+    ("other bytes", checks.check_transcripts, history(read([(1, "attempt"), (2, "x")], 5))),
+    ("one left out", checks.check_transcripts, history(read([NATIVE[0], NATIVE[2]], 5))),
+    ("one doubled", checks.check_transcripts, history(read([*CHAT, CHAT[-1]], 5, "chat"))),
+    ("vanished since", checks.check_transcripts, history(read([*NATIVE, (5, "more")], 5))),
+    ("ended early", checks.check_transcripts, history(read(NATIVE[:3], 5))),
+    ("a clean end", checks.check_transcripts, history(read(NATIVE[:3], 5, ending="clean"))),
+    ("a broken id", checks.check_transcripts, history(read([], 5, ending="broken"))),
+    ("disagreement", checks.check_agreement, history(read([(3, "c")], 5))),
+    ("refused, yet completed", checks.check_statuses, history(call("whole", 502))),
+    ("a defect", checks.check_statuses, history(call("result", 500))),
+    ("a defect read", checks.check_statuses, history(read([], 5, status=500, ending="status"))),
+    ("not found", checks.check_statuses, history(call("look", 404))),
+    (
+        "a 204 before the end",
+        checks.check_statuses,
+        history(read([], 5, status=204, ending="status")),
+    ),
+    (
+        "another failure",
+        checks.check_statuses,
+        history(call("whole", 504), last=with_record(state="failed", error=_FAILED)),
+    ),
+    ("called twice", checks.check_calls, history(last=final(calls=2))),
+    ("never called", checks.check_calls, history(last=final(calls=0))),
+    ("one call too few", checks.check_calls, history(last=final(record=record(*_TWO), told=2))),
+    ("unsettled", checks.check_calls, history(last=final(record=record(attempt(1, None))))),
+    ("out of order", checks.check_calls, history(last=final(record=record(attempt(2))))),
+    ("never told", checks.check_calls, history(last=final(told=0))),
+    ("a wrong sum", checks.check_usage, history(last=with_record(usage=None))),
+    ("final, then not", checks.check_states, history(look("running", 3.0))),
+    ("a cursor that fell", checks.check_states, history(look("completed", 3.0, 3))),
+    ("another text", checks.check_answers, history(last=final(said=SAID.replace("}", " }")))),
+    ("two finishes", checks.check_answers, history(last=final(finishes=2))),
+    ("no result", checks.check_answers, history(last=final(result=None, result_status=410))),
+    ("two results", checks.check_answers, history(call("whole", 200, body="other"))),
+    (
+        "a defect logged",
+        checks.check_parts,
+        history(Noted(at=1.0, kind="defect", part="api-0", text="Traceback")),
+    ),
+]
+
+
+def test_a_healthy_run_has_no_violation() -> None:
+    assert judge(history()) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "broken"), [row[1:] for row in BROKEN], ids=[name for name, _, _ in BROKEN]
+)
+def test_a_violation_is_found(check: Check, broken: History) -> None:
+    assert list(check(broken))
+    assert judge(broken)
+
+
+def test_every_check_is_known_to_be_able_to_fail() -> None:
+    assert {check for _, check, _ in BROKEN} == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("calls", "attempts"),
+    [
+        (1, (attempt(1, "lost"), attempt(2))),
+        (2, (attempt(1, "lost"), attempt(2))),
+        (1, (attempt(1, "failed", error=_CUT), attempt(2))),
+        (1, (attempt(1, "handed_over"), attempt(2))),
+        (2, _TWO),
+    ],
+)
+def test_attempts_that_may_not_have_reached_the_provider(
+    calls: int, attempts: tuple[dict[str, object], ...]
+) -> None:
+    last = final(record=record(*attempts), calls=calls, told=2)
+    assert judge(history(last=last)) == []
+
+
+def test_what_was_deleted_may_be_gone() -> None:
+    lines: list[Line] = [
+        call("delete", 204),
+        look("cancelled", 1.0),
+        read([], 4, status=410, ending="status"),
+    ]
+    gone = final(deleted=True, status=410, record=None, result=None, said="{}", finishes=0)
+    assert judge(History([call(), *lines, gone])) == []
+
+
+def test_looks_at_the_same_time_may_come_in_any_order() -> None:
+    lines = [look("completed", 3.0), look("completed", 3.05)]
+    assert list(checks.check_states(History([lines[1], lines[0]]))) == []
