@@ -10,9 +10,10 @@ import uvloop
 
 from broker.process import raise_file_limit
 from tests.soak import plan as plans
-from tests.soak.checks import Violation, judge
+from tests.soak.checks import judge
 from tests.soak.history import load
 from tests.soak.run import soak
+from tests.soak.violation import Violation
 
 _SHOWN = 20  # violations of each check
 
@@ -61,7 +62,8 @@ def _end(violations: list[Violation], where: str) -> None:
         shown[violation.check] += 1
         if shown[violation.check] <= _SHOWN:
             click.echo(str(violation))
-    click.echo(f"{len(violations)} violations. {where}")
+    counts = ", ".join(f"{check} {count}" for check, count in shown.most_common())
+    click.echo(f"{len(violations)} violations{f' ({counts})' if counts else ''}. {where}")
     if violations:
         sys.exit(1)
 

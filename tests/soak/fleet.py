@@ -15,7 +15,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from broker.cli import valkey
+from broker.settings.load import load
+from broker.store import Store, open_store
 from tests.conftest import StoreServer, store_binary
+from tests.fault.cluster import key
 from tests.soak import course
 from tests.soak.part import Part
 from tests.soak.plan import APIS, LINKS, STORE, WORKERS
@@ -39,6 +42,7 @@ class Fleet:
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
         self.sim = Part("sim", ["sim"], folder, self._env)
         self.sim_url = ""
+        self._view: Store | None = None
 
     async def start(self) -> None:
         """Start all; returns once every API process listens and every worker takes jobs."""
@@ -113,7 +117,15 @@ class Fleet:
         word = f'"event":"{event}"'
         return sum(log.read_text(errors="replace").count(word) for log in self.folder.glob("*.log"))
 
+    async def losses(self, job: str) -> int:
+        """How many leases of a job have expired: the store's own count, shown nowhere else."""
+        if self._view is None:
+            self._view = open_store(load(None, {"STREAMHOLD_STORE_URL": self.store.url}), "soak")
+        return (await self._view.jobs.get(key(job))).losses
+
     async def close(self) -> None:
+        if self._view is not None:
+            await self._view.close()
         for part in (*self.parts.values(), self.sim):
             part.close()
         for link in self.links.values():

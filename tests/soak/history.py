@@ -97,17 +97,24 @@ class Final(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     result: str | None
     said: str
     finishes: int
-    told: int = 0  # attempts that the native view announces
+    told: int  # attempts that the native view announces
+    losses: int  # leases that expired under it
+
+
+class Listed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The jobs that ``GET /v1/jobs`` lists at the end, over all pages."""
+
+    jobs: list[str]
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A metric's sum over the processes that were left at the end."""
+    """A metric's sum over the API processes at the end, or a gauge of the provider's."""
 
     name: str
     value: float
 
 
-Line = Call | Read | Struck | Noted | Final | Counted
+Line = Call | Read | Struck | Noted | Final | Listed | Counted
 
 
 class History:
@@ -142,6 +149,10 @@ class History:
     @property
     def finals(self) -> list[Final]:
         return [line for line in self.lines if isinstance(line, Final)]
+
+    @property
+    def lists(self) -> list[Listed]:
+        return [line for line in self.lines if isinstance(line, Listed)]
 
     @property
     def counts(self) -> dict[str, float]:

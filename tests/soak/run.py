@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.soak.caller import Caller
-from tests.soak.checks import Violation, judge
+from tests.soak.checks import judge
 from tests.soak.clock import Clock
 from tests.soak.fleet import Fleet
 from tests.soak.front import Front
 from tests.soak.history import History, Noted
+from tests.soak.leftover import list_jobs, wait_until_gone
 from tests.soak.plan import Plan
 from tests.soak.scenario import Scenario, make_scenario
 from tests.soak.striker import Striker
 from tests.soak.summary import render
-from tests.soak.verdict import Verdicts, count, provider_calls
+from tests.soak.verdict import Verdicts, provider_calls
+from tests.soak.violation import Violation
 
 _ENDS = 180.0  # seconds, once all has healed, for everything that was begun to end
 _LOGGED = (
@@ -65,8 +67,9 @@ async def _run(plan: Plan, fleet: Fleet, history: History, at_once: int) -> None
         for job in await crowd.end_all(_ENDS):
             history.add(Noted(at=clock(), kind="unfinished", part=job, text=f"after {_ENDS} s"))
         calls = await provider_calls(front, fleet.sim_url)
-        await Verdicts(front, calls).collect(crowd.scenarios)
-        await count(front, fleet.urls)
+        await Verdicts(front, calls, fleet.losses).collect(crowd.scenarios)
+        await list_jobs(front)
+        await wait_until_gone(front, fleet.sim_url)
     finally:
         watching.cancel()
         await crowd.leave()

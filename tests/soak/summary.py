@@ -26,6 +26,7 @@ def render(history: History, said: Mapping[str, int]) -> str:
         ("endings", *_counted(read.ending for read in reads)),
         ("resumes", str(resumes(history)), "connections that went on after a cursor"),
         ("attempts", *_counted(str(attempt["outcome"]) for attempt in attempts)),
+        ("rescues", str(rescues(history)), "leases that expired under a job"),
         ("provider calls", str(calls), "of the jobs that have a record"),
         ("faults", _total(done), _listed(done)),
         ("logged", "", _listed(Counter(said))),
@@ -36,6 +37,11 @@ def render(history: History, said: Mapping[str, int]) -> str:
     return "\n".join(
         f"{name:<{width}}  {number:>8}  {text}".rstrip() for name, number, text in rows
     )
+
+
+def rescues(history: History) -> int:
+    """Leases that expired under a job, and were taken over."""
+    return sum(final.losses for final in history.finals)
 
 
 def resumes(history: History) -> int:

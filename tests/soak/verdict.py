@@ -6,7 +6,7 @@ below 0 are the references that every earlier reader is compared with.
 
 import asyncio
 import json
-import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from broker.frames import Kind, data_frame
 from tests.fault.cluster import ask
 from tests.fault.sse_reader import Event
 from tests.soak.front import Front
-from tests.soak.history import Counted, Final, digest
+from tests.soak.history import Final, digest
 from tests.soak.reading import Reading
 from tests.soak.scenario import Scenario
 
@@ -25,15 +25,21 @@ _SETTLES = 10.0  # seconds that a cancelled attempt's outcome may take to be rec
 _LOOK = 0.2
 _NOTHING = "{}"
 _TEXTS = ("content", "reasoning_content", "tool_calls")
-_SAMPLE = re.compile(r"^(streamhold_\w+)(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Verdicts:
-    """Collects what is left of jobs. ``calls`` are the provider's counts by prompt."""
+    """Collects what is left of jobs.
 
-    def __init__(self, front: Front, calls: dict[str, int]) -> None:
+    ``calls`` are the provider's counts by prompt; ``losses`` tells how many leases of a job
+    have expired.
+    """
+
+    def __init__(
+        self, front: Front, calls: dict[str, int], losses: Callable[[str], Awaitable[int]]
+    ) -> None:
         self._front = front
         self._calls = calls
+        self._losses = losses
 
     async def collect(self, scenarios: list[Scenario]) -> None:
         """All of them, some at once."""
@@ -78,6 +84,7 @@ class Verdicts:
                 said=said,
                 finishes=finishes,
                 told=told,
+                losses=0 if record is None else await self._losses(job),
             )
         )
 
@@ -107,18 +114,6 @@ def spoken(chunks: list[Event]) -> tuple[str, int]:
 def texts(message: dict[str, Any]) -> str:
     """What a message says, as JSON in ASCII: it may hold halves of a character."""
     return json.dumps({key: message[key] for key in _TEXTS if message.get(key)}, sort_keys=True)
-
-
-async def count(front: Front, urls: list[str]) -> None:
-    """Every counter of ours, summed over these processes."""
-    sums: dict[str, float] = {}
-    for url in urls:
-        async with front.session.get(f"{url}/metrics") as response:
-            for name, value in _SAMPLE.findall(await response.text()):
-                sums[name] = sums.get(name, 0.0) + float(value)
-    for name, value in sorted(sums.items()):
-        if name.endswith("_total"):
-            front.history.add(Counted(name=name, value=value))
 
 
 async def provider_calls(front: Front, sim_url: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tests.soak.history import Call, Final, History, Line, Mark, Read
+from tests.soak.history import Call, Final, History, Line, Listed, Mark, Read
 from tests.soak.spoken import uncut
 
 JOB = "soak-0-0-plain"
@@ -45,7 +45,7 @@ def read(events: list[Mark], reader: int = 0, view: str = "native", **fields: An
 def final(**fields: Any) -> Final:
     base: dict[str, Any] = {"job": JOB, "model": "plain", "deleted": False, "status": 200}
     base |= {"record": record(), "calls": 1, "result_status": 200, "result": "whole"}
-    base |= {"said": SAID, "finishes": 1, "told": 1}
+    base |= {"said": SAID, "finishes": 1, "told": 1, "losses": 0}
     return Final(**{**base, **fields})
 
 
@@ -65,6 +65,7 @@ def history(
         read(chat, -2, "chat"),
         read(chat, -3, "usage"),
         call("result", 200, 9.0, body="whole"),
+        Listed(jobs=[JOB]),
     ]
     return History([*lines, *more, last or final()])
 

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.soak import checks
-from tests.soak.checks import CHECKS, Violation, judge
-from tests.soak.history import History, Line, Noted
+from tests.soak import record_checks as records
+from tests.soak import stream_checks as streams
+from tests.soak.checks import CHECKS, judge
+from tests.soak.history import Counted, History, Line, Listed, Noted
+from tests.soak.leftover import OPEN_CALLS
+from tests.soak.violation import Violation
 from tests.unit.soak_history import (
     CHAT,
+    JOB,
     NATIVE,
     SAID,
     attempt,
@@ -28,50 +32,62 @@ _FAILED = {"type": "provider_error", "status": 502}
 _TWO = (attempt(1, "failed", error={"type": "provider_error"}), attempt(2))
 
 BROKEN: list[tuple[str, Check, History]] = [
-    ("never ended", checks.check_ends, history(last=with_record(state="running"))),
-    ("vanished", checks.check_ends, history(last=final(record=None, status=404))),
-    ("no terminal", checks.check_ends, History([call(), final()])),
-    ("made twice", checks.check_made, history(call())),
-    ("a gap", checks.check_numbers, history(native=[NATIVE[0], *NATIVE[2:]])),
-    ("a cursor beyond", checks.check_numbers, history(last=with_record(cursor=5))),
-    ("other bytes", checks.check_transcripts, history(read([(1, "attempt"), (2, "x")], 5))),
-    ("one left out", checks.check_transcripts, history(read([NATIVE[0], NATIVE[2]], 5))),
-    ("one doubled", checks.check_transcripts, history(read([*CHAT, CHAT[-1]], 5, "chat"))),
-    ("vanished since", checks.check_transcripts, history(read([*NATIVE, (5, "more")], 5))),
-    ("ended early", checks.check_transcripts, history(read(NATIVE[:3], 5))),
-    ("a clean end", checks.check_transcripts, history(read(NATIVE[:3], 5, ending="clean"))),
-    ("a broken id", checks.check_transcripts, history(read([], 5, ending="broken"))),
-    ("disagreement", checks.check_agreement, history(read([(3, "c")], 5))),
-    ("refused, yet completed", checks.check_statuses, history(call("whole", 502))),
-    ("a defect", checks.check_statuses, history(call("result", 500))),
-    ("a defect read", checks.check_statuses, history(read([], 5, status=500, ending="status"))),
-    ("not found", checks.check_statuses, history(call("look", 404))),
+    ("never ended", records.check_ends, history(last=with_record(state="running"))),
+    ("vanished", records.check_ends, history(last=final(record=None, status=404))),
+    ("no terminal", records.check_ends, History([call(), final()])),
+    ("made twice", records.check_made, history(call())),
+    ("a gap", streams.check_numbers, history(native=[NATIVE[0], *NATIVE[2:]])),
+    ("a cursor beyond", streams.check_numbers, history(last=with_record(cursor=5))),
+    ("other bytes", streams.check_transcripts, history(read([(1, "attempt"), (2, "x")], 5))),
+    ("one left out", streams.check_transcripts, history(read([NATIVE[0], NATIVE[2]], 5))),
+    ("one doubled", streams.check_transcripts, history(read([*CHAT, CHAT[-1]], 5, "chat"))),
+    ("vanished since", streams.check_transcripts, history(read([*NATIVE, (5, "more")], 5))),
+    ("ended early", streams.check_transcripts, history(read(NATIVE[:3], 5))),
+    ("a clean end", streams.check_transcripts, history(read(NATIVE[:3], 5, ending="clean"))),
+    ("a broken id", streams.check_transcripts, history(read([], 5, ending="broken"))),
+    ("disagreement", streams.check_agreement, history(read([(3, "c")], 5))),
+    ("refused, yet completed", streams.check_statuses, history(call("whole", 502))),
+    ("a defect", streams.check_statuses, history(call("result", 500))),
+    ("a defect read", streams.check_statuses, history(read([], 5, status=500, ending="status"))),
+    ("not found", streams.check_statuses, history(call("look", 404))),
     (
         "a 204 before the end",
-        checks.check_statuses,
+        streams.check_statuses,
         history(read([], 5, status=204, ending="status")),
     ),
     (
         "another failure",
-        checks.check_statuses,
+        streams.check_statuses,
         history(call("whole", 504), last=with_record(state="failed", error=_FAILED)),
     ),
-    ("called twice", checks.check_calls, history(last=final(calls=2))),
-    ("never called", checks.check_calls, history(last=final(calls=0))),
-    ("one call too few", checks.check_calls, history(last=final(record=record(*_TWO), told=2))),
-    ("unsettled", checks.check_calls, history(last=final(record=record(attempt(1, None))))),
-    ("out of order", checks.check_calls, history(last=final(record=record(attempt(2))))),
-    ("never told", checks.check_calls, history(last=final(told=0))),
-    ("a wrong sum", checks.check_usage, history(last=with_record(usage=None))),
-    ("final, then not", checks.check_states, history(look("running", 3.0))),
-    ("a cursor that fell", checks.check_states, history(look("completed", 3.0, 3))),
-    ("another text", checks.check_answers, history(last=final(said=SAID.replace("}", " }")))),
-    ("two finishes", checks.check_answers, history(last=final(finishes=2))),
-    ("no result", checks.check_answers, history(last=final(result=None, result_status=410))),
-    ("two results", checks.check_answers, history(call("whole", 200, body="other"))),
+    ("called twice", records.check_calls, history(last=final(calls=2))),
+    ("never called", records.check_calls, history(last=final(calls=0))),
+    ("one call too few", records.check_calls, history(last=final(record=record(*_TWO), told=2))),
+    ("unsettled", records.check_calls, history(last=final(record=record(attempt(1, None))))),
+    ("out of order", records.check_calls, history(last=final(record=record(attempt(2))))),
+    ("never told", records.check_calls, history(last=final(told=0))),
+    ("a wrong sum", records.check_usage, history(last=with_record(usage=None))),
+    ("final, then not", records.check_states, history(look("running", 3.0))),
+    ("a cursor that fell", records.check_states, history(look("completed", 3.0, 3))),
+    ("another text", records.check_answers, history(last=final(said=SAID.replace("}", " }")))),
+    ("two finishes", records.check_answers, history(last=final(finishes=2))),
+    ("no result", records.check_answers, history(last=final(result=None, result_status=410))),
+    ("two results", records.check_answers, history(call("whole", 200, body="other"))),
+    ("not listed", records.check_list, history(Listed(jobs=[]))),
+    ("listed twice", records.check_list, history(Listed(jobs=[JOB, JOB]))),
+    (
+        "still queued",
+        records.check_leftovers,
+        history(Counted(name="streamhold_queued_jobs", value=1)),
+    ),
+    (
+        "still called",
+        records.check_leftovers,
+        history(Counted(name="provider_open_calls", value=1)),
+    ),
     (
         "a defect logged",
-        checks.check_parts,
+        records.check_parts,
         history(Noted(at=1.0, kind="defect", part="api-0", text="Traceback")),
     ),
 ]
@@ -122,4 +138,4 @@ def test_what_was_deleted_may_be_gone() -> None:
 
 def test_looks_at_the_same_time_may_come_in_any_order() -> None:
     lines = [look("completed", 3.0), look("completed", 3.05)]
-    assert list(checks.check_states(History([lines[1], lines[0]]))) == []
+    assert list(records.check_states(History([lines[1], lines[0]]))) == []
