@@ -109,6 +109,13 @@ class RequestIdReused(StreamholdError):
     code = "request_id_reused"
 
 
+class AccountBusy(StreamholdError):
+    """The account has as many jobs open as it may have."""
+
+    code = "account_busy"
+    retryable = True
+
+
 class NotRetriable(StreamholdError):
     """Only a failed job that delivered nothing can be retried."""
 
@@ -135,6 +142,13 @@ class StoreFull(StreamholdError):
     """The store has no memory left for new jobs."""
 
     code = "store_full"
+    retryable = True
+
+
+class QueueFull(StreamholdError):
+    """Too many jobs are queued already."""
+
+    code = "queue_full"
     retryable = True
 
 

@@ -63,18 +63,38 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Attempt(msgspec.Struct, omit_defaults=True):
-    """One try of a job against one provider. Times are Unix seconds, on the worker's clock."""
+    """One try of a job against one provider. Times are Unix seconds, on the worker's clock.
+
+    An attempt of which only the claim is known (its worker was lost before it could tell
+    whether it called anybody) has no provider and no model.
+    """
 
     number: int
     provider: str
     model: str
     started: float
     ended: float | None = None
-    outcome: str | None = None  # completed | failed | cancelled | lost
+    outcome: str | None = None  # completed | failed | cancelled | lost | handed_over
     provider_id: str | None = None
     first_token: float | None = None  # seconds after started
     usage: dict[str, Any] | None = None
     error: Failure | None = None
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a caller narrows one job, within what its account and the route allow.
+
+    ``deadline`` and ``grace`` are seconds. With ``on_disconnect`` ``cancel`` the job is
+    cancelled once nobody has read it for ``grace``; None takes the deployment's own.
+    """
+
+    targets: tuple[str, ...] | None = None  # of the route's, in the order to be tried
+    retries: int | None = None
+    attempts: int | None = None
+    deadline: float | None = None
+    priority: Literal["interactive", "batch"] = "interactive"
+    on_disconnect: Literal["continue", "cancel"] = "continue"
+    grace: float | None = None
 
 
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,6 +127,9 @@ class Job(msgspec.Struct, omit_defaults=True):
     usage: dict[str, Any] | None = None
     error: Failure | None = None
     metadata: dict[str, Any] | None = None
+    options: Options = Options()
+    deadline_ms: int | None = None
+    grace_ms: int | None = None  # set if its readers' leaving is to cancel it
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")

@@ -1,19 +1,21 @@
 """Which target a job tries next. Pure: settings and history in, a decision out.
 
-A route's targets are tried in order, one an attempt, and the order begins again at its
-head when attempts are left. Before the first delivered frame that is all (``next_step``).
-After it a lost answer can only be gone on with as the route's ``on_loss`` says and the
-target can (``after_loss``); a job that lost its provider and one that lost its worker are
-treated alike.
+A route's targets are tried in order, each as often as its retries allow, and the order
+begins again at its head when attempts are left. A target whose worker was lost or drained
+has done nothing wrong and is tried again first. Before the first delivered frame that is all
+(``next_step``). After it a lost answer can only be gone on with as the route's ``on_loss``
+says and the target can (``after_loss``). Which targets come into question, and in which
+order, is ``_candidates``'s to say, for both.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from broker.errors import UnknownModel
-from broker.model import Attempt, Failure
-from broker.settings import Settings
+from broker.errors import BadRequest, UnknownModel
+from broker.model import Attempt, Failure, Options
+from broker.settings import Route, Settings
 
 
 class Target(NamedTuple):
@@ -47,14 +49,21 @@ class End(NamedTuple):
     failure: Failure
 
 
+_DIRECT = Route(targets=())  # what holds for a provider addressed without a route
+_ANY = Options()  # the caller narrows nothing
+
+
 class Policy(NamedTuple):
     """What a route allows: see ``settings.Route``; ``prefilling`` are targets that can go on."""
 
     targets: tuple[Target, ...]
     prefilling: frozenset[Target]
     on_loss: Literal["continue", "replay", "terminate"] | None
-    allowed: int
-    backoff: float
+    allowed: int  # attempts in all
+    backoff: float  # seconds
+    retries: int = 0  # of a target that fell over, before the next one
+    deadline: float | None = None  # seconds from the job's creation
+    hold_tool_calls: bool = False
 
 
 class Standing(NamedTuple):
@@ -72,7 +81,7 @@ def targets_for(settings: Settings, model: str) -> tuple[Target, ...]:
     """
     route = settings.routes.get(model)
     if route is not None:
-        return tuple(Target(*target.split("/", 1)) for target in route.targets)
+        return tuple(Target(*name.split("/", 1)) for name in route.names)
     provider, _, rest = model.partition("/")
     if rest and provider in settings.providers:
         return (Target(provider, rest),)
@@ -93,85 +102,139 @@ LOST_MID_STREAM = Failure(
 )
 
 
-def policy_for(settings: Settings, model: str) -> Policy:
-    """The policy of a public model name, or that of a provider addressed directly.
+def policy_for(settings: Settings, model: str, options: Options = _ANY) -> Policy:
+    """The policy of a public model name, or that of a provider addressed directly, narrowed
+    by what the caller asks for.
 
     Raises:
         UnknownModel: neither a route nor a provider has that name.
+        BadRequest: the caller wants a target that the route has not.
     """
-    targets = targets_for(settings, model)
-    route = settings.routes.get(model)
-    worker = settings.worker
+    targets = _narrowed(targets_for(settings, model), options.targets)
+    route, worker = settings.routes.get(model, _DIRECT), settings.worker
+    allowed = worker.attempts if route.retries is None else (1 + route.retries) * len(targets)
+    allowed = allowed if route.attempts is None else route.attempts
+    retries = route.retries or 0
+    if options.retries is not None:
+        retries = min(retries, options.retries)
+        allowed = min(allowed, (1 + options.retries) * len(targets))
     return Policy(
         targets=targets,
-        prefilling=frozenset(t for t in targets if settings.providers[t.provider].prefill),
-        on_loss=route.on_loss if route else None,
-        allowed=route.attempts if route and route.attempts else worker.attempts,
-        backoff=worker.backoff if route is None or route.backoff is None else route.backoff,
+        prefilling=frozenset(t for t in targets if settings.prefill_for(model, *t)),
+        on_loss=route.on_loss,
+        allowed=min(allowed, options.attempts or allowed),
+        backoff=worker.backoff if route.backoff is None else route.backoff,
+        retries=retries,
+        deadline=_shorter(route.deadline, options.deadline),
+        hold_tool_calls=route.hold_tool_calls,
     )
 
 
-def next_step(policy: Policy, history: Sequence[Attempt]) -> Run | End:
+def _narrowed(targets: tuple[Target, ...], wanted: tuple[str, ...] | None) -> tuple[Target, ...]:
+    """Those that the caller wants, in the caller's order."""
+    if wanted is None:
+        return targets
+    names = {str(target): target for target in targets}
+    for name in wanted:
+        if name not in names:
+            raise BadRequest(f"{name!r} is not a target of this model.", param="targets")
+    return tuple(dict.fromkeys(names[name] for name in wanted))
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    return min((each for each in (one, other) if each is not None), default=None)
+
+
+Shut = Mapping[Target, float]  # seconds, for each target whose breaker is open, until a trial
+_NONE: Shut = {}
+
+
+def next_step(policy: Policy, history: Sequence[Attempt], shut: Shut = _NONE) -> Run | End:
     """What to do now, given the attempts that have ended (the last one without an answer)."""
-    last = history[-1] if history else None
-    failure = (last.error if last else None) or LOST
-    if last is None:
-        return Run(policy.targets[0], 0.0)
-    if len(history) >= policy.allowed or failure.remedy == "final":
+    failure = (history[-1].error if history else None) or LOST
+    if _is_over(policy, history, failure):
         return End(failure)
-    target = policy.targets[len(history) % len(policy.targets)]
-    same = target == Target(last.provider, last.model)
-    if same and failure.remedy == "next":
-        return End(failure)
-    return Run(target, _pause(policy, history) if same and last.error is not None else 0.0)
+    for target in _candidates(policy, history, shut):
+        return Run(target, _pause(policy, history, target))
+    return End(failure)
 
 
-def after_loss(policy: Policy, history: Sequence[Attempt], standing: Standing) -> Run | End:
+def after_loss(
+    policy: Policy, history: Sequence[Attempt], standing: Standing, shut: Shut = _NONE
+) -> Run | End:
     """What to do about an answer that was begun and then lost, by provider or worker.
 
     Without an ``on_loss`` the strongest that a target can honour is chosen: going on where
     one takes the partial answer, else a truthful end. A replay is only ever asked for: most
     models don't say the same thing twice.
     """
-    last = history[-1]
-    failure = last.error or LOST_MID_STREAM
-    before = Target(last.provider, last.model)
-    end = End(failure)
-    if len(history) >= policy.allowed or failure.remedy == "final":
-        return end
+    failure = history[-1].error or LOST_MID_STREAM
+    if _is_over(policy, history, failure):
+        return End(failure)
     if standing.silent:  # before the first word; nobody will see that another attempt says it
-        step = next_step(policy, history)
-        return step._replace(mode="replay") if isinstance(step, Run) else end
+        step = next_step(policy, history, shut)
+        return step._replace(mode="replay") if isinstance(step, Run) else End(failure)
     if policy.on_loss == "terminate":
-        return end
-    if policy.on_loss == "replay":
-        if failure.remedy == "next" or before not in policy.targets:
-            return end
-        return Run(before, _pause(policy, history), "replay")
-    if standing.prefillable:
-        target = _next_prefilling(policy, before, failure)
-        if target is not None:
-            return Run(target, _pause(policy, history) if target == before else 0.0, "continue")
-    return end
+        return End(failure)
+    before = _target_of(history[-1])
+    for target in _candidates(policy, history, shut):
+        pause = _pause(policy, history, target)
+        if policy.on_loss == "replay":
+            if target == before:
+                return Run(target, pause, "replay")
+        elif standing.prefillable and target in policy.prefilling:
+            return Run(target, pause, "continue")
+    return End(failure)
 
 
-def _next_prefilling(policy: Policy, before: Target, failure: Failure) -> Target | None:
-    """The first target after the lost one that can go on, itself last of all."""
+def _is_over(policy: Policy, history: Sequence[Attempt], failure: Failure) -> bool:
+    """Whether no other attempt may be made. One that was handed over is not held against it."""
+    counted = sum(each.outcome != "handed_over" for each in history)
+    return counted >= policy.allowed or failure.remedy == "final"
+
+
+def _candidates(policy: Policy, history: Sequence[Attempt], shut: Shut) -> list[Target]:
+    """The targets that may be tried next, best first; the shut ones behind all others, those
+    first that will be tried again soonest.
+
+    The last one tried comes first if nothing is wrong with it, for only its worker was lost or
+    drained, or if it has retries left. Else it comes last, after the others in the route's
+    order from its own place on. One that said ``next`` would say so again: it is out.
+    """
     targets = policy.targets
+    before = _target_of(history[-1]) if history else None
     start = targets.index(before) + 1 if before in targets else 0
-    for target in (*targets[start:], *targets[:start]):
-        if target in policy.prefilling and not (target == before and failure.remedy == "next"):
-            return target
-    return None
+    order = [*targets[start:], *targets[:start]]
+    if before in targets and _failures_in_a_row(history) <= policy.retries:
+        order.insert(0, before)
+    out = {_target_of(each) for each in history if each.error and each.error.remedy == "next"}
+    left = [target for target in dict.fromkeys(order) if target not in out]
+    return sorted(left, key=lambda target: shut.get(target, -1.0))
 
 
-def _pause(policy: Policy, history: Sequence[Attempt]) -> float:
-    """Seconds before the same target is tried again: what it asked for, or the backoff."""
-    error = history[-1].error
-    if error is None:  # its worker was lost, not the provider
+def _failures_in_a_row(history: Sequence[Attempt]) -> int:
+    """How often the last target failed since another was tried, with nothing but lost or
+    drained workers between; 0 if the last attempt was lost or drained itself.
+    """
+    if history[-1].error is None:
+        return 0
+    before = _target_of(history[-1])
+    row = takewhile(lambda each: _target_of(each) == before, reversed(history))
+    return sum(each.error is not None for each in row)
+
+
+def _pause(policy: Policy, history: Sequence[Attempt], target: Target) -> float:
+    """Seconds before a target is tried: if it just failed, what it asked for, or the backoff."""
+    error = history[-1].error if history else None
+    if error is None or target != _target_of(history[-1]):
         return 0.0
-    wait = policy.backoff * 2 ** (len(history) - 1) * random.uniform(0.5, 1.5)
+    doublings = min(_failures_in_a_row(history) - 1, 16)
+    wait = policy.backoff * 2**doublings * random.uniform(0.5, 1.5)
     return min(error.retry_after or wait, _LONGEST_WAIT)
+
+
+def _target_of(attempt: Attempt) -> Target:
+    return Target(attempt.provider, attempt.model)
 
 
 _LONGEST_WAIT = 10.0  # seconds; a provider's Retry-After is honoured up to here

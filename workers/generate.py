@@ -1,13 +1,14 @@
 """``generate``: one job, from its claim to its terminal.
 
-    claim ─▶ settle what a lost holder left ─▶ next_step ─▶ attempt ─▶ frames ─▶ terminal
-                                                  ▲            │
-                                                  └── failure ─┘
+    claim ─▶ settle what a lost holder left ─▶ choose ─▶ attempt ─▶ frames ─▶ terminal
+                                                 ▲          │
+                                                 └─ failure ┘
 
-An attempt begins with a native frame that also records it, so that the provider is never
-called without the store being told first in the same order. What the routing decides is in
-``broker.routing``: ``next_step`` before the first delivered frame, ``after_loss`` after it;
-this module only carries it out.
+An attempt begins with a native frame that also records it. The first one of a claim is not
+waited for, since the claim itself is on record (see ``broker.store.record``); before any
+further call the store has acknowledged it. So no provider is ever called more often than the
+record says. What the routing decides is in ``broker.routing``: ``next_step`` before the first
+delivered frame, ``after_loss`` after it; this module only carries it out.
 
 Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
@@ -15,8 +16,7 @@ connection, and nothing more is written under this token.
 """
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -24,10 +24,16 @@ import msgspec
 
 from broker import log
 from broker.dialects.chat import Transcript
-from broker.dialects.chat.usage import add, estimate
-from broker.errors import JobGone, JobNotFound, StoreAway, StreamholdError, UnknownModel
-from broker.frames import Frame, Kind, data_frame
-from broker.model import Attempt, Failure, JobState, Terminal
+from broker.errors import (
+    BadRequest,
+    JobGone,
+    JobNotFound,
+    StoreAway,
+    StreamholdError,
+    UnknownModel,
+)
+from broker.frames import Frame, Kind
+from broker.model import Failure, JobState, Terminal
 from broker.routing import (
     LOST,
     LOST_MID_STREAM,
@@ -35,19 +41,20 @@ from broker.routing import (
     Policy,
     Run,
     Standing,
+    Target,
     after_loss,
     next_step,
     policy_for,
 )
 from broker.settings import Settings
 from broker.store import Store
-from broker.store.queue import Claim
-from broker.store.record import attempt_field
+from broker.store.leases import DEADLINE
+from workers.breakers import BreakerView, Passage
 from workers.hold import Hold
 from workers.joining import Joining, ToolCalls, read_back
 from workers.providers import Providers
-from workers.providers.base import Call, ProviderFailure, Reply
-from workers.writer import Fenced, Field, FramesLost, Pen
+from workers.providers.base import Call, ProviderFailure
+from workers.writer import Fenced, FramesLost, Pen
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(
@@ -62,34 +69,29 @@ _FRAMES_LOST = Failure(
 _DEFECT = Failure(
     type="internal_error", message="The worker failed in a way it should not.", status=500
 )
-_DEADLINE = Failure(
-    type="deadline_exceeded",
-    message="The job was not answered before its deadline.",
-    status=504,
-    remedy="final",
-    retryable=True,
-)
 
 
 class Generation:
-    """The run of one claimed job. ``attempt`` is the one in progress, if any."""
+    """The run of one claimed job."""
 
     def __init__(
-        self, claim: Claim, pen: Pen, settings: Settings, providers: Providers, store: Store
+        self,
+        hold: Hold,
+        settings: Settings,
+        providers: Providers,
+        breakers: BreakerView,
+        store: Store,
     ) -> None:
-        self.claim = claim
-        self.attempt: Attempt | None = None
-        self._job = claim.job
-        self._pen = pen
+        self._claim = hold.claim
+        self._job = hold.claim.job
+        self._pen = hold.pen
+        self._ledger = hold.ledger
         self._settings = settings
         self._providers = providers
+        self._breakers = breakers
         self._store = store
-        self._history = list(claim.job.attempts)
-        self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
-        self._delivered = claim.job.delivered
-        self._fields: list[Field] = []  # go with the next frame
+        self._delivered = self._job.delivered
         self._request: dict[str, Any] = {}
-        self._reply = Reply()
 
     async def run(self) -> None:
         """Run to the terminal and return when it is stored.
@@ -97,46 +99,41 @@ class Generation:
         Raises:
             Fenced, FramesLost: the stream stopped being ours.
         """
-        self._settle_lost()
         failure = await self._answer_in_time()
-        if failure is None:
-            self._finish(Terminal(JobState.COMPLETED, usage=self._usage()))
-        else:
-            self._finish(Terminal(JobState.FAILED, usage=self._usage(), error=failure))
+        state = JobState.COMPLETED if failure is None else JobState.FAILED
+        self._finish(Terminal(state, usage=self._ledger.usage(), error=failure))
         await self._pen.settled()
 
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
-        self._end_attempt("failed", failure)
-        self._estimate(Transcript())
-        self._finish(Terminal(JobState.FAILED, usage=self._usage(), error=failure))
+        self._ledger.end("failed", failure)
+        self._ledger.settle(self._request, Transcript())
+        self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
         await self._pen.settled()
 
     async def _answer_in_time(self) -> Failure | None:
-        """``_answer``, cut off at the route's deadline, which counts from the job's creation."""
-        route = self._settings.routes.get(self._job.model)
-        if route is None or route.deadline is None:
+        """``_answer``, cut off at the job's deadline, which is of the store's clock."""
+        if self._job.deadline_ms is None:
             return await self._answer()
-        left = self._job.created_ms / 1000 + route.deadline - time.time()
-        limit = asyncio.timeout(left)
+        limit = asyncio.timeout((self._job.deadline_ms - self._claim.now_ms) / 1000)
         try:
             async with limit:
                 return await self._answer()
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._end_attempt("failed", _DEADLINE)
+            self._ledger.end("failed", DEADLINE)
             whole = (await self._read_back()).complete(self._choices)
-            return None if whole else _DEADLINE
+            return None if whole else DEADLINE
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
-        if self.claim.body is None:
+        if self._claim.body is None:
             return _BODY_LOST
-        self._request = msgspec.json.decode(self.claim.body)
+        self._request = msgspec.json.decode(self._claim.body)
         try:
-            policy = policy_for(self._settings, self._job.model)
-        except UnknownModel as error:  # it was configured when the job was accepted
+            policy = policy_for(self._settings, self._job.model, self._job.options)
+        except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
@@ -144,45 +141,46 @@ class Generation:
             transcript = await self._read_back()
             if transcript.complete(self._choices):
                 return None  # lost between its last word and its terminal
-            step = self._next(policy, transcript)
-            if isinstance(step, End):
+            step, passage = await self._choose(policy, transcript)
+            if passage is None:
+                assert isinstance(step, End)
                 return step.failure
-            joining: Joining | None = None
-            if self._delivered:
-                prefill = self._settings.providers[step.target.provider].prefill
-                joining = Joining(transcript, step.mode, prefill, self._usage())
-            await asyncio.sleep(step.delay)
-            try:
-                await self._try(step, joining)
-            except ProviderFailure as error:
-                self._end_attempt("failed", error.failure)
-                log.info(
-                    "attempt.failed",
-                    request_id=self._job.request_id,
-                    provider=step.target.provider,
-                    type=error.failure.type,
-                    provider_status=error.failure.provider_status,
-                )
-            else:
-                self._end_attempt("completed", None)
+            assert isinstance(step, Run)
+            failure = await self._try(step, passage, policy, transcript)
+            if failure is None:
+                if self._ledger.unmeasured:
+                    await self._read_back()
                 return None
 
-    def _next(self, policy: Policy, transcript: Transcript) -> Run | End:
+    async def _choose(
+        self, policy: Policy, transcript: Transcript
+    ) -> tuple[Run | End, Passage | None]:
+        """The next step and, for an attempt, the leave of its target's breaker."""
+        shut = self._breakers.shut(policy.targets)
+        while True:
+            step = self._next(policy, transcript, shut)
+            if isinstance(step, End):
+                return step, None
+            await asyncio.sleep(step.delay)
+            passage = await self._breakers.admit(step.target, anyway=step.target in shut)
+            if passage is not None:
+                return step, passage
+            shut[step.target] = 0.0  # another call is its trial
+
+    def _next(
+        self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
+    ) -> Run | End:
         if self._job.losses >= policy.allowed:  # it kills its workers
             return End(LOST_MID_STREAM if self._delivered else LOST)
+        tried = self._ledger.tried
         if not self._delivered:
-            return next_step(policy, self._tried)
+            return next_step(policy, tried, shut)
         prefillable = transcript.prefillable and self._choices == 1
-        return after_loss(policy, self._tried, Standing(transcript.silent, prefillable))
+        return after_loss(policy, tried, Standing(transcript.silent, prefillable), shut)
 
     @property
     def _choices(self) -> int:
         return self._request.get("n") or 1
-
-    @property
-    def _tried(self) -> list[Attempt]:
-        """The attempts that count: those since the last `retry`."""
-        return self._history[self._job.spent :]
 
     async def _read_back(self) -> Transcript:
         """Where the begun answer stands, from its own stream; settles what was lost with it."""
@@ -190,41 +188,77 @@ class Generation:
         while self._delivered:
             await self._pen.settled()
             try:
-                frames, templates = await read_back(self._store, self._job.key)
+                back = await read_back(self._store, self._job.key)
             except StoreAway:  # it comes back, or the lease is lost and with it this task
                 await asyncio.sleep(_AWAY)
             except (JobGone, JobNotFound) as error:  # deleted from under us
                 raise Fenced() from error
             else:
-                self._pen.adopt(templates)
-                transcript = Transcript.of(frames)
+                if back.last < self._pen.last:  # the store's host crashed and lost its end
+                    self._pen.send_again()
+                    if not self._pen.dirty:
+                        raise FramesLost(back.last)
+                    continue
+                self._pen.adopt(back.templates)
+                transcript = Transcript.of(back.frames)
                 break
-        self._estimate(transcript)
+        self._ledger.settle(self._request, transcript)
         return transcript
 
-    def _estimate(self, transcript: Transcript) -> None:
-        """Settle what the last attempt cost: what its provider said, or else an estimate."""
-        attempt = self._history[-1] if self._history else None
-        if attempt is None or attempt.usage is not None or not self._request:
-            return
-        delivered, events = transcript.length - transcript.before, self._reply.events
-        if delivered or events or attempt.outcome in ("lost", "cancelled"):
-            attempt.usage = transcript.usage or estimate(self._request, delivered, events)
-            self._fields.append(attempt_field(attempt))
+    async def _try(
+        self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
+    ) -> Failure | None:
+        """One attempt; None if the answer is whole."""
+        joining: Joining | None = None
+        if self._delivered:
+            flag = self._settings.prefill_for(self._job.model, *step.target)
+            joining = Joining(transcript, step.mode, flag, self._ledger.usage())
+        holding = ToolCalls() if policy.hold_tool_calls else None
+        await self._begin(step)
+        try:
+            await self._stream(step, passage, joining, holding)
+        except ProviderFailure as error:
+            passage.ended(error.failure)
+            failure = joining.judged(error.failure) if joining else error.failure
+            self._ledger.end("failed", failure)
+            log.info(
+                "attempt.failed",
+                request_id=self._job.request_id,
+                provider=step.target.provider,
+                type=failure.type,
+                provider_status=failure.provider_status,
+            )
+            return failure
+        passage.ended(None)
+        self._ledger.end("completed")
+        return None
 
-    async def _try(self, step: Run, joining: Joining | None) -> None:
-        """One attempt. Raises ProviderFailure for any end but a whole answer."""
-        self._begin_attempt(step)
+    async def _begin(self, step: Run) -> None:
+        first = not self._ledger.told
+        frame, fields = self._ledger.begin(step)
+        self._pen.write([frame], fields)
+        self._ledger.opened()
+        if not first:
+            await self._pen.settled()
+
+    async def _stream(
+        self, step: Run, passage: Passage, joining: Joining | None, holding: ToolCalls | None
+    ) -> None:
+        """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
         asked = joining.request(self._request) if joining else self._request
-        call = Call(request_id=self._job.request_id, model=step.target.model, request=asked)
+        call = Call(
+            request_id=self._job.request_id,
+            model=step.target.model,
+            request=asked,
+            timeouts=self._settings.timeouts_for(self._job.model, *step.target),
+        )
         pen, most = self._pen, self._settings.worker.max_pending
         provider = self._providers.get(step.target.provider)
-        route = self._settings.routes.get(self._job.model)
-        holding = ToolCalls() if route is not None and route.hold_tool_calls else None
         # aclosing: however this ends, the upstream connection is closed here and now.
-        async with aclosing(provider.stream(call, self._reply)) as stream:
+        async with aclosing(provider.stream(call, self._ledger.reply)) as stream:
             async for received in stream:
                 frames: Sequence[Frame] = received
+                passage.answered()
                 if joining is not None:
                     frames = joining.join(frames)
                 if holding is not None:
@@ -245,58 +279,8 @@ class Generation:
             self._delivered = True
             self._pen.write(frames, [("delivered", b"1")])
 
-    def _settle_lost(self) -> None:
-        """Attempts without an outcome were their holder's when it was lost."""
-        for attempt in self._history:
-            if attempt.outcome is None:
-                attempt.outcome = "lost"
-                self._ours.append(attempt)
-                self._fields.append(attempt_field(attempt))
-
-    def _begin_attempt(self, step: Run) -> None:
-        target = step.target
-        attempt = Attempt(
-            number=len(self._history) + 1,
-            provider=target.provider,
-            model=target.model,
-            started=round(time.time(), 3),
-        )
-        previous = self._history[-1] if self._history else None
-        notice: dict[str, Any] = {
-            "number": attempt.number,
-            "provider": attempt.provider,
-            "model": attempt.model,
-        }
-        if step.mode != "fresh":
-            notice["mode"] = step.mode
-        if previous is not None:
-            notice["after"] = {
-                "outcome": previous.outcome,
-                "error": previous.error.type if previous.error else None,
-            }
-        frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), b"attempt")
-        self._pen.write([frame], [*self._take_fields(), attempt_field(attempt)])
-        self._history.append(attempt)  # only now: a pen that has ended lets none begin
-        self._ours.append(attempt)
-        self.attempt = attempt
-        self._reply = Reply()
-
-    def _end_attempt(self, outcome: str, failure: Failure | None) -> None:
-        """Note how the attempt in progress ended; the next frame carries it to the store."""
-        attempt = self.attempt
-        if attempt is None:
-            return
-        self.attempt = None
-        attempt.ended = round(time.time(), 3)
-        attempt.outcome = outcome
-        attempt.error = failure
-        attempt.usage = self._reply.usage
-        attempt.provider_id = self._reply.provider_id
-        attempt.first_token = self._reply.first_token
-        self._fields.append(attempt_field(attempt))
-
     def _finish(self, terminal: Terminal) -> None:
-        fields = self._take_fields()
+        fields = self._ledger.take_fields()
         if terminal.usage is not None:
             fields.append(("usage", msgspec.json.encode(terminal.usage)))
         if terminal.error is not None:
@@ -307,50 +291,37 @@ class Generation:
             "job.ended",
             request_id=self._job.request_id,
             state=terminal.state.value,
-            attempts=len(self._history),
+            attempts=self._ledger.count,
             type=terminal.error.type if terminal.error else None,
         )
 
-    def _take_fields(self) -> list[Field]:
-        fields, self._fields = self._fields, []
-        return fields
-
-    def _usage(self) -> dict[str, Any] | None:
-        """What all attempts cost, as far as it is known or was estimated."""
-        return add(*(attempt.usage for attempt in self._tried))
-
-    async def abandon(self, store: Store) -> None:
+    async def abandon(self) -> None:
         """The job was taken from us: record how our attempts ended, if the job is final.
 
         A job that goes on elsewhere is settled by its next holder instead, so that only an
         attempt without an outcome in the record is still ours to settle.
         """
-        self._end_attempt("cancelled", None)
-        if not self._ours:
-            return
+        self._ledger.end("cancelled")
         try:
-            job = await store.jobs.get(self._job.key)
-            settled = {attempt.number for attempt in job.attempts if attempt.outcome}
-            if job.state.final:
-                frames = (await read_back(store, job.key))[0] if self._delivered else []
-                self._estimate(Transcript.of(frames))
-            for attempt in self._ours:
-                if job.state.final and attempt.number not in settled:
-                    await store.jobs.settle(job.key, attempt)
+            job = await self._store.jobs.get(self._job.key)
+            if not job.state.final:
+                return
+            back = await read_back(self._store, job.key) if self._delivered else None
+            self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
+            await self._store.jobs.settle(job.key, self._ledger.closing(job.attempts))
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 
     def rewrite(self, pen: Pen) -> None:
         """Go on with another pen: the store lost what the first one wrote, fields included."""
         self._pen = pen
-        self._fields = [attempt_field(each) for each in self._ours if each is not self.attempt]
+        self._ledger.lose()
 
 
 async def generate(ctx: dict[str, Any], key: str) -> None:
     """arq's function for an inference: run the job that ``ctx["hold"]`` holds."""
     hold: Hold = ctx["hold"]
-    store: Store = ctx["store"]
-    generation = Generation(hold.claim, hold.pen, ctx["settings"], ctx["providers"], store)
+    generation = Generation(hold, ctx["settings"], ctx["providers"], ctx["breakers"], ctx["store"])
     rid = hold.claim.job.request_id
     try:
         try:
@@ -366,5 +337,5 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.fail(_DEFECT)
     except (Fenced, asyncio.CancelledError):
         log.info("job.taken", request_id=rid)
-        await asyncio.shield(generation.abandon(store))
+        await asyncio.shield(generation.abandon())
         raise

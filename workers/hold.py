@@ -7,7 +7,8 @@ import msgspec
 
 from broker.frames import Frame, Kind
 from broker.model import Failure, JobState, Terminal
-from broker.store.queue import Claim
+from broker.store.queue import Claim, Released
+from workers.ledger import Ledger
 from workers.writer import Fenced, Pen, Writer
 
 
@@ -16,6 +17,7 @@ class Hold:
 
     def __init__(self, claim: Claim, writer: Writer) -> None:
         self.claim = claim
+        self.ledger = Ledger(claim.job)
         self.task: asyncio.Task[Any] | None = None
         self._taken = False
         self._writer = writer
@@ -36,9 +38,18 @@ class Hold:
         return self.claim.job.key
 
     @property
+    def batch(self) -> bool:
+        """Whether it is a job of the batch priority."""
+        return self.claim.job.options.priority == "batch"
+
+    @property
     def lease(self) -> tuple[str, int]:
         """What names the lease to the store: the job's key and the token."""
         return self.key, self.claim.token
+
+    def leave(self) -> Released:
+        """Hand the job over: its lease, and what the record is to say of our attempts."""
+        return Released(self.key, self.claim.token, self.ledger.leave())
 
     def renew_pen(self, last: int) -> Pen:
         """A pen for the same lease that goes on after ``last``: the store lost what followed."""
@@ -57,7 +68,7 @@ class Hold:
             Fenced, FramesLost: the stream is not ours any more.
         """
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(Terminal(JobState.FAILED, error=failure)))
-        fields = [("error", msgspec.json.encode(failure))]
+        fields = [*self.ledger.take_fields(), ("error", msgspec.json.encode(failure))]
         self.pen.write([frame], fields, JobState.FAILED)
         await self.pen.settled()
 

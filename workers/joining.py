@@ -7,7 +7,9 @@ dead: there is one machinery for both. The pure part is in ``broker.dialects.cha
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from broker.codec import Template
 from broker.dialects.chat import Diverged, Joint, Transcript, decode_object, encode, whole_chunk
@@ -18,14 +20,24 @@ from broker.routing import Mode
 from broker.store import Store
 from broker.tail import Segment
 from workers.providers.base import ProviderFailure
+from workers.providers.failures import garbled
 
 _PAGE = 512  # entries a read
+_MOST_HELD = 16 * 1024 * 1024  # bytes of tool calls
 _CALL = re.compile(rb'"(?:tool_calls|function_call)"')
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
-async def read_back(store: Store, key: str) -> tuple[list[Frame], dict[int, Template]]:
-    """A stream's frames from the first on, and its templates.
+class Back(NamedTuple):
+    """A stream as it was read back: its frames from the first on, and the last one's number."""
+
+    frames: list[Frame]
+    templates: dict[int, Template]
+    last: int
+
+
+async def read_back(store: Store, key: str) -> Back:
+    """The whole of a stream.
 
     Raises:
         StoreAway, JobGone.
@@ -40,7 +52,7 @@ async def read_back(store: Store, key: str) -> tuple[list[Frame], dict[int, Temp
             frames += segment.after(cursor).frames
             cursor = last
         if len(entries.rows) < _PAGE:
-            return frames, entries.templates
+            return Back(frames, entries.templates, cursor)
 
 
 class Joining:
@@ -92,6 +104,15 @@ class Joining:
         except Diverged as error:
             raise ProviderFailure(_diverged(error)) from error
 
+    def judged(self, failure: Failure) -> Failure:
+        """What an attempt's failure means for the job.
+
+        A target that refuses to go on from a partial answer is at fault, not the call.
+        """
+        if self._mode == "continue" and failure.remedy == "final":
+            return msgspec.structs.replace(failure, remedy="next")
+        return failure
+
     def _fit(self, data: bytes) -> list[Frame]:
         try:
             chunks = self._joint.feed(data)
@@ -126,17 +147,28 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self._held: list[Frame] = []
+        self._size = 0
 
     def pass_on(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        """The frames that may be delivered now."""
+        """The frames that may be delivered now.
+
+        Raises:
+            ProviderFailure: more would have to be held than is sensible.
+        """
         if self._held:
-            self._held += frames
+            self._hold(frames)
             return ()
         for place, frame in enumerate(frames):
             if _CALL.search(frame.body) and _begins_call(frame):
-                self._held += frames[place:]
+                self._hold(frames[place:])
                 return frames[:place]
         return frames
+
+    def _hold(self, frames: Sequence[Frame]) -> None:
+        self._held += frames
+        self._size += sum(len(frame.body) for frame in frames)
+        if self._size > _MOST_HELD:
+            raise ProviderFailure(garbled("tool_calls_too_large"))
 
     def release(self) -> list[Frame]:
         """What was held, of an answer that is whole."""

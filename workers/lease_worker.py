@@ -35,6 +35,7 @@ from broker.store.keys import Partition
 from broker.store.queue import Claim
 from broker.store.wire import Wire
 from workers import cron
+from workers.breakers import BreakerView
 from workers.hold import Hold
 from workers.writer import Fenced, Writer
 
@@ -69,11 +70,16 @@ class LeaseWorker(Worker):
             for partition in store.keys.partitions
         }
         self.rescuer = Rescuer(store)
+        self.breakers = BreakerView(store.breakers)
+        self.ctx["breakers"] = self.breakers
+        self._breaker_channel = store.keys.breaker_channel.encode()
         self._settings = settings
         self._ended: deque[tuple[float, Hold]] = deque()  # with the loop time to forget each
         self._pollers: list[asyncio.Task[None]] = []
         self._reserved = 0  # slots promised to claims under way
+        self._most_batch = max(1, int(settings.concurrency * settings.batch_share))
         self._freed = asyncio.Event()  # slots were freed, or a promise ended
+        self._batch_freed = asyncio.Event()
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -87,7 +93,11 @@ class LeaseWorker(Worker):
         """Start up, then run the loops until the worker is told to stop."""
         if self.on_startup:
             await self.on_startup(self.ctx)
-        loops: list[Coroutine[Any, Any, None]] = [self._renew_leases(), self.rescuer.run()]
+        loops: list[Coroutine[Any, Any, None]] = [
+            self._renew_leases(),
+            self.rescuer.run(),
+            self.breakers.run(),
+        ]
         loops += [writer.run() for writer in self.writers.values()]
         if self.cron_jobs:
             loops.append(self._cron())
@@ -98,6 +108,7 @@ class LeaseWorker(Worker):
                 group.create_task(loop)
             for partition in self.store.keys.partitions:
                 self._pollers.append(group.create_task(self._poll(partition)))
+                self._pollers.append(group.create_task(self._fill_with_batch(partition)))
 
     # ── Claims ────────────────────────────────────────────────────────────────────────
 
@@ -105,6 +116,12 @@ class LeaseWorker(Worker):
     def free(self) -> int:
         """Slots that no job holds and no claim has been promised."""
         return self.max_jobs - len(self.holds) - self._reserved
+
+    @property
+    def free_batch(self) -> int:
+        """Those of the slots that a batch job may take: the others are kept for interactive."""
+        held = sum(hold.batch for hold in self.holds.values())
+        return max(0, min(self.free, self._most_batch - held - self._reserved))
 
     async def _poll(self, partition: Partition) -> None:
         """Claim while there are free slots and jobs; wait for the lack of either to end."""
@@ -115,7 +132,20 @@ class LeaseWorker(Worker):
                 return
             try:
                 if not await self._claim(partition, self.free):
-                    await self.store.queue.wait(partition, BLOCK)
+                    batch = self.free_batch > 0
+                    await self.store.queue.wait(partition, BLOCK, batch=batch)
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
+
+    async def _fill_with_batch(self, partition: Partition) -> None:
+        """Claim when a batch job has ended: a poller that had no room for another one waits
+        for interactive jobs only, and would not hear of it."""
+        while self.allow_pick_jobs:
+            self._batch_freed.clear()
+            await self._batch_freed.wait()
+            try:
+                if self.allow_pick_jobs and self.free_batch > 0:
+                    await self._claim(partition, self.free)
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
 
@@ -124,9 +154,10 @@ class LeaseWorker(Worker):
         await self._freed.wait()
 
     async def _claim(self, partition: Partition, most: int) -> int:
+        batch = self.free_batch
         self._reserved += most
         try:
-            claims = await self.store.queue.claim(partition, self.holder, most)
+            claims = await self.store.queue.claim(partition, self.holder, most, batch)
         finally:
             self._reserved -= most
             self._freed.set()  # pollers of other partitions wait for what was reserved
@@ -149,6 +180,8 @@ class LeaseWorker(Worker):
             del self.holds[hold.key]
             del self.tasks[hold.key]
         self._freed.set()
+        if hold.batch:
+            self._batch_freed.set()
         if hold.over:
             self._ended.append((self.loop.time() + self._settings.keep_acknowledged, hold))
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
@@ -222,6 +255,9 @@ class LeaseWorker(Worker):
         return [hold for _, hold in self._ended if keys.partition(hold.key) is partition]
 
     def _on_control(self, channel: bytes, data: bytes) -> None:
+        if channel == self._breaker_channel:
+            self.breakers.on_change(data)
+            return
         hold = self.holds.get(data.decode())
         if hold is not None and not hold.finished:
             hold.take_away()
@@ -231,11 +267,15 @@ class LeaseWorker(Worker):
             self._control_task = self.loop.create_task(self._listen())
 
     async def _listen(self) -> None:
-        """Subscribe to our control channel. What is missed meanwhile, renewal tells."""
+        """Subscribe to our control channel and to the breakers'.
+
+        What is missed meanwhile, renewal and the next reading of the breakers tell.
+        """
         channel = self.store.keys.control_prefix + self.holder
         while True:
             try:
                 await self._control.execute("SUBSCRIBE", channel)
+                await self._control.execute("SUBSCRIBE", self._breaker_channel)
                 return
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
@@ -295,7 +335,7 @@ class LeaseWorker(Worker):
         await asyncio.gather(*flushes, return_exceptions=True)
         for partition in self.store.keys.partitions:
             holds = [hold for hold in self._holds_in(partition) if not hold.finished]
-            leases = [hold.lease for hold in holds]
+            leases = [hold.leave() for hold in holds]
             try:
                 count = await self.store.queue.release(partition, self.holder, leases, leaving=True)
             except StoreAway:

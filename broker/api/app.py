@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from broker.api import chat, events, health, jobs, openapi
+from broker.api import chat, events, health, jobs, openapi, providers
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.problems import (
@@ -26,6 +26,7 @@ def create_app(core: Core) -> Starlette:
         routes=[
             Route("/v1/chat/completions", chat.create_completion, methods=["POST"]),
             Route("/v1/models", health.list_models, methods=["GET"]),
+            Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),
             Route("/v1/jobs", jobs.list_jobs, methods=["GET"]),
             Route(_JOB, jobs.get_job, methods=["GET"]),

@@ -4,36 +4,74 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
 from broker.errors import BadCursor
 from broker.frames import Frame
-from broker.model import Job, Terminal
+from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
+from broker.routing import policy_for
+from broker.store.jobs import Creation
 from broker.tail import Reader
 
 T = TypeVar("T")
 
 
-async def submit(core: Core, submission: Submission) -> tuple[bool, Reader]:
-    """Create the job, or find it, and follow it from the start; (created, reader).
+def narrowed(core: Core, submission: Submission, options: Options) -> Submission:
+    """The submission of a job that may have to be made, with all that limits it.
+
+    Raises:
+        UnknownModel: no such model. BadRequest: an option goes beyond the model's route.
+    """
+    settings = core.settings
+    policy = policy_for(settings, submission.request["model"], options)
+    account = settings.accounts.get(submission.account)
+    grace = settings.server.grace if options.grace is None else options.grace
+    return msgspec.structs.replace(
+        submission,
+        options=options,
+        deadline=policy.deadline,
+        grace=grace if options.on_disconnect == "cancel" else None,
+        most_open=account.concurrency if account else None,
+        admitted=core.has_memory,
+    )
+
+
+async def submit(core: Core, submission: Submission) -> bool:
+    """Create the job, or find it; whether it was created.
+
+    Raises:
+        RequestIdReused, JobGone, StoreAway, StoreFull, QueueFull, AccountBusy.
+    """
+    return (await _create(core, submission)).created
+
+
+async def follow(core: Core, submission: Submission) -> Reader:
+    """Create the job, or find it, and follow it from the start.
 
     The subscription stands before the job does: a new job's stream needs no catching up.
 
     Raises:
-        RequestIdReused, JobGone, StoreAway, StoreFull.
+        RequestIdReused, JobGone, StoreAway, StoreFull, QueueFull, AccountBusy.
     """
     reader = await core.tail.follow(submission.key, 0)
     try:
-        created = await enqueue(core.store, submission)
+        creation = await _create(core, submission)
     except BaseException:
         reader.close()
         raise
-    if created:
+    reader.grace_ms = creation.grace_ms
+    if creation.created:
         reader.begin()
-    core.metrics.calls.labels("created" if created else "attached").inc()
-    return created, reader
+    return reader
+
+
+async def _create(core: Core, submission: Submission) -> Creation:
+    creation = await enqueue(core.store, submission)
+    core.metrics.calls.labels("created" if creation.created else "attached").inc()
+    return creation
 
 
 async def locate(core: Core, key: str, cursor: int) -> Job:
@@ -58,7 +96,9 @@ async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
     if job.state.final and cursor == job.last:
         return None
-    return await core.tail.follow(job.key, cursor)
+    reader = await core.tail.follow(job.key, cursor)
+    reader.grace_ms = None if job.state.final else job.grace_ms
+    return reader
 
 
 async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import collect, locate, resume, submit, while_connected
+from broker.api.attach import collect, follow, locate, narrowed, resume, while_connected
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of
+from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
 from broker.dialects import chat
@@ -24,7 +25,6 @@ from broker.model import (
     request_digest,
 )
 from broker.queue import Submission
-from broker.routing import targets_for
 from broker.tail import Reader
 
 DIALECT = "chat"
@@ -47,8 +47,8 @@ async def create_completion(request: Request) -> Response:
     )
     after = request.headers.get("last-event-id")
     if after is None:
-        targets_for(core.settings, call["model"])
-        _, reader = await submit(core, submission)
+        options = from_headers(request.headers)
+        reader = await follow(core, narrowed(core, submission, options))
     else:
         found = await _attach(core, submission, cursors.parse(after))
         if found is None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -12,11 +12,13 @@ from starlette.requests import Request
 
 from broker import log
 from broker.api.metrics import Metrics
-from broker.errors import Draining
+from broker.errors import Draining, StoreAway
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
 from broker.tail import Reader, Tail
+
+_ATTEND = 0.5  # seconds
 
 
 class Core:
@@ -33,6 +35,12 @@ class Core:
         self.metrics = Metrics(self)
         self.draining = asyncio.Event()
         self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
+        self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the store has memory for new jobs, beside what the running ones may take."""
+        return self.rescuer.free_memory > self.settings.store.headroom
 
     def admit(self) -> None:
         """Raise Draining if this process takes no new calls."""
@@ -45,11 +53,33 @@ class Core:
         task = asyncio.current_task()
         assert task is not None
         self.followed[task] = reader
+        if reader.grace_ms is not None:
+            self._watched[reader] = reader.grace_ms
         try:
             yield
         finally:
             del self.followed[task]
+            self._watched.pop(reader, None)
             reader.close()
+
+    async def _attend(self) -> None:
+        """Say of the jobs that readers' leaving cancels which of them have one here.
+
+        Nothing is said when a reader leaves, or this process dies: its grace then runs from
+        the last time, and ends unless it has come back, here or elsewhere.
+        """
+        while True:
+            await asyncio.sleep(_ATTEND)
+            pairs = {reader.key: grace for reader, grace in self._watched.items()}
+            for partition in self.store.keys.partitions:
+                here = [
+                    (key, grace + int(_ATTEND * 1000))
+                    for key, grace in pairs.items()
+                    if self.store.keys.partition(key) is partition
+                ]
+                if here:
+                    with suppress(StoreAway):  # its ticks are missing then: nothing is cancelled
+                        await self.store.leases.attend(partition, here)
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
@@ -57,6 +87,7 @@ class Core:
         loops = [
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
+            asyncio.create_task(self._attend(), name="attendance"),
         ]
         for loop in loops:
             loop.add_done_callback(_must_not_end)

@@ -51,6 +51,7 @@ async def get_result(request: Request) -> Response:
     if not job.state.final and wait == 0:
         return _pending(job)
     reader = await core.tail.follow(key, 0)
+    reader.grace_ms = job.grace_ms
     try:
         async with asyncio.timeout(None if job.state.final else wait):
             frames, terminal = await while_connected(request, collect(core, reader))

@@ -1,6 +1,7 @@
 """Liveness, readiness, metrics and the catalogue."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.core import core_of
+from broker.errors import StoreAway, StoreFull
+from broker.store.breakers import Breaker
 
 _FRESH = 2.0  # seconds that the rescuer's last round may be old
 
@@ -35,14 +38,18 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
-    return Response(core_of(request).metrics.render(), 200, media_type=CONTENT_TYPE_LATEST)
+    core = core_of(request)
+    breakers: list[Breaker] = []
+    with suppress(StoreAway, StoreFull):  # streamhold_store_up says so
+        breakers = await core.store.breakers.all()
+    return Response(core.metrics.render(breakers), 200, media_type=CONTENT_TYPE_LATEST)
 
 
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: the public names. ``PROVIDER/MODEL`` works beside them."""
     settings = core_of(request).settings
     data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": route.targets[0].split("/")[0]}
+        {"id": name, "object": "model", "created": 0, "owned_by": route.names[0].split("/")[0]}
         for name, route in sorted(settings.routes.items())
     ]
     return _json(200, {"object": "list", "data": data})

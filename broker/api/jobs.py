@@ -6,14 +6,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.api.attach import narrowed, submit
 from broker.api.body import decode_object, read_json
 from broker.api.core import account_of, core_of
+from broker.api.options import check, from_headers
 from broker.dialects import chat
 from broker.dialects.native import failure_object
-from broker.errors import BadRequest
-from broker.model import Attempt, Job, JobState, check_request_id, job_key, new_request_id
-from broker.queue import Submission, enqueue
-from broker.routing import targets_for
+from broker.errors import BadRequest, StoreFull
+from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key, new_request_id
+from broker.queue import Submission
 from broker.store.listing import Wanted
 
 
@@ -24,6 +25,7 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     dialect: Literal["chat"] = "chat"
     request_id: str | None = None
     metadata: dict[str, Any] | None = None
+    options: Options | None = None  # in place of those that headers may ask for
 
 
 async def create_job(request: Request) -> Response:
@@ -38,7 +40,6 @@ async def create_job(request: Request) -> Response:
     body = bytes(new.request)
     call = decode_object(body)
     chat.check(call)
-    targets_for(core.settings, call["model"])
     given = new.request_id
     if given is None:
         given = request.headers.get("idempotency-key")
@@ -51,8 +52,8 @@ async def create_job(request: Request) -> Response:
         metadata=new.metadata,
     )
     request.scope["request_id"] = submission.request_id
-    created = await enqueue(core.store, submission)
-    core.metrics.calls.labels("created" if created else "attached").inc()
+    options = from_headers(request.headers) if new.options is None else check(new.options)
+    created = await submit(core, narrowed(core, submission, options))
     job = await core.store.jobs.get(submission.key)
     return job_response(job, 202 if created else 200)
 
@@ -73,6 +74,8 @@ async def retry_job(request: Request) -> Response:
     """``POST …/retry`` → 202 and the job, queued again; 409 if it can't be."""
     core, key = core_of(request), key_of(request)
     core.admit()
+    if not core.has_memory:
+        raise StoreFull()
     await core.store.jobs.retry(key)
     return job_response(await core.store.jobs.get(key), 202)
 
@@ -142,6 +145,8 @@ def describe(job: Job) -> dict[str, Any]:
         "usage": job.usage,
         "error": failure_object(job.error) if job.error else None,
         "metadata": job.metadata,
+        "options": msgspec.to_builtins(job.options),
+        "deadline_at": job.deadline_ms / 1000 if job.deadline_ms else None,
         "links": {
             "self": path,
             "events": f"{path}/events",
@@ -154,8 +159,8 @@ def describe(job: Job) -> dict[str, Any]:
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
-        "provider": attempt.provider,
-        "model": attempt.model,
+        "provider": attempt.provider or None,
+        "model": attempt.model or None,
         "started_at": attempt.started,
         "ended_at": attempt.ended,
         "outcome": attempt.outcome,

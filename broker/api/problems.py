@@ -30,6 +30,8 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
+    errors.AccountBusy: 429,
+    errors.QueueFull: 503,
     errors.StoreAway: 503,
     errors.StoreFull: 503,
     errors.Draining: 503,
@@ -40,7 +42,7 @@ _CHAT_TYPES = {
     403: "permission_error",
     429: "rate_limit_error",
 }
-RETRY_AFTER = 1  # seconds, with every 503
+RETRY_AFTER = 1  # seconds, with every 429 and 503 of our own
 
 
 def status_of(error: errors.StreamholdError) -> int:
@@ -102,7 +104,7 @@ def _json(
     media_type: str = "application/json",
 ) -> Response:
     headers = {}
-    if status == 503:
+    if status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
     if status == 401:
         headers["www-authenticate"] = "Bearer"

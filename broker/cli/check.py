@@ -37,7 +37,7 @@ def _summary(settings: Settings) -> Iterator[str]:
         key = f"{provider.api_key_env}=***" if name in settings.api_keys else "no key"
         yield f"provider {name}: {provider.dialect}, {_shown(provider.base_url)}, {key}"
     for model, route in settings.routes.items():
-        yield f"route {model}: {', '.join(route.targets)}"
+        yield f"route {model}: {', '.join(route.names)}"
     for name, account in settings.accounts.items():
         count = len(account.key_sha256)
         yield f"account {name}: {count} key{'' if count == 1 else 's'}"

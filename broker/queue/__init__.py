@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from arq.jobs import serialize_job
 
-from broker.model import job_key, request_digest
+from broker.model import Options, job_key, request_digest
 from broker.store import Store
-from broker.store.jobs import NewJob
+from broker.store.jobs import Creation, NewJob
 
 GENERATE = "generate"  # the function that runs an inference
 
@@ -27,7 +27,11 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says."""
+    """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says.
+
+    ``deadline`` and ``grace`` are what the options and the route come to, in seconds from
+    now; None for none. ``most_open`` limits the account's open jobs.
+    """
 
     account: str
     request_id: str
@@ -35,17 +39,23 @@ class Submission(msgspec.Struct, frozen=True):
     request: dict[str, Any]
     body: bytes
     metadata: dict[str, Any] | None = None
+    options: Options = Options()
+    deadline: float | None = None
+    grace: float | None = None
+    most_open: int | None = None
+    admitted: bool = True
 
     @property
     def key(self) -> str:
         return job_key(self.account, self.request_id)
 
 
-async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> bool:
-    """Create the job and queue it for ``function``; False if the same job is there already.
+async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> Creation:
+    """Create the job and queue it for ``function``, or find the same job there already.
 
     Raises:
-        RequestIdReused, JobGone: see ``Jobs.create``. StoreAway, StoreFull.
+        RequestIdReused, JobGone, QueueFull, AccountBusy: see ``Jobs.create``.
+        StoreAway, StoreFull.
     """
     key = submission.key
     task = serialize_job(function, (key,), {}, None, int(time.time() * 1000), serializer=serialize)
@@ -60,5 +70,10 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             body=submission.body,
             task=task,
             metadata=submission.metadata,
+            options=submission.options,
+            deadline=submission.deadline,
+            grace=submission.grace,
+            most_open=submission.most_open,
+            admitted=submission.admitted,
         )
     )

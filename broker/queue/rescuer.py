@@ -6,6 +6,7 @@ the jobs it held are queued again for the next worker to come.
 """
 
 import asyncio
+from collections import Counter
 
 from broker import log
 from broker.errors import StoreAway
@@ -42,6 +43,8 @@ class Rescuer:
         for event, keys in (
             ("job.rescued", tick.rescued),
             ("job.queue_timeout", tick.timed_out),
+            ("job.deadline_exceeded", tick.late),
+            ("job.abandoned", tick.abandoned),
             ("job.mended", tick.mended),
         ):
             for key in keys:
@@ -55,6 +58,23 @@ class Rescuer:
     @property
     def queued(self) -> int:
         return sum(tick.queued for tick in self.ticks.values())
+
+    @property
+    def queued_batch(self) -> int:
+        return sum(tick.queued_batch for tick in self.ticks.values())
+
+    @property
+    def free_memory(self) -> float:
+        """The share of the store's allowed memory that is not in use; 1 without a limit."""
+        return min(
+            (1 - tick.used / tick.allowed for tick in self.ticks.values() if tick.allowed),
+            default=1.0,
+        )
+
+    @property
+    def totals(self) -> Counter[str]:
+        """What happened in all partitions since the deployment began, by name."""
+        return sum((Counter(tick.totals) for tick in self.ticks.values()), Counter())
 
     @property
     def running(self) -> int:

@@ -6,7 +6,7 @@ is an error that names it. Secrets are never part of the file: it names the envi
 variable that holds each.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,6 +42,7 @@ class Server(Section, frozen=True):
     ping: float = 15.0  # between keep-alive lines on a silent stream
     store_patience: float = 30.0  # how long an open stream waits for a store that is away
     drain: float = 20.0  # how long open streams may go on after SIGTERM
+    grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
 
@@ -54,6 +55,8 @@ class Store(Section, frozen=True):
     stream_ttl: float = 24 * 3600.0  # a stream, after its end
     record_ttl: float = 7 * 24 * 3600.0  # a record, after its end
     compress_above: int = 4096  # request bodies
+    max_queued: int = 100_000  # jobs of one priority in a partition's queue; more are refused
+    headroom: float = 0.1  # share of the store's maxmemory that new jobs leave to running ones
     timeout: float = 5.0  # one command
     catch_ups: int = 64  # readers catching up at once after a reconnect
 
@@ -62,6 +65,7 @@ class Worker(Section, frozen=True):
     """``[worker]``: claiming, leases and rescue."""
 
     concurrency: int = 200  # jobs a process
+    batch_share: float = 0.8  # of them at most so many are batch jobs; the rest is interactive
     lease: float = 2.0
     renew: float = 0.5
     rescue_tick: float = 0.25
@@ -75,15 +79,38 @@ class Worker(Section, frozen=True):
 
 
 class Timeouts(Section, frozen=True):
-    """``[timeouts]``: the upstream watchdogs; a provider may set its own."""
+    """``[timeouts]``: the upstream watchdogs; a provider and a target may set their own."""
 
     connect: float = 10.0
     first_token: float = 120.0
     idle: float = 60.0
     total: float = 1800.0
+    throughput: float = 0.0  # events a second, after the first; 0 is off
+    throughput_window: float = 15.0  # over which throughput is measured
 
 
-class Provider(Section, frozen=True):
+class Breaker(Section, frozen=True):
+    """``[breaker]``: when a target that keeps failing is left alone, by all workers at once."""
+
+    window: float = 30.0  # over which calls are counted
+    least_calls: int = 10  # in the window, before the ratio means anything
+    failure_ratio: float = 0.5  # of the calls in the window; at or above it the breaker opens
+    cooldown: float = 10.0  # open for so long; then one call is let through as a trial
+    trial: float = 60.0  # a trial that has not been reported by then is given to another call
+
+
+class Watched(Section, frozen=True, kw_only=True):
+    """Watchdogs of one's own, field by field as in ``Timeouts``; None is the wider setting."""
+
+    connect: float | None = None
+    first_token: float | None = None
+    idle: float | None = None
+    total: float | None = None
+    throughput: float | None = None
+    throughput_window: float | None = None
+
+
+class Provider(Watched, frozen=True, kw_only=True):
     """``[providers.NAME]``: one upstream account."""
 
     base_url: str
@@ -94,27 +121,40 @@ class Provider(Section, frozen=True):
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False
-    connect: float | None = None
-    first_token: float | None = None
-    idle: float | None = None
-    total: float | None = None
+
+
+class RouteTarget(Watched, frozen=True, kw_only=True):
+    """A target of a route that differs from its provider in what is set here."""
+
+    target: str  # PROVIDER/MODEL
+    prefill: bool | str | None = None
 
 
 class Route(Section, frozen=True):
     """``[routes."MODEL"]``: a public model name and its targets, in order."""
 
-    targets: tuple[str, ...]
+    targets: tuple[str | RouteTarget, ...]
     on_loss: Literal["continue", "replay", "terminate"] | None = None  # None: the best it can
-    attempts: int | None = None  # None: worker.attempts
+    # None: worker.attempts, or with retries as many as give each target its share.
+    attempts: int | None = None
+    # How often a target that fell over is tried again before the next one; None: 0, though
+    # the targets are gone round as long as there are attempts.
+    retries: int | None = None
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The targets as ``PROVIDER/MODEL``."""
+        return tuple(each if isinstance(each, str) else each.target for each in self.targets)
 
 
 class Account(Section, frozen=True):
     """``[accounts.NAME]``: who may call."""
 
     key_sha256: tuple[str, ...]
+    concurrency: int | None = None  # jobs open (queued or running) at once; None: no limit
 
 
 class Settings(Section, frozen=True):
@@ -124,18 +164,40 @@ class Settings(Section, frozen=True):
     store: Store = Store()
     worker: Worker = Worker()
     timeouts: Timeouts = Timeouts()
+    breaker: Breaker = Breaker()
     providers: dict[str, Provider] = {}
     routes: dict[str, Route] = {}
     accounts: dict[str, Account] = {}
     store_url: Secret = Secret("redis://127.0.0.1:6379/0")  # may hold a password
     api_keys: dict[str, Secret] = {}  # by provider
 
-    def provider_timeouts(self, name: str) -> Timeouts:
-        """The watchdogs of one provider: its own where set, else the common ones."""
-        own, common = self.providers[name], self.timeouts
+    def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
+        """The watchdogs of a call: the target's own where set, its provider's, the common ones.
+
+        ``model`` is the public name; without a route of that name the provider's hold.
+        """
+        own = self._target(model, provider, provider_model)
+        layers = (self.providers[provider], self.timeouts)
         return Timeouts(
-            connect=common.connect if own.connect is None else own.connect,
-            first_token=common.first_token if own.first_token is None else own.first_token,
-            idle=common.idle if own.idle is None else own.idle,
-            total=common.total if own.total is None else own.total,
+            **{key: _first(key, own, *layers) for key in Timeouts.__struct_fields__},
         )
+
+    def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
+        """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""
+        own = self._target(model, provider, provider_model)
+        found: bool | str = _first("prefill", own, self.providers[provider])
+        return found
+
+    def _target(self, model: str, provider: str, provider_model: str) -> RouteTarget | None:
+        """What a route says about one of its targets, beside its name."""
+        route, name = self.routes.get(model), f"{provider}/{provider_model}"
+        for each in route.targets if route else ():
+            if isinstance(each, RouteTarget) and each.target == name:
+                return each
+        return None
+
+
+def _first(key: str, *layers: Section | None) -> Any:
+    """The field of the first layer that sets it; the last one surely does."""
+    values = (getattr(layer, key) for layer in layers if layer is not None)
+    return next(value for value in values if value is not None)

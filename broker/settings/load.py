@@ -14,38 +14,33 @@ import msgspec
 from broker.errors import ConfigError
 from broker.settings import (
     Account,
+    Breaker,
     Provider,
     Route,
+    RouteTarget,
     Secret,
     Section,
     Server,
     Settings,
     Store,
     Timeouts,
+    Watched,
     Worker,
 )
+from broker.settings.presets import PRESETS
 
 S = TypeVar("S", bound=Section)
-
-# Providers that an API key in the environment switches on: (variable, base address).
-PRESETS: dict[str, tuple[str, str]] = {
-    "openai": ("OPENAI_API_KEY", "https://api.openai.com/v1"),
-    "mistral": ("MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
-    "groq": ("GROQ_API_KEY", "https://api.groq.com/openai/v1"),
-    "deepseek": ("DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
-    "xai": ("XAI_API_KEY", "https://api.x.ai/v1"),
-    "together": ("TOGETHER_API_KEY", "https://api.together.xyz/v1"),
-    "fireworks": ("FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-    "openrouter": ("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
-}
 
 _SECTIONS: dict[str, type[Section]] = {
     "server": Server,
     "store": Store,
     "worker": Worker,
     "timeouts": Timeouts,
+    "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_WATCHDOGS = Timeouts.__struct_fields__
+_TARGETS = tuple[str | RouteTarget, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -129,12 +124,28 @@ def _complaints(value: Any, kind: type[Section], key: str) -> list[str]:
             if field.required:
                 lines.append(f"{key}.{name}: is missing")
             continue
-        try:
-            msgspec.convert(value[name], field.type)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            lines.append(f"{key}.{name}{where.rstrip('`')}: {what}")
+        rows = value[name]
+        if field.type == _TARGETS and isinstance(rows, list):
+            for place, row in enumerate(rows):
+                lines += _target_complaints(row, f"{key}.{name}[{place}]")
+        else:
+            lines += _value_complaints(rows, field.type, f"{key}.{name}")
     return lines
+
+
+def _target_complaints(row: Any, key: str) -> list[str]:
+    if isinstance(row, dict):
+        return _complaints(row, RouteTarget, key)
+    return [] if isinstance(row, str) else [f"{key}: must be a text or a table"]
+
+
+def _value_complaints(value: Any, kind: Any, key: str) -> list[str]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        return [f"{key}{where.rstrip('`')}: {what}"]
+    return []
 
 
 def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S]:
@@ -151,9 +162,9 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
 
 def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     providers: dict[str, Provider] = values["providers"]
-    for name, (variable, base_url) in PRESETS.items():
-        if env.get(variable) and name not in providers:
-            providers[name] = Provider(base_url=base_url, api_key_env=variable)
+    for name, provider in PRESETS.items():
+        if env.get(provider.api_key_env or "") and name not in providers:
+            providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
@@ -164,15 +175,10 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
     _check_providers(values["providers"], env, found)
     for model, route in values["routes"].items():
         _check_route(model, route, found)
-        if not route.targets:
-            found.append(f"routes.{model}.targets: needs at least one target")
-        for target in route.targets:
-            provider_name, slash, rest = target.partition("/")
-            if not slash or not rest:
-                found.append(f"routes.{model}.targets: {target!r} must be PROVIDER/MODEL")
-            elif provider_name not in values["providers"]:
-                found.append(f"routes.{model}.targets: there is no provider {provider_name!r}")
+        _check_targets(f"routes.{model}.targets", route, values["providers"], found)
     for name, account in values["accounts"].items():
+        if account.concurrency is not None and account.concurrency < 1:
+            found.append(f"accounts.{name}.concurrency: must be 1 or more")
         for digest in account.key_sha256:
             if not re.fullmatch(r"[0-9a-f]{64}", digest):
                 found.append(
@@ -184,10 +190,40 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
 def _check_route(model: str, route: Route, found: list[str]) -> None:
     if route.attempts is not None and route.attempts < 1:
         found.append(f"routes.{model}.attempts: must be 1 or more")
+    if route.retries is not None and route.retries < 0:
+        found.append(f"routes.{model}.retries: must be 0 or more")
     if route.backoff is not None and not 0 <= route.backoff < math.inf:
         found.append(f"routes.{model}.backoff: must be 0 or more")
     if route.deadline is not None and not 0 < route.deadline < math.inf:
         found.append(f"routes.{model}.deadline: must be more than 0")
+
+
+def _check_targets(
+    key: str, route: Route, providers: dict[str, Provider], found: list[str]
+) -> None:
+    if not route.targets:
+        found.append(f"{key}: needs at least one target")
+    for place, (target, name) in enumerate(zip(route.targets, route.names, strict=True)):
+        here = where = f"{key}[{place}]"
+        if isinstance(target, RouteTarget):
+            where = f"{here}.target"
+            _check_watchdogs(here, target, found)
+        provider, slash, rest = name.partition("/")
+        if not slash or not rest:
+            found.append(f"{where}: {name!r} must be PROVIDER/MODEL")
+        elif provider not in providers:
+            found.append(f"{where}: there is no provider {provider!r}")
+        elif name in route.names[:place]:  # its settings would be anybody's guess
+            found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
+
+
+def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
+    own = {name: value for name in _WATCHDOGS if (value := getattr(watched, name)) is not None}
+    for name, value in own.items():
+        if name in _POSITIVE["timeouts"] and not 0 < value < math.inf:
+            found.append(f"{key}.{name}: must be more than 0")
+        elif not 0 <= value < math.inf:
+            found.append(f"{key}.{name}: must be 0 or more")
 
 
 def _check_providers(
@@ -203,10 +239,7 @@ def _check_providers(
             found.append(
                 f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
             )
-        for key in _POSITIVE["timeouts"]:
-            seconds = getattr(provider, key)
-            if seconds is not None and not 0 < seconds < math.inf:
-                found.append(f"providers.{name}.{key}: must be more than 0")
+        _check_watchdogs(f"providers.{name}", provider, found)
 
 
 def _address(url: str) -> tuple[str, str]:
@@ -220,14 +253,7 @@ def _address(url: str) -> tuple[str, str]:
 
 
 def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
-    for section, floors in _POSITIVE.items():
-        for key in floors:
-            if not 0 < getattr(values[section], key) < math.inf:
-                found.append(f"{section}.{key}: must be more than 0")
-    for section, keys in _NOT_NEGATIVE.items():
-        for key in keys:
-            if not 0 <= getattr(values[section], key) < math.inf:
-                found.append(f"{section}.{key}: must be 0 or more")
+    _check_ranges(values, found)
     for section, key in (("server", "port"), ("worker", "metrics_port")):
         if not 0 <= getattr(values[section], key) < 65536:
             found.append(f"{section}.{key}: must be 0 to 65535")
@@ -237,9 +263,24 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
         found.append("store.deployment: must be 1-64 letters, digits, '.', '_' or '-'")
 
 
+def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
+    for section, floors in _POSITIVE.items():
+        for key in floors:
+            if not 0 < getattr(values[section], key) < math.inf:
+                found.append(f"{section}.{key}: must be more than 0")
+    for section, keys in _NOT_NEGATIVE.items():
+        for key in keys:
+            if not 0 <= getattr(values[section], key) < math.inf:
+                found.append(f"{section}.{key}: must be 0 or more")
+    for section, key in _SHARES:
+        if getattr(values[section], key) > 1:
+            found.append(f"{section}.{key}: must be at most 1")
+
+
+_SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
 _POSITIVE: dict[str, tuple[str, ...]] = {
-    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog"),
-    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups"),
+    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
     "worker": (
         "concurrency",
         "lease",
@@ -248,11 +289,14 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "attempts",
         "queue_timeout",
         "max_pending",
+        "batch_share",
     ),
-    "timeouts": ("connect", "first_token", "idle", "total"),
+    "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),
+    "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain"),
-    "store": ("compress_above",),
+    "store": ("compress_above", "headroom"),
     "worker": ("backoff", "drain", "keep_acknowledged"),
+    "timeouts": ("throughput",),
 }

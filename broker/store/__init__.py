@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from broker.settings import Settings
 from broker.store import durability
+from broker.store.breakers import Breakers
 from broker.store.connection import make_client, store_errors
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
@@ -42,6 +43,7 @@ class Store:
         self.queue = Queue(scripts, blocking, self.keys, settings)
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
+        self.breakers = Breakers(scripts, client, self.keys, settings)
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""

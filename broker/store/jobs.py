@@ -1,20 +1,28 @@
 """Jobs and their records: create, read, cancel, delete, retry."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
 from redis.asyncio import Redis
 
 from broker.codec import verbatim
-from broker.errors import JobGone, JobNotFound, NotRetriable, RequestIdReused
+from broker.errors import (
+    AccountBusy,
+    JobGone,
+    JobNotFound,
+    NotRetriable,
+    QueueFull,
+    RequestIdReused,
+    StoreFull,
+)
 from broker.frames import Kind
-from broker.model import Attempt, Failure, Job, JobState, Terminal
+from broker.model import Failure, Job, JobState, Options, Terminal
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.keys import Keys
-from broker.store.record import attempt_field, to_job
+from broker.store.record import to_job
 from broker.store.scripts import Scripts
 
 CANCELLED = Failure(
@@ -23,7 +31,11 @@ CANCELLED = Failure(
 
 
 class NewJob(msgspec.Struct, frozen=True):
-    """What creates a job. ``body`` is the caller's request as JSON, ``task`` arq's job."""
+    """What creates a job. ``body`` is the caller's request as JSON, ``task`` arq's job.
+
+    ``deadline`` and ``grace`` are seconds from now, None for none; ``most_open`` is the
+    account's limit, None for none.
+    """
 
     key: str
     account: str
@@ -34,6 +46,18 @@ class NewJob(msgspec.Struct, frozen=True):
     body: bytes
     task: bytes
     metadata: dict[str, Any] | None = None
+    options: Options = Options()
+    deadline: float | None = None
+    grace: float | None = None
+    most_open: int | None = None
+    admitted: bool = True  # false: the store is short of memory, and may only say what is there
+
+
+class Creation(msgspec.Struct, frozen=True):
+    """Whether a job was created or was there already; ``grace_ms`` as in ``model.Job``."""
+
+    created: bool
+    grace_ms: int | None = None
 
 
 def ended(state: JobState, failure: Failure) -> tuple[bytes, bytes]:
@@ -55,17 +79,21 @@ class Jobs:
         self._record_ms = int(settings.store.record_ttl * 1000)
         self._stream_ms = int(settings.store.stream_ttl * 1000)
 
-    async def create(self, new: NewJob) -> bool:
-        """True if the job was created, False if it is there already with the same request.
+    async def create(self, new: NewJob) -> Creation:
+        """Create the job, or find it there already with the same request.
 
         Raises:
             RequestIdReused: the request id names a job with another request.
             JobGone: the request id's job was deleted.
+            QueueFull, AccountBusy, StoreFull: a new job is not admitted just now.
         """
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
         if new.metadata is not None:
             fields += ["metadata", msgspec.json.encode(new.metadata)]
+        if new.options != Options():
+            fields += ["options", msgspec.json.encode(new.options)]
+        grace = _ms(new.grace)
         body = bodies.pack(new.body, self._store.compress_above)
         reply = await self._scripts.run(
             "create",
@@ -76,13 +104,23 @@ class Jobs:
             self._queue_ms,
             self._record_ms,
             body,
+            new.options.priority,
+            self._store.max_queued if new.admitted else 0,
+            # Each partition keeps its own count, and is given its share of the limit.
+            -(-(new.most_open or 0) // len(self._keys.partitions)),
+            _ms(new.deadline),
+            grace,
             *fields,
         )
         match reply[0]:
             case b"created":
-                return True
+                return Creation(True, grace or None)
             case b"exists":
-                return False
+                return Creation(False, int(reply[1]) if reply[1] else None)
+            case b"queue-full":
+                raise QueueFull() if new.admitted else StoreFull()
+            case b"account-full":
+                raise AccountBusy(f"It may have {new.most_open}.")
             case b"conflict":
                 raise RequestIdReused(f"It is {new.request_id!r}.", param="Idempotency-Key")
             case _:
@@ -139,10 +177,11 @@ class Jobs:
                 )
             )
 
-    async def settle(self, key: str, attempt: Attempt) -> None:
-        """Record how an attempt ended whose job was cancelled from under its holder."""
+    async def settle(self, key: str, fields: Sequence[tuple[str, bytes]]) -> None:
+        """Record how attempts ended whose job was cancelled from under its holder."""
         prefix = self._keys.partition(key).prefix
-        await self._scripts.run("settle", prefix, key, *attempt_field(attempt))
+        flat = [part for field in fields for part in field]
+        await self._scripts.run("settle", prefix, key, *flat)
 
     async def retry(self, key: str) -> None:
         """Queue a failed job again that delivered nothing.
@@ -157,6 +196,11 @@ class Jobs:
         )
         if _known(reply) == "refused":
             raise NotRetriable(f"This one is {reply[1].decode()}.")
+
+
+def _ms(seconds: float | None) -> int:
+    """Milliseconds for a script, at least 1; 0 stands for None."""
+    return 0 if seconds is None else max(1, round(seconds * 1000))
 
 
 Verdict = Literal["cancelled", "final", "deleted", "live", "refused", "queued"]

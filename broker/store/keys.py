@@ -32,11 +32,16 @@ class Partition(msgspec.Struct, frozen=True):
     def wake(self) -> str:
         return f"{self.prefix}wake"
 
+    @property
+    def wake_batch(self) -> str:
+        return f"{self.prefix}wake-batch"
+
 
 class Keys:
     """The names of one deployment."""
 
     def __init__(self, deployment: str, partitions: int) -> None:
+        self._deployment = deployment
         self.partitions = tuple(Partition(n, f"{deployment}:{{p{n}}}:") for n in range(partitions))
         self.channel_prefix = f"{deployment}:c:"  # then a job key: the job's messages
         self.control_prefix = f"{deployment}:w:"  # then a holder: keys of cancelled jobs
@@ -46,6 +51,11 @@ class Keys:
         if len(self.partitions) == 1:
             return self.partitions[0]
         return self.partitions[zlib.crc32(key.encode()) % len(self.partitions)]
+
+    @property
+    def breaker_channel(self) -> str:
+        """Changes of circuit breakers."""
+        return f"{self._deployment}:b"
 
     def channel(self, key: str) -> str:
         return self.channel_prefix + key

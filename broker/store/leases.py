@@ -5,12 +5,15 @@ past its lease still believes in it, but every append names its token, and rescu
 one. All times are the store's clock, so holders' clocks don't matter.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from broker.model import Failure, JobState
 from broker.settings import Settings
 from broker.store.jobs import ended
 from broker.store.keys import Keys, Partition
+from broker.store.record import pairs
 from broker.store.scripts import Scripts
 
 QUEUE_TIMEOUT = Failure(
@@ -21,16 +24,42 @@ QUEUE_TIMEOUT = Failure(
 )
 
 
+DEADLINE = Failure(
+    type="deadline_exceeded",
+    message="The job was not answered before its deadline.",
+    status=504,
+    remedy="final",
+    retryable=True,
+)
+ABANDONED = Failure(
+    type="cancelled",
+    code="disconnected",
+    message="Every reader of the job had left, which was to cancel it.",
+    status=409,
+    remedy="final",
+)
+
+
 class Tick(msgspec.Struct, frozen=True):
-    """What one tick of the rescuer did and saw in a partition."""
+    """What one tick of the rescuer did and saw in a partition; the lists are job keys.
+
+    ``used`` and ``allowed`` are the server's bytes of memory; ``allowed`` is 0 without a
+    limit. ``totals`` counts what has happened in the partition since it was first used.
+    """
 
     held_off: bool
     rescued: list[str]
     timed_out: list[str]
+    late: list[str]
+    abandoned: list[str]
     mended: list[str]
     queued: int
+    queued_batch: int
     running: int
     workers: int
+    used: int
+    allowed: int
+    totals: dict[str, int]
 
 
 class Leases:
@@ -40,17 +69,18 @@ class Leases:
         self._scripts = scripts
         self._keys = keys
         self._lease_ms = int(settings.worker.lease * 1000)
-        payload, failure = ended(JobState.FAILED, QUEUE_TIMEOUT)
         self._rescue_args: tuple[str | bytes | int, ...] = (
             keys.channel_prefix,
+            keys.control_prefix,
             int(settings.worker.rescue_tick * 1000),
             self._lease_ms,
             int(settings.worker.queue_timeout * 1000),
             int(settings.store.stream_ttl * 1000),
             int(settings.store.record_ttl * 1000),
             _MOST,
-            payload,
-            failure,
+            *ended(JobState.FAILED, QUEUE_TIMEOUT),
+            *ended(JobState.FAILED, DEADLINE),
+            *ended(JobState.CANCELLED, ABANDONED),
         )
 
     async def renew(
@@ -64,16 +94,30 @@ class Leases:
     async def rescue(self, partition: Partition) -> Tick:
         """One tick."""
         reply = await self._scripts.run("rescue", partition.prefix, *self._rescue_args)
-        held_off, rescued, timed_out, mended, queued, running, workers = reply
+        rescued, timed_out, late, abandoned, mended = (
+            [key.decode() for key in keys] for keys in reply[1:6]
+        )
+        queued, queued_batch, running, workers = reply[6:10]
         return Tick(
-            held_off=bool(held_off),
-            rescued=[key.decode() for key in rescued],
-            timed_out=[key.decode() for key in timed_out],
-            mended=[key.decode() for key in mended],
+            held_off=bool(reply[0]),
+            rescued=rescued,
+            timed_out=timed_out,
+            late=late,
+            abandoned=abandoned,
+            mended=mended,
             queued=queued,
+            queued_batch=queued_batch,
             running=running,
             workers=workers,
+            used=int(reply[10]),
+            allowed=int(reply[11]),
+            totals={name.decode(): int(total) for name, total in pairs(reply[12]).items()},
         )
 
+    async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:
+        """Say that these jobs, given as (key, grace in ms), still have a reader."""
+        flat = [part for pair in watched for part in pair]
+        await self._scripts.run("attend", partition.prefix, *flat)
 
-_MOST = 100  # jobs rescued, and jobs timed out, in one tick
+
+_MOST = 100  # jobs rescued, timed out and abandoned, each, in one tick

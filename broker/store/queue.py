@@ -1,7 +1,7 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
-from collections.abc import Awaitable
-from typing import Any, cast
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -22,6 +22,15 @@ class Claim(msgspec.Struct, frozen=True):
     token: int
     task: bytes
     body: bytes | None  # the caller's request as JSON; None if the store lost it
+    now_ms: int = 0  # the store's clock at the claim
+
+
+class Released(NamedTuple):
+    """A lease that is handed back, and what its holder leaves in the record."""
+
+    key: str
+    token: int
+    fields: Sequence[tuple[str, bytes]] = ()
 
 
 class Queue:
@@ -40,31 +49,43 @@ class Queue:
         self._lease_ms = int(settings.worker.lease * 1000)
         self._queue_ms = int(settings.worker.queue_timeout * 1000)
 
-    async def wait(self, partition: Partition, seconds: float) -> None:
-        """Return when a wake token was taken or the time is over."""
-        with store_errors():
-            await cast(
-                Awaitable[Any], self._client.blpop([partition.wake], timeout=cast(int, seconds))
-            )
+    async def wait(self, partition: Partition, seconds: float, *, batch: bool = True) -> None:
+        """Return when a wake token was taken or the time is over.
 
-    async def claim(self, partition: Partition, holder: str, most: int) -> list[Claim]:
-        """Take up to ``most`` jobs out of a partition's queue."""
-        reply = await self._scripts.run("claim", partition.prefix, holder, self._lease_ms, most)
+        ``batch`` tells whether a batch job would be of use.
+        """
+        lists = [partition.wake, partition.wake_batch] if batch else [partition.wake]
+        with store_errors():
+            await cast(Awaitable[Any], self._client.blpop(lists, timeout=cast(int, seconds)))
+
+    async def claim(
+        self, partition: Partition, holder: str, most: int, most_batch: int | None = None
+    ) -> list[Claim]:
+        """Take up to ``most`` jobs out of a partition's queues, ``most_batch`` of them batch."""
+        batch = most if most_batch is None else min(most, most_batch)
+        now, *rows = await self._scripts.run(
+            "claim", partition.prefix, holder, self._lease_ms, most, batch
+        )
         return [
             Claim(
                 job=to_job(key.decode(), record := pairs(flat)),
                 token=int(token),
                 task=record[b"task"],
                 body=bodies.unpack(body) if body else None,
+                now_ms=int(now),
             )
-            for key, token, flat, body in reply
+            for key, token, flat, body in rows
         ]
 
     async def release(
-        self, partition: Partition, holder: str, claims: list[tuple[str, int]], *, leaving: bool
+        self, partition: Partition, holder: str, leases: Sequence[Released], *, leaving: bool
     ) -> int:
-        """Hand jobs, given as (key, token), back at once; how many were still ours."""
-        flat = [part for claim in claims for part in claim]
+        """Hand jobs back at once; how many were still ours."""
+        flat: list[str | bytes | int] = []
+        for lease in leases:
+            flat += (lease.key, lease.token, len(lease.fields))
+            for field in lease.fields:
+                flat += field
         reply = await self._scripts.run(
             "release", partition.prefix, holder, self._queue_ms, int(leaving), *flat
         )

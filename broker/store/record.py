@@ -1,8 +1,14 @@
 """A job's record: the fields of its hash, to and from ``broker.model.Job``.
 
 The scripts own ``state token last digest account created started ended holder claims losses
-score member spent``; the rest is written by processes: ``request_id dialect model task
-metadata`` at creation, ``delivered usage error`` and one ``attempt:N`` an attempt by holders.
+score member spent priority allowed deadline grace``; the rest is written by processes:
+``request_id dialect model task metadata options`` at creation, ``delivered usage error`` and
+one ``attempt:N`` an attempt by holders.
+
+``calling`` is the claim's to raise and the holder's to clear, with the first attempt it
+records. So a holder need not wait for the store before it calls its provider: should it die
+in between, the claim stands for the attempt, one of which no more is known. Calls are never
+more than the attempts of a record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from broker.model import Attempt, Failure, Job, JobState
+from broker.model import Attempt, Failure, Job, JobState, Options
 
 _FIELD = b"attempt:"
 
@@ -44,10 +50,16 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         losses=number(b"losses") or 0,
         spent=number(b"spent") or 0,
         attempts=_attempts(record),
+        options=msgspec.json.decode(record.get(b"options", b"{}"), type=Options),
+        deadline_ms=number(b"deadline"),
+        grace_ms=number(b"grace"),
         usage=_json(record.get(b"usage")),
         error=msgspec.json.decode(record[b"error"], type=Failure) if b"error" in record else None,
         metadata=_json(record.get(b"metadata")),
     )
+
+
+CALLING_TOLD = ("calling", b"0")  # goes with the first frame that a claim's holder writes
 
 
 def attempt_field(attempt: Attempt) -> tuple[str, bytes]:
@@ -61,7 +73,13 @@ def _attempts(record: Mapping[bytes, bytes]) -> list[Attempt]:
         for name, value in record.items()
         if name.startswith(_FIELD)
     ]
-    return sorted(found, key=lambda attempt: attempt.number)
+    found.sort(key=lambda attempt: attempt.number)
+    # Claims that told of no attempt; the present holder's may still come to tell.
+    silent = int(record.get(b"calling", b"0")) - (record[b"state"] == b"running")
+    for _ in range(silent):
+        started = int(record[b"created"]) / 1000
+        found.append(Attempt(len(found) + 1, "", "", started, outcome="lost"))
+    return found
 
 
 def _json(text: bytes | None) -> Any:

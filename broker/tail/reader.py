@@ -34,6 +34,7 @@ class Reader:
     def __init__(self, tail: "Tail", feed: Feed, cursor: int, subscribed: int) -> None:
         self.cursor = cursor
         self.ended = False
+        self.grace_ms: int | None = None  # of a job that its readers' leaving cancels
         self._tail = tail
         self._feed = feed
         self._subscribed = subscribed  # the generation of the feed's first subscription
@@ -43,6 +44,11 @@ class Reader:
         self._page = _FIRST_PAGE
         self._poked = False
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def key(self) -> str:
+        """The job's key."""
+        return self._feed.key
 
     def begin(self) -> None:
         """Go live at once: the stream was created after this reader had subscribed."""

@@ -3,10 +3,12 @@
 import asyncio
 import time
 
+import aiohttp
 import pytest
 
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Settings, Timeouts
+from sim.server import start
 from tests.contract.upstream import (
     CHUNKED,
     EVENTS,
@@ -23,7 +25,8 @@ from tests.contract.upstream import (
     says,
 )
 from workers.providers import Providers
-from workers.providers.base import Call, Reply
+from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.chat import ChatProvider
 
 
 async def test_refused_connection(upstream: Upstream, asker: Asker) -> None:
@@ -122,16 +125,25 @@ async def test_silence(
     await asyncio.wait_for(upstream.closed.wait(), 0.5)
 
 
-@pytest.mark.parametrize("code", ["first_token", "idle"])
-async def test_comments_are_no_progress(upstream: Upstream, asker: Asker, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "timeouts"),
+    [
+        ("first_token", Timeouts(first_token=0.1)),
+        ("idle", Timeouts(idle=0.1)),
+        ("throughput", Timeouts(throughput=1, throughput_window=0.1)),
+    ],
+)
+async def test_comments_are_no_progress(
+    upstream: Upstream, asker: Asker, code: str, timeouts: Timeouts
+) -> None:
     async def pinging(writer: asyncio.StreamWriter) -> None:
-        writer.write(CHUNKED + (chunk(ONE) if code == "idle" else b""))
+        writer.write(CHUNKED + (b"" if code == "first_token" else chunk(ONE)))
         while True:
             writer.write(chunk(b": ping\n\n"))
             await asyncio.sleep(0.01)
 
     upstream.script = pinging
-    failure = await asker.fail(Timeouts(**{code: 0.1}))
+    failure = await asker.fail(timeouts)
     assert (failure.type, failure.code) == ("provider_timeout", code)
 
 
@@ -148,12 +160,54 @@ async def test_total_ends_a_busy_stream(upstream: Upstream, asker: Asker) -> Non
     assert len(asker.frames) > 5
 
 
+async def ask_sim(session: aiohttp.ClientSession, model: str, timeouts: Timeouts) -> Reply:
+    """Ask the simulated provider, and read its answer to the end."""
+    server, reply = await start(), Reply()
+    provider = ChatProvider("sim", ProviderSettings(base_url=server.base_url), None, session)
+    request = {"messages": [{"role": "user", "content": "hi"}]}
+    try:
+        async for _ in provider.stream(Call("r1", model, request, timeouts=timeouts), reply):
+            pass
+    finally:
+        await server.close()
+    return reply
+
+
+async def test_a_trickle(session: aiohttp.ClientSession) -> None:
+    timeouts = Timeouts(idle=1, throughput=100, throughput_window=0.25)
+    with pytest.raises(ProviderFailure) as caught:
+        await ask_sim(session, "tokens=400,interval=20ms", timeouts)
+    failure = caught.value.failure
+    assert (failure.type, failure.code, failure.status) == ("provider_timeout", "throughput", 504)
+    assert (failure.remedy, failure.retryable) == ("retry", True)
+
+
+async def test_a_stream_above_the_floor(session: aiohttp.ClientSession) -> None:
+    timeouts = Timeouts(idle=1, throughput=5, throughput_window=0.2)
+    reply = await ask_sim(session, "tokens=50,interval=20ms", timeouts)
+    assert reply.events > 50
+
+
+async def test_a_whole_answer_has_no_throughput(upstream: Upstream, asker: Asker) -> None:
+    async def dripping(writer: asyncio.StreamWriter) -> None:
+        for byte in answer("200 OK", WHOLE):
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.001)
+
+    upstream.script = dripping
+    timeouts = Timeouts(idle=1, throughput=1e9, throughput_window=0.02)
+    assert len(await asker.ask(timeouts)) == 1
+
+
+@pytest.mark.parametrize(
+    "timeouts", [Timeouts(idle=0.05), Timeouts(throughput=1, throughput_window=0.05)]
+)
 async def test_a_slow_consumer_is_not_the_providers_silence(
-    upstream: Upstream, asker: Asker
+    upstream: Upstream, asker: Asker, timeouts: Timeouts
 ) -> None:
     upstream.script = says(CHUNKED, chunk(ONE), chunk(TWO), chunk(b"data: [DONE]\n\n"), LAST_CHUNK)
-    call, frames = Call("r1", "m", {}), []
-    async for some in asker.provider(Timeouts(idle=0.05)).stream(call, Reply()):
+    call, frames = Call("r1", "m", {}, timeouts=timeouts), []
+    async for some in asker.provider().stream(call, Reply()):
         frames += some
         await asyncio.sleep(0.15)
     assert frames == FRAMES[:2]

@@ -144,10 +144,9 @@ class Asker:
         self.reply = Reply()
         self.frames: list[Frame] = []
 
-    def provider(self, timeouts: Timeouts = PATIENT, **settings: Any) -> ChatProvider:
+    def provider(self, **settings: Any) -> ChatProvider:
         settings.setdefault("base_url", self.upstream.url)
-        key = Secret("sk-test")
-        return ChatProvider("p", ProviderSettings(**settings), key, timeouts, self.session)
+        return ChatProvider("p", ProviderSettings(**settings), Secret("sk-test"), self.session)
 
     async def ask(
         self,
@@ -156,8 +155,8 @@ class Asker:
         wants_stream: bool = True,
         **settings: Any,
     ) -> list[Frame]:
-        call = Call("r1", "provider-model", request or {"model": "m"}, wants_stream)
-        provider = self.provider(timeouts, **settings)
+        call = Call("r1", "provider-model", request or {"model": "m"}, wants_stream, timeouts)
+        provider = self.provider(**settings)
         async with contextlib.aclosing(provider.stream(call, self.reply)) as lists:
             async for frames in lists:
                 assert frames

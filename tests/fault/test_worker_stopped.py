@@ -3,6 +3,7 @@
 import signal
 
 from broker.model import JobState
+from broker.store.queue import Released
 from tests.fault.cluster import WAIT, Cluster, key
 from tests.fault.conftest import Make
 from tests.fault.evidence import replay, stored_frames, terminal_of
@@ -75,7 +76,7 @@ async def test_a_job_claimed_again_before_renewal_told_ends_its_former_call(
     await cluster.submit("silent", SILENT)
     await cluster.until_active(1)
     holder, token = await cluster.held("silent")
-    partition, lease = cluster.store.keys.partitions[0], (key("silent"), token)
+    partition, lease = cluster.store.keys.partitions[0], Released(key("silent"), token)
     assert await cluster.store.queue.release(partition, holder, [lease], leaving=False) == 1
     await cluster.until_ended(["silent"])
     await cluster.until_aborted(1)

@@ -6,6 +6,7 @@ from broker.frames import Kind, parse_message
 from broker.model import JobState, job_key
 from broker.store import Store
 from broker.store.leases import QUEUE_TIMEOUT
+from broker.store.queue import Released
 from broker.store.streams import Verdict
 from tests.store.conftest import Open
 from tests.store.samples import (
@@ -204,7 +205,8 @@ async def test_the_deadline_begins_anew_with_each_return(open_here: Open) -> Non
     store = open_here(queue_timeout=100.0)
     claim = await running(store)
     before = await now_ms(store)
-    await store.queue.release(store.keys.partitions[0], HOLDER, [(KEY, claim.token)], leaving=False)
+    lease = Released(KEY, claim.token)
+    await store.queue.release(store.keys.partitions[0], HOLDER, [lease], leaving=False)
     due = await raw(store).zscore(store.keys.partitions[0].prefix + "due", KEY)
     assert due is not None
     assert due >= before + 100_000

@@ -18,6 +18,7 @@ from broker.frames import Frame, Kind
 from broker.model import JobState, job_key
 from broker.store.jobs import CANCELLED, ended
 from broker.store.leases import QUEUE_TIMEOUT
+from broker.store.queue import Released
 from tests.store.held import Held
 from tests.store.machine import JOBS, KEYS, Compared
 from tests.store.model import OPEN
@@ -63,7 +64,7 @@ class StoreMachine(Compared):
         if expected in ("conflict", "gone"):
             self.raises(call, {"conflict": RequestIdReused, "gone": JobGone}[expected])
         else:
-            assert self.run(call) is (expected == "created")
+            assert self.run(call).created is (expected == "created")
 
     @precondition(lambda self: len(self.model.having("cancelled")) < 2)
     @rule(key=st.sampled_from(KEYS))
@@ -180,7 +181,8 @@ class StoreMachine(Compared):
         mine = {key for key, token in pairs if self.model.holds(key, token)}
         for key in mine:
             self.model.give_back(key, lost=False)
-        call = self.store.queue.release(self.partition, "one", pairs, leaving=leaving)
+        leases = [Released(*pair) for pair in pairs]
+        call = self.store.queue.release(self.partition, "one", leases, leaving=leaving)
         assert self.run(call) == len(mine)
 
     @rule()

@@ -4,7 +4,7 @@ import asyncio
 
 from broker.model import JobState, job_key
 from broker.store import Store
-from broker.store.queue import Claim
+from broker.store.queue import Claim, Released
 from broker.store.streams import Verdict
 from tests.store.conftest import Open
 from tests.store.samples import (
@@ -38,8 +38,8 @@ async def order(store: Store, most: int = 100) -> list[str]:
 
 
 async def release(store: Store, *claims: Claim, leaving: bool = False) -> int:
-    pairs = [(claimed.job.key, claimed.token) for claimed in claims]
-    return await store.queue.release(store.keys.partitions[0], HOLDER, pairs, leaving=leaving)
+    leases = [Released(claimed.job.key, claimed.token) for claimed in claims]
+    return await store.queue.release(store.keys.partitions[0], HOLDER, leases, leaving=leaving)
 
 
 async def test_one_account_is_served_in_order(store: Store) -> None:

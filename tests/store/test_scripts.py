@@ -10,6 +10,7 @@ from broker.errors import StoreAway, StoreFull, StreamholdError
 from broker.model import JobState
 from broker.settings import Secret, Settings
 from broker.store import Store, open_store
+from broker.store.queue import Released
 from broker.store.scripts import ReplyError, ScriptError, Scripts, source, translate
 from broker.store.streams import Verdict
 from tests.conftest import STORES, StoreServer
@@ -123,8 +124,8 @@ async def test_a_full_store_takes_no_new_jobs_and_ends_the_old(full_store: Store
     await store.jobs.delete(other.job.key)
     assert (await rescue(store)).queued == 1
     (third,) = await store.queue.claim(partition, "w", 5)
-    pairs = [(third.job.key, third.token)]
-    assert await store.queue.release(partition, "w", pairs, leaving=True) == 1
+    leases = [Released(third.job.key, third.token)]
+    assert await store.queue.release(partition, "w", leases, leaving=True) == 1
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
     await raw(store).config_set("maxmemory", 0)

@@ -46,7 +46,7 @@ def test_every_problem_by_its_key(tmp_path: Path) -> None:
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert "server.prot: unknown key" in lines
-    assert any(line.startswith("routes.slow.targets: ") for line in lines)
+    assert any(line.startswith("routes.slow.targets[0]: ") for line in lines)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ async def test_a_job_that_goes_on_elsewhere_is_not_ours_to_settle(rig: Rig) -> N
     task = rig.start(claim, one=Scripted([hang]))
     await hang.reached(rig)
     await rig.store.queue.release(
-        rig.store.keys.partitions[0], HOLDER, [rig.hold.lease], leaving=True
+        rig.store.keys.partitions[0], HOLDER, [rig.hold.leave()], leaving=True
     )
     rig.hold.take_away()
     with pytest.raises(asyncio.CancelledError):

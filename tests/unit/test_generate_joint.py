@@ -208,7 +208,7 @@ async def test_a_whole_answer_is_not_asked_for_twice(rig: Rig) -> None:
 async def test_a_worker_lost_before_the_first_token_is_estimated(rig: Rig) -> None:
     claim = await running(rig.store)
     again = await taken_over(rig, claim)
-    await rig.run(again, two=Scripted([chunk("Hi"), stop()], usage={"total_tokens": 2}))
+    await rig.run(again, one=Scripted([chunk("Hi"), stop()], usage={"total_tokens": 2}))
     job = await rig.job(claim)
     assert job.attempts[0].usage is not None
     assert job.attempts[0].usage["estimated"]

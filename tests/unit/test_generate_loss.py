@@ -40,17 +40,17 @@ async def test_a_lost_attempt_is_settled_by_the_next_holder(rig: Rig) -> None:
     await hang.reached(rig)
     await lose(rig, claim)
     (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
-    await rig.run(again, two=Scripted([said("hi")]))
+    await rig.run(again, one=Scripted([said("hi")]))
     job = await rig.job(claim)
-    assert outcomes(job) == [(1, "one", "lost"), (2, "two", "completed")]
+    assert outcomes(job) == [(1, "one", "lost"), (2, "one", "completed")]
     assert (await rig.told(claim))[1] == (
         "NATIVE",
-        '{"number":2,"provider":"two","model":"b","after":{"outcome":"lost","error":null}}',
+        '{"number":2,"provider":"one","model":"a","after":{"outcome":"lost","error":null}}',
     )
     hanging.cancel()
     with pytest.raises(asyncio.CancelledError):
         await hanging
-    assert outcomes(await rig.job(claim)) == [(1, "one", "lost"), (2, "two", "completed")]
+    assert outcomes(await rig.job(claim)) == [(1, "one", "lost"), (2, "one", "completed")]
 
 
 async def test_a_job_lost_in_mid_stream_fails(rig: Rig) -> None:

@@ -24,7 +24,7 @@ async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(joining, "_PAGE", 2)
     async with open_fake() as store:
         claim = await running(store)
-        assert await read_back(store, claim.job.key) == ([], {})
+        assert await read_back(store, claim.job.key) == ([], {}, 0)
         encoder = Encoder()
         written = [chunk(text)[0] for text in "abcdefgh"]
         for first in range(1, 9, 2):  # two frames an entry, two entries a page
@@ -36,8 +36,9 @@ async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatc
             key, token = claim.job.key, claim.token
             batch = Batch(key, token, first, first + 1, head, bytes(payload), tuple(fresh))
             assert await append(store, batch) == [0]
-        frames, templates = await read_back(store, claim.job.key)
+        frames, templates, last = await read_back(store, claim.job.key)
         assert frames == written
+        assert last == 8
         assert templates == dict(enumerate(encoder.templates))
         assert templates
 
@@ -60,7 +61,7 @@ async def test_entries_put_together_between_two_pages_are_read_once(
             return entries
 
         monkeypatch.setattr(store.streams, "read", then_ended)
-        frames, _ = await read_back(store, claim.job.key)
+        frames, _, _ = await read_back(store, claim.job.key)
         assert [frame.body for frame in frames[:-1]] == [b"data: %d" % n for n in range(1, 7)]
         assert frames[-1].kind == Kind.TERMINAL
 

@@ -13,6 +13,7 @@ from broker.frames import Frame, Kind
 from broker.model import JobState
 from broker.store import Store
 from broker.store.keys import Partition
+from broker.store.queue import Released
 from tests.store.samples import HOLDER, frames, raw
 from tests.unit.worker_bench import Bench, open_bench
 
@@ -89,7 +90,7 @@ async def test_a_job_rescued_from_ourselves_has_one_task(bench: Bench) -> None:
     key = await bench.submit("r1")
     old = await bench.taken()
     await bench.store.queue.release(
-        bench.store.keys.partitions[0], HOLDER, [old.lease], leaving=False
+        bench.store.keys.partitions[0], HOLDER, [Released(*old.lease)], leaving=False
     )
     new = await bench.taken()
     assert new is not old

@@ -3,6 +3,7 @@
 import asyncio
 from typing import cast
 
+import msgspec
 import pytest
 
 from broker.errors import StoreAway
@@ -18,10 +19,16 @@ def tick(*rescued: str, queued: int = 0, running: int = 0, workers: int = 0) -> 
         held_off=False,
         rescued=list(rescued),
         timed_out=[],
+        late=[],
+        abandoned=[],
         mended=[],
         queued=queued,
+        queued_batch=0,
         running=running,
         workers=workers,
+        used=0,
+        allowed=0,
+        totals={},
     )
 
 
@@ -90,7 +97,15 @@ async def test_a_store_that_is_away_leaves_nothing_known() -> None:
 
 
 async def test_what_it_did_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    done = Tick(False, ["a"], ["b"], ["c"], 0, 0, 0)
+    done = msgspec.structs.replace(
+        tick("a"), timed_out=["b"], mended=["c"], late=["d"], abandoned=["e"]
+    )
     await rounds(1, done)
     lines = [(record.msg, record.__dict__["fields"]["job_key"]) for record in caplog.records]
-    assert lines == [("job.rescued", "a"), ("job.queue_timeout", "b"), ("job.mended", "c")]
+    assert lines == [
+        ("job.rescued", "a"),
+        ("job.queue_timeout", "b"),
+        ("job.deadline_exceeded", "d"),
+        ("job.abandoned", "e"),
+        ("job.mended", "c"),
+    ]

@@ -1,8 +1,11 @@
 """What is tried next, as a table."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.errors import UnknownModel
 from broker.model import Attempt, Failure
@@ -19,7 +22,7 @@ from broker.routing import (
     policy_for,
     targets_for,
 )
-from broker.settings import Provider, Route, Settings
+from broker.settings import Provider, Route, RouteTarget, Settings
 
 A, B, C = Target("one", "a"), Target("two", "b"), Target("three", "c")
 RETRY = Failure("provider_error", "It fell over.", remedy="retry")
@@ -42,8 +45,9 @@ def policy(
     on_loss: Any = None,
     allowed: int = 3,
     backoff: float = 0.2,
+    **more: Any,
 ) -> Policy:
-    return Policy(targets, frozenset(prefilling), on_loss, allowed, backoff)
+    return Policy(targets, frozenset(prefilling), on_loss, allowed, backoff, **more)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,10 @@ def policy(
         pytest.param([A, B], tries((A, RETRY)), Run(B, 0.0), id="the next one takes over"),
         pytest.param([A, B], tries((A, LATER)), Run(B, 0.0), id="without A's wait"),
         pytest.param([A, B], tries((A, NEXT)), Run(B, 0.0), id="a bad key is A's alone"),
-        pytest.param([A, B], tries((A, None)), Run(B, 0.0), id="a lost worker moves on too"),
+        pytest.param([A, B], tries((A, None)), Run(A, 0.0), id="a lost worker is not A's fault"),
+        pytest.param([A, B], tries((C, None)), Run(A, 0.0), id="the route has changed"),
+        pytest.param([A, B], tries((A, NEXT), (B, RETRY)), Run(B, 0.0), id="A is out"),
+        pytest.param([A, B], tries((A, NEXT), (B, NEXT)), End(NEXT), id="so are all"),
         pytest.param([A, B], tries((A, RETRY), (B, RETRY)), Run(A, 0.0), id="round to the head"),
         pytest.param([A, B, C], tries((A, RETRY), (B, NEXT)), Run(C, 0.0), id="in order"),
         pytest.param([A, B], tries((A, FINAL)), End(FINAL), id="the call itself is at fault"),
@@ -66,7 +73,7 @@ def policy(
     ],
 )
 def test_next_step(targets: list[Target], history: list[Attempt], expected: Run | End) -> None:
-    assert next_step(policy(*targets), history) == expected
+    assert next_step(policy(*targets, backoff=0.0), history) == expected
 
 
 SILENT, TEXT, OTHER = Standing(True, False), Standing(False, True), Standing(False, False)
@@ -97,7 +104,14 @@ SILENT, TEXT, OTHER = Standing(True, False), Standing(False, True), Standing(Fal
         ({"on_loss": "terminate", "prefilling": (B,)}, tries((A, RETRY)), TEXT, End(RETRY)),
         ({"on_loss": "terminate"}, tries((A, RETRY)), SILENT, Run(B, 0.0, "replay")),
         ({"on_loss": "replay"}, tries((A, RETRY)), SILENT, Run(B, 0.0, "replay")),
-        ({}, tries((A, None)), SILENT, Run(B, 0.0, "replay")),
+        ({}, tries((A, None)), SILENT, Run(A, 0.0, "replay")),
+        # A target is preferred while its worker is to blame, or it has retries.
+        ({"prefilling": (A, B)}, tries((B, None)), TEXT, Run(B, 0.0, "continue")),
+        ({"prefilling": (A, C)}, tries((B, None)), TEXT, Run(C, 0.0, "continue")),
+        ({"prefilling": (A, B)}, tries((A, LATER)), TEXT, Run(B, 0.0, "continue")),
+        ({"prefilling": (A, B), "retries": 1}, tries((A, LATER)), TEXT, Run(A, 3.0, "continue")),
+        ({"prefilling": (B,), "retries": 1}, tries((A, LATER)), TEXT, Run(B, 0.0, "continue")),
+        ({"prefilling": (A, B)}, tries((A, NEXT), (B, NEXT)), TEXT, End(NEXT)),
         ({}, tries((A, FINAL)), SILENT, End(FINAL)),
         ({"allowed": 1}, tries((A, None)), SILENT, End(LOST_MID_STREAM)),
     ],
@@ -113,6 +127,82 @@ def test_the_same_target_waits_longer_each_time(before: int, base: float) -> Non
     decision = next_step(policy(A, allowed=20), tries(*[(A, RETRY)] * before))
     assert isinstance(decision, Run)
     assert min(base * 0.5, 10.0) <= decision.delay <= min(base * 1.5, 10.0)
+
+
+# ── Whole jobs ─────────────────────────────────────────────────────────────────────────
+
+LOST_WORKER, DRAINED = "lost", "handed_over"
+ends = st.lists(st.sampled_from([RETRY, LATER, NEXT, FINAL, LOST_WORKER, DRAINED]), max_size=30)
+policies = st.builds(
+    lambda count, **options: policy(*(A, B, C)[:count], **options),
+    st.integers(1, 3),
+    retries=st.integers(0, 3),
+    allowed=st.integers(1, 9),
+)
+
+
+def play(rules: Policy, ended: Iterable[Failure | str]) -> tuple[list[Attempt], list[Run | End]]:
+    """Let a job's attempts end like this, one after the other: all of them, and each decision."""
+    history: list[Attempt] = []
+    steps = [next_step(rules, history)]
+    for end in ended:
+        if isinstance(steps[-1], End):
+            break
+        failure, outcome = (None, end) if isinstance(end, str) else (end, "failed")
+        target = steps[-1].target
+        history.append(
+            Attempt(len(history) + 1, *target, started=0.0, outcome=outcome, error=failure)
+        )
+        steps.append(next_step(rules, history))
+    return history, steps
+
+
+@given(policies, ends)
+def test_what_holds_for_every_job(rules: Policy, ended: list[Failure | str]) -> None:
+    history, steps = play(rules, ended)
+    counted = [each for each in history if each.outcome != DRAINED]
+    assert len(counted) <= rules.allowed
+    for number, (attempt, step) in enumerate(zip(history, steps[1:], strict=True), 1):
+        before, error = Target(attempt.provider, attempt.model), attempt.error
+        left = sum(each.outcome != DRAINED for each in history[:number]) < rules.allowed
+        out = {each.provider for each in history[:number] if each.error is NEXT}
+        if isinstance(step, End):
+            assert attempt.outcome != DRAINED
+            assert not left or error is FINAL or len(out) == len(rules.targets)
+            continue
+        assert left
+        assert error is not FINAL
+        assert step.target.provider not in out
+        assert step.mode == "fresh"
+        if error is None:
+            assert step == Run(before, 0.0)
+        assert (step.delay > 0) == (step.target == before and error is not None)
+
+
+@given(st.integers(2, 3), st.integers(0, 3), st.integers(1, 12))
+def test_each_target_has_its_retries_and_then_the_next(
+    count: int, retries: int, allowed: int
+) -> None:
+    rules = policy(*(A, B, C)[:count], retries=retries, allowed=allowed)
+    history, steps = play(rules, [RETRY] * 20)
+    share = 1 + retries
+    expected = [rules.targets[number // share % count] for number in range(allowed)]
+    assert [Target(each.provider, each.model) for each in history] == expected
+    assert steps[-1] == End(RETRY)
+
+
+@given(policies, ends, st.data())
+def test_a_handed_over_attempt_changes_nothing(
+    rules: Policy, ended: list[Failure | str], data: st.DataObject
+) -> None:
+    """Drains put in anywhere leave the order in which targets fail as it is."""
+    there = [end for end in ended if end != DRAINED]
+    more = [each for end in there for each in (*[DRAINED] * data.draw(st.integers(0, 2)), end)]
+    plain, steps = play(rules, there)
+    drained, more_steps = play(rules, more)
+    failed = [(each.provider, each.error) for each in drained if each.outcome != DRAINED]
+    assert failed == [(each.provider, each.error) for each in plain]
+    assert isinstance(more_steps[-1], End) == isinstance(steps[-1], End)
 
 
 SETTINGS = Settings(
@@ -153,12 +243,25 @@ def test_the_policy_of_a_route_and_of_a_provider() -> None:
                 targets=("one/a", "two/b"), on_loss="replay", attempts=5, backoff=0.0, deadline=9.0
             ),
             "plain": Route(targets=("two/b",)),
+            "own": Route(
+                targets=(
+                    RouteTarget(target="one/a", prefill=False),
+                    RouteTarget(target="two/b", prefill=True),
+                ),
+                retries=2,
+                hold_tool_calls=True,
+            ),
+            "few": Route(targets=("two/b",), retries=2, attempts=2),
         },
     )
     assert policy_for(settings, "m") == policy(
-        A, B, prefilling=(A,), on_loss="replay", allowed=5, backoff=0.0
+        A, B, prefilling=(A,), on_loss="replay", allowed=5, backoff=0.0, deadline=9.0
     )
     assert policy_for(settings, "plain") == policy(B)
+    assert policy_for(settings, "own") == policy(
+        A, B, prefilling=(B,), allowed=6, retries=2, hold_tool_calls=True
+    )
+    assert policy_for(settings, "few").allowed == 2
     assert policy_for(settings, "one/a") == policy(A, prefilling=(A,))
     with pytest.raises(UnknownModel):
         policy_for(settings, "x")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ConfigError
-from broker.settings import Provider, Secret, Settings, Timeouts
-from broker.settings.load import PRESETS, load, problems
+from broker.settings import Secret, Settings, Timeouts
+from broker.settings.load import load, problems
+from broker.settings.presets import PRESETS
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def test_a_good_file_is_read_whole(file: Path) -> None:
         "big": "k-big",
         "openai": "k-openai",
     }
-    assert built.provider_timeouts("big") == Timeouts(first_token=5.0, idle=30.0)
-    assert built.provider_timeouts("openai") == Timeouts(idle=30.0)
+    assert built.timeouts_for("gpt-x", "big", "gpt-x-2026") == Timeouts(first_token=5.0, idle=30.0)
+    assert built.timeouts_for("openai/gpt", "openai", "gpt") == Timeouts(idle=30.0)
 
 
 def test_without_a_file_there_are_defaults() -> None:
@@ -68,7 +69,39 @@ def test_the_environment_names_the_file(file: Path) -> None:
     assert load(env={"STREAMHOLD_CONFIG": str(file)}).server.port == 9001
 
 
+def test_a_target_goes_before_its_provider(file: Path) -> None:
+    file.write_text(
+        """
+        [timeouts]
+        idle = 30
+        total = 300
+        [providers.big]
+        base_url = "https://big.example/v1"
+        prefill = "prefix"
+        first_token = 5
+        idle = 6
+        throughput = 4
+        [routes.m]
+        targets = [
+            { target = "big/org/a", first_token = 1.5, total = 60, prefill = false },
+            { target = "big/b", prefill = true, throughput = 0 },
+            "big/c",
+        ]
+        """
+    )
+    built = load(file, {})
+    assert built.routes["m"].names == ("big/org/a", "big/b", "big/c")
+    own = {model: built.timeouts_for("m", "big", model) for model in ("org/a", "b", "c")}
+    assert own["org/a"] == Timeouts(first_token=1.5, idle=6.0, total=60.0, throughput=4.0)
+    assert own["b"] == Timeouts(first_token=5.0, idle=6.0, total=300.0, throughput=0.0)
+    assert own["c"] == Timeouts(first_token=5.0, idle=6.0, total=300.0, throughput=4.0)
+    assert built.timeouts_for("big/org/a", "big", "org/a") == own["c"]  # addressed directly
+    prefill = {model: built.prefill_for("m", "big", model) for model in ("org/a", "b", "c")}
+    assert prefill == {"org/a": False, "b": True, "c": "prefix"}
+
+
 BIG = '[providers.big]\nbase_url = "https://big.example"\n'
+ROUTE = BIG + "[routes.m]\ntargets = [%s]"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +130,8 @@ BIG = '[providers.big]\nbase_url = "https://big.example"\n'
         ("[worker]\nbackoff = -0.1", "worker.backoff"),
         ("[worker]\nmetrics_port = 65536", "worker.metrics_port"),
         ("[timeouts]\nidle = 0", "timeouts.idle"),
+        ("[timeouts]\nthroughput = -1", "timeouts.throughput"),
+        ("[timeouts]\nthroughput_window = 0", "timeouts.throughput_window"),
         ("providers = 3", "providers"),
         ("[providers]\nbig = 3", "providers.big"),
         ("[providers.big]\nstreams = true", "providers.big.base_url"),
@@ -111,11 +146,27 @@ BIG = '[providers.big]\nbase_url = "https://big.example"\n'
         (BIG + "headers = { a = 1 }", "providers.big.headers"),
         (BIG + 'dialect = "smoke"', "providers.big.dialect"),
         (BIG + "connect = 0", "providers.big.connect"),
+        (BIG + "throughput = inf", "providers.big.throughput"),
+        (BIG + "throughput_window = 0", "providers.big.throughput_window"),
         ("[routes.m]", "routes.m.targets"),
         ("[routes.m]\ntargets = []", "routes.m.targets"),
         ('[routes.m]\ntargets = ["x"]', "routes.m.targets"),
         ('[routes.m]\ntargets = ["nobody/x"]', "routes.m.targets"),
         (BIG + '[routes.m]\ntargets = ["big/"]', "routes.m.targets"),
+        (ROUTE % '"big/m", 3', "routes.m.targets[1]"),
+        (ROUTE % '"big/m", {}', "routes.m.targets[1].target"),
+        (ROUTE % '{ target = "big/m", prefil = true }', "routes.m.targets[0].prefil"),
+        (ROUTE % '{ target = "big/m", idle = "x" }', "routes.m.targets[0].idle"),
+        (
+            ROUTE % '"big/a", { target = "big/m", first_token = 0 }',
+            "routes.m.targets[1].first_token",
+        ),
+        (ROUTE % '{ target = "big/m", throughput = -1 }', "routes.m.targets[0].throughput"),
+        (ROUTE % '{ target = "nobody/m" }', "routes.m.targets[0].target"),
+        (ROUTE % '{ target = "big" }', "routes.m.targets[0].target"),
+        (ROUTE % '"big/m", { target = "big/m" }', "routes.m.targets[1].target"),
+        (ROUTE % '"big/m"' + "\nretries = -1", "routes.m.retries"),
+        (ROUTE % '"big/m"' + "\nattempts = 0", "routes.m.attempts"),
         ('[accounts.a]\nkey_sha256 = ["abc"]', "accounts.a.key_sha256"),
         ('[accounts.a]\nkey_sha256 = "abc"', "accounts.a.key_sha256"),
     ],
@@ -153,8 +204,8 @@ def test_every_wrong_key_is_named_at_once(file: Path) -> None:
         "server.ping",
         "providers.big.base_url",
         "providers.big.streams",
-        "routes.m.targets",
-        "routes.m.targets",
+        "routes.m.targets[0]",
+        "routes.m.targets[1]",
     ]
 
 
@@ -187,11 +238,17 @@ def test_a_file_is_utf_8_whatever_the_locale(file: Path) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_in_the_environment_switches_a_provider_on(name: str) -> None:
-    variable, base_url = PRESETS[name]
+    variable = f"{name.upper()}_API_KEY"
     built = load(env={variable: "sk-1"})
-    assert built.providers == {name: Provider(base_url=base_url, api_key_env=variable)}
+    assert built.providers == {name: PRESETS[name]}
     assert built.api_keys[name].reveal() == "sk-1"
     assert load(env={variable: ""}).providers == {}
+
+
+def test_presets_that_go_on_from_a_partial_answer() -> None:
+    flags = {name: preset.prefill for name, preset in PRESETS.items() if preset.prefill}
+    assert flags == {"mistral": "prefix", "groq": True, "deepseek": "prefix"}
+    assert PRESETS["deepseek"].base_url.endswith("/beta")  # the only address that knows it
 
 
 def test_the_file_goes_before_a_preset(file: Path) -> None:

@@ -38,9 +38,7 @@ class Providers:
     def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
         settings = self._settings
         provider = settings.providers[name]
-        return _DIALECTS[provider.dialect](
-            name, provider, settings.api_keys.get(name), settings.provider_timeouts(name), session
-        )
+        return _DIALECTS[provider.dialect](name, provider, settings.api_keys.get(name), session)
 
     async def close(self) -> None:
         """Close every connection, calls in flight included; ``get`` starts anew."""

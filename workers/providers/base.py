@@ -7,6 +7,7 @@ import msgspec
 
 from broker.frames import Frame
 from broker.model import Failure
+from broker.settings import Timeouts
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -16,6 +17,7 @@ class Call(msgspec.Struct, frozen=True):
     model: str  # the provider's own name for it
     request: dict[str, Any]
     wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
+    timeouts: Timeouts = Timeouts()
 
 
 class Reply(msgspec.Struct):

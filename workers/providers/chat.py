@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from broker.frames import Frame
 from broker.settings import Provider as ProviderSettings
-from broker.settings import Secret, Timeouts
+from broker.settings import Secret
 from workers.providers import failures
 from workers.providers.base import Call, ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
@@ -27,20 +27,18 @@ class ChatProvider:
         name: str,
         provider: ProviderSettings,
         key: Secret | None,
-        timeouts: Timeouts,
         session: aiohttp.ClientSession,
     ) -> None:
         self.name = name
         self._url = provider.base_url.rstrip("/") + "/chat/completions"
         self._provider = provider
         self._key = key
-        self._timeouts = timeouts
         self._session = session
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is one frame of kind WHOLE."""
         streams = self._provider.streams and call.wants_stream
-        async with Exchange(self._session, self._timeouts) as exchange:
+        async with Exchange(self._session, call.timeouts) as exchange:
             await exchange.post(self._url, self._headers(streams), _body(call, streams))
             if await _is_whole(exchange):
                 frame = decode_whole(await exchange.whole(WHOLE_LIMIT), reply)
@@ -53,7 +51,7 @@ class ChatProvider:
                 events = _split(splitter, data)
                 if not events:
                     continue
-                exchange.progress()
+                exchange.progress(len(events))
                 frames = decoder.feed(events)
                 if decoder.done:
                     exchange.complete()

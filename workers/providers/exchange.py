@@ -142,9 +142,12 @@ class Exchange:
         """Seconds since the exchange began."""
         return self._watch.elapsed
 
-    def progress(self) -> None:
-        """What was read was worth something: the idle watchdog starts anew."""
-        self._watch.progress()
+    def progress(self, events: int = 0) -> None:
+        """What was read was worth something: the idle watchdog starts anew.
+
+        ``events`` is how many events of the answer it held, if the answer is a stream of them.
+        """
+        self._watch.progress(events)
 
     def complete(self) -> None:
         """The answer is whole, though its body may not have ended."""

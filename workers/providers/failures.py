@@ -7,7 +7,7 @@ The vocabulary of ``Failure.type`` here:
     provider_auth           401, 402, 403: the operator's trouble, and not to be told in detail
     provider_error          any other status
     provider_unreachable    no connection: refused, no such host, TLS
-    provider_timeout        code connect | first_token | idle | total
+    provider_timeout        code connect | first_token | idle | total | throughput
     provider_cut            the connection ended before the answer did
     provider_garbled        not the dialect; code content_type | content_encoding | json |
                             chunk | event_too_large | body_too_large | empty | http
@@ -29,7 +29,7 @@ from broker.model import Failure
 
 ERROR_BODY = 64 * 1024  # bytes of an error's body that are worth reading
 
-Phase = Literal["connect", "first_token", "idle", "total"]
+Phase = Literal["connect", "first_token", "idle", "total", "throughput"]
 Remedy = Literal["retry", "next", "final"]
 
 _AUTH_MESSAGE = "The provider refused the operator's credentials."
@@ -119,6 +119,7 @@ _PHASES: dict[Phase, str] = {
     "first_token": "The provider began no answer in time.",
     "idle": "The provider fell silent in its answer.",
     "total": "The provider did not end its answer in time.",
+    "throughput": "The provider's answer came too slowly.",
 }
 
 

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Append to many streams of a partition in one step, each under its holder's token.
 --
--- KEYS[1]  the partition's prefix P: job:* stream:* templates:* body:* leases due open queue
+-- KEYS[1]  the partition's prefix P: job:* stream:* templates:* body:* leases due open queue batch
+--          watched busy totals
 -- ARGV     channel prefix, lease (ms), stream ttl (ms), record ttl (ms), then per stream:
 --          JK, token, first, last, message head, payload, final state or "",
 --          number of definitions, (template id, definition) each,
@@ -62,6 +63,7 @@ while i <= #ARGV do
       redis.call('PUBLISH', channel .. jk, head .. payload)
     end
   end
+  if verdict == -1 then count(P, 'fenced') end
   verdicts[#verdicts + 1] = verdict
 end
 return verdicts

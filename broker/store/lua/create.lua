@@ -2,23 +2,33 @@
 -- Create a job, or find that its request id is taken. One step: record, body and queue
 -- exist together or not at all. Refused by the server when memory is full (no allow-oom).
 --
--- KEYS[1]  the partition's prefix P; the keys touched all begin with it:
---          job:JK body:JK stream:JK templates:JK queue due open wake fair virtual arrivals account:NAME
--- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body, then the
---          record's further fields as name, value pairs
--- Returns  {"created"} | {"exists", state} | {"conflict"} | {"gone"}
+-- KEYS[1]  the partition's prefix P; the keys touched all begin with it: job:JK body:JK
+--          stream:JK templates:JK queue batch due open wake wake-batch fair virtual arrivals
+--          busy watched account:NAME
+-- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body, priority, most
+--          jobs in its queue, most open jobs of the account or 0, deadline (ms from now) or
+--          0, grace without readers (ms) or 0, then the record's further fields as name,
+--          value pairs
+-- Returns  {"created"} | {"exists", grace or false} | {"conflict"} | {"gone"} |
+--          {"queue-full"} | {"account-full"}
 -- Invariant: under one JK at most one record is ever written until it expires.
 
 --@include finish
 --@include enqueue
 
 local P, jk, digest, account, body = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[6]
+local priority, deadline, grace = ARGV[7], tonumber(ARGV[10]), tonumber(ARGV[11])
 local job = P .. 'job:' .. jk
-local known = redis.call('HMGET', job, 'state', 'digest')
+local known = redis.call('HMGET', job, 'state', 'digest', 'grace')
 if known[1] == 'deleted' then return {'gone'} end
 if known[1] then
   if known[2] ~= digest then return {'conflict'} end
-  return {'exists', known[1]}
+  return {'exists', known[3]}
+end
+if redis.call('ZCARD', (queue_of(P, priority))) >= tonumber(ARGV[8]) then return {'queue-full'} end
+local most = tonumber(ARGV[9])
+if most > 0 and (tonumber(redis.call('HGET', P .. 'busy', account)) or 0) >= most then
+  return {'account-full'}
 end
 
 local now = clock()
@@ -26,7 +36,12 @@ local now = clock()
 redis.call('DEL', P .. 'stream:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', '0', 'last', '0', 'digest', digest,
   'account', account, 'created', text(now))
-for i = 7, #ARGV, 2 do
+if priority ~= 'interactive' then redis.call('HSET', job, 'priority', priority) end
+if deadline > 0 then
+  redis.call('HSET', job, 'allowed', text(deadline), 'deadline', text(now + deadline))
+end
+if grace > 0 then redis.call('HSET', job, 'grace', text(grace)) end
+for i = 12, #ARGV, 2 do
   redis.call('HSET', job, ARGV[i], ARGV[i + 1])
 end
 redis.call('SET', P .. 'body:' .. jk, body)
@@ -34,6 +49,7 @@ local index = P .. 'account:' .. account
 redis.call('ZADD', index, text(now), jk)
 -- A record outlives its creation by its run and its ttl; what is older twice over is gone.
 redis.call('ZREMRANGEBYSCORE', index, '-inf', text(now - 2 * tonumber(ARGV[5])))
-local score, member = place(P, jk, account)
-enqueue(P, jk, score, member, now, tonumber(ARGV[4]))
+place(P, jk, account, priority)
+enqueue(P, jk, now, tonumber(ARGV[4]))
+open(P, jk, account, grace, now)
 return {'created'}

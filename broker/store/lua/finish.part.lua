@@ -20,14 +20,27 @@ local function draw(P, now)
   return token
 end
 
--- After jobs left the queue: no more wake tokens than jobs; fairness starts anew without any.
+-- The queue of a priority, and the list of its wake tokens.
+local function queue_of(P, priority)
+  if priority == 'batch' then return P .. 'batch', P .. 'wake-batch' end
+  return P .. 'queue', P .. 'wake'
+end
+
+-- After jobs left a queue: no more wake tokens than jobs; fairness starts anew without any.
 local function shrink(P)
-  local left = redis.call('ZCARD', P .. 'queue')
-  if left == 0 then
-    redis.call('DEL', P .. 'fair', P .. 'wake')
-  else
-    redis.call('LTRIM', P .. 'wake', 0, left - 1)
+  local left = 0
+  for _, priority in ipairs({'interactive', 'batch'}) do
+    local queue, wake = queue_of(P, priority)
+    local here = redis.call('ZCARD', queue)
+    if here == 0 then redis.call('DEL', wake) else redis.call('LTRIM', wake, 0, here - 1) end
+    left = left + here
   end
+  if left == 0 then redis.call('DEL', P .. 'fair') end
+end
+
+-- Count what happened in this partition, for ever.
+local function count(P, what)
+  redis.call('HINCRBY', P .. 'totals', what, 1)
 end
 
 -- Put the entries of an ended stream together. A token that came alone is an entry of its own,
@@ -62,13 +75,18 @@ end
 -- of open jobs, and every key it has expires.
 local function finish(P, jk, state, now, stream_ttl, record_ttl)
   local job = P .. 'job:' .. jk
-  local was = redis.call('HMGET', job, 'delivered', 'member')
+  local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace')
   redis.call('HSET', job, 'state', state, 'ended', text(now))
   redis.call('HDEL', job, 'holder')
   redis.call('ZREM', P .. 'leases', jk)
   redis.call('ZREM', P .. 'due', jk)
   redis.call('SREM', P .. 'open', jk)
-  if was[2] and redis.call('ZREM', P .. 'queue', was[2]) == 1 then shrink(P) end
+  if was[5] then redis.call('ZREM', P .. 'watched', jk) end
+  if was[2] and redis.call('ZREM', (queue_of(P, was[3])), was[2]) == 1 then shrink(P) end
+  if redis.call('HINCRBY', P .. 'busy', was[4], -1) <= 0 then
+    redis.call('HDEL', P .. 'busy', was[4])
+  end
+  count(P, state)
   if state == 'failed' and not was[1] then
     redis.call('PEXPIRE', P .. 'body:' .. jk, stream_ttl)
   else

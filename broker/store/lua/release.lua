@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Hand jobs back at once, without waiting for their leases: the holder drains.
 --
--- KEYS[1]  the partition's prefix P: job:* queue due open wake leases fence beats
--- ARGV     holder, queue timeout (ms), whether the holder leaves for good (1 or 0), then
---          JK, token pairs
--- Returns  per pair 1 if it was handed back, else 0 (it was no longer the caller's)
+-- KEYS[1]  the partition's prefix P: job:* queue batch due open wake wake-batch leases fence beats
+-- ARGV     holder, queue timeout (ms), whether the holder leaves for good (1 or 0), then per
+--          job: JK, token, number of fields, (name, value) each, which are set in the record
+-- Returns  per job 1 if it was handed back, else 0 (it was no longer the caller's)
 -- Invariants: a handed-back job has a new token, so that nothing its old holder still sends
 -- is taken, and its old place in the queue, which is at the front.
 
@@ -15,15 +15,20 @@ local P, holder, timeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local now = clock()
 if ARGV[3] == '1' then redis.call('ZREM', P .. 'beats', holder) end
 local released = {}
-for i = 4, #ARGV, 2 do
-  local jk = ARGV[i]
+local i = 4
+while i <= #ARGV do
+  local jk, token, fields = ARGV[i], ARGV[i + 1], i + 3
+  i = fields + 2 * tonumber(ARGV[i + 2])
   local job = P .. 'job:' .. jk
-  local is = redis.call('HMGET', job, 'token', 'state', 'score', 'member')
-  if is[1] == ARGV[i + 1] and is[2] == 'running' then
+  local is = redis.call('HMGET', job, 'token', 'state')
+  if is[1] == token and is[2] == 'running' then
     redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
+    for f = fields, i - 1, 2 do
+      redis.call('HSET', job, ARGV[f], ARGV[f + 1])
+    end
     redis.call('HDEL', job, 'holder')
     redis.call('ZREM', P .. 'leases', jk)
-    enqueue(P, jk, is[3], is[4], now, timeout)
+    enqueue(P, jk, now, timeout)
     released[#released + 1] = 1
   else
     released[#released + 1] = 0

@@ -1,67 +1,93 @@
 #!lua flags=allow-oom
 -- One tick of the rescuer; any number of processes may tick.
 --
--- KEYS[1]  the partition's prefix P: tick leases due queue open wake beats fence job:* ...
--- ARGV     channel prefix, tick (ms), lease (ms), queue timeout (ms), stream ttl (ms),
---          record ttl (ms), most jobs a tick, payload of the queue deadline's terminal, its
---          failure as JSON
--- Returns  {1 if leases were held off else 0, rescued JKs, timed-out JKs, mended JKs,
---          queue length, leases, workers that beat within two leases}
+-- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch watched
+--          beats fence totals job:* ...
+-- ARGV     channel prefix, control channel prefix, tick (ms), lease (ms), queue timeout (ms),
+--          stream ttl (ms), record ttl (ms), most jobs a tick, then payload of the terminal
+--          and failure as JSON, each: queue timeout, deadline, abandonment
+-- Returns  {1 if leases were held off else 0, rescued JKs, JKs that timed out in the queue, JKs
+--          past their deadline, JKs that were abandoned, mended JKs, length of the queue, of
+--          the batch queue, leases, workers that beat within two leases, bytes of memory
+--          used, bytes allowed or 0, the partition's totals as a flat list}
 --
--- Three duties:
+-- Four duties:
 --   leases     an expired lease gets a new token and its job goes back to its old place;
 --   deadlines  a job not claimed in time ends `failed`;
+--   watched    a job whose readers have all left for its grace ends `cancelled`, if it was
+--              created so;
 --   mending    an open job that is in no queue and has no lease gets its place back.
 -- Invariant: the script keeps its last tick on the store's clock. If more than two ticks
--- are missing, or the server is another one than at the last tick, holders may not have
--- been able to renew: no lease is rescued until one full lease has passed.
+-- are missing, or the server is another one than at the last tick, holders and readers may
+-- not have been able to say that they live: no lease is rescued and no job is abandoned
+-- until one full lease has passed.
 
 --@include finish
 --@include enqueue
 
-local P, channel = KEYS[1], ARGV[1]
-local tick, lease, timeout = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local stream_ttl, record_ttl, most = ARGV[5], ARGV[6], ARGV[7]
+local P, channel, control = KEYS[1], ARGV[1], ARGV[2]
+local tick, lease, timeout = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local stream_ttl, record_ttl, most = ARGV[6], ARGV[7], ARGV[8]
 local now = clock()
 
-local info = redis.pcall('INFO', 'server')
-local server = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+-- What the server says of itself; empty where it does not let scripts ask.
+local function info(section)
+  local found = redis.pcall('INFO', section)
+  return type(found) == 'string' and found or ''
+end
+
+local function expired(key)
+  return ipairs(redis.call('ZRANGEBYSCORE', P .. key, '-inf', text(now), 'LIMIT', 0, most))
+end
+
+local server = string.match(info('server'), 'run_id:(%x+)') or ''
 local was = redis.call('HMGET', P .. 'tick', 'last', 'until', 'server', 'scan')
 local hold = tonumber(was[2]) or 0
 if not was[1] or now - was[1] > 3 * tick or was[3] ~= server then hold = now + lease end
 
-local rescued, late, mended = {}, {}, {}
+local rescued, timed_out, late, abandoned, mended = {}, {}, {}, {}, {}
 if now >= hold then
-  for _, jk in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', text(now),
-      'LIMIT', 0, most)) do
+  for _, jk in expired('leases') do
     local job = P .. 'job:' .. jk
-    local is = redis.call('HMGET', job, 'state', 'score', 'member')
     redis.call('ZREM', P .. 'leases', jk)
-    if is[1] == 'running' then
+    if redis.call('HGET', job, 'state') == 'running' then
       redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
       redis.call('HDEL', job, 'holder')
       redis.call('HINCRBY', job, 'losses', 1)
-      enqueue(P, jk, is[2], is[3], now, timeout)
+      enqueue(P, jk, now, timeout)
+      count(P, 'rescued')
       rescued[#rescued + 1] = jk
+    end
+  end
+  for _, jk in expired('watched') do
+    redis.call('ZREM', P .. 'watched', jk)
+    local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'holder')
+    if is[1] == 'queued' or is[1] == 'running' then
+      close(P, channel, jk, 'cancelled', ARGV[13], ARGV[14], now, stream_ttl, record_ttl)
+      if is[2] then redis.call('PUBLISH', control .. is[2], jk) end
+      count(P, 'abandoned')
+      abandoned[#abandoned + 1] = jk
     end
   end
 end
 
-for _, jk in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', text(now),
-    'LIMIT', 0, most)) do
+for _, jk in expired('due') do
   redis.call('ZREM', P .. 'due', jk)
-  if redis.call('HGET', P .. 'job:' .. jk, 'state') == 'queued' then
-    close(P, channel, jk, 'failed', ARGV[8], ARGV[9], now, stream_ttl, record_ttl)
-    late[#late + 1] = jk
+  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'deadline')
+  if is[1] == 'queued' then
+    local payload, ended = 9, timed_out
+    if is[2] and tonumber(is[2]) <= now then payload, ended = 11, late end
+    close(P, channel, jk, 'failed', ARGV[payload], ARGV[payload + 1], now, stream_ttl, record_ttl)
+    ended[#ended + 1] = jk
   end
 end
 
 local page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
 for _, jk in ipairs(page[2]) do
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'score', 'member')
+  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority')
   if is[1] == 'queued' then
-    if not redis.call('ZSCORE', P .. 'queue', is[3]) then
-      enqueue(P, jk, is[2], is[3], now, timeout)
+    if not redis.call('ZSCORE', (queue_of(P, is[3])), is[2]) then
+      enqueue(P, jk, now, timeout)
       mended[#mended + 1] = jk
     end
   elseif is[1] == 'running' then
@@ -76,11 +102,18 @@ end
 
 redis.call('HSET', P .. 'tick', 'last', text(now), 'until', text(hold), 'server', server,
   'scan', page[1])
-local queued = redis.call('ZCARD', P .. 'queue')
-if queued > 0 and redis.call('LLEN', P .. 'wake') == 0 then
-  redis.call('LPUSH', P .. 'wake', '1') -- a token was popped by a worker that died
+local memory, lengths = info('memory'), {}
+for number, priority in ipairs({'interactive', 'batch'}) do
+  local queue, wake = queue_of(P, priority)
+  lengths[number] = redis.call('ZCARD', queue)
+  if lengths[number] > 0 and redis.call('LLEN', wake) == 0 then
+    redis.call('LPUSH', wake, '1') -- a token was popped by a worker that died
+  end
 end
 return {
-  now < hold and 1 or 0, rescued, late, mended, queued, redis.call('ZCARD', P .. 'leases'),
-  redis.call('ZCOUNT', P .. 'beats', text(now - 2 * lease), '+inf')
+  now < hold and 1 or 0, rescued, timed_out, late, abandoned, mended, lengths[1], lengths[2],
+  redis.call('ZCARD', P .. 'leases'),
+  redis.call('ZCOUNT', P .. 'beats', text(now - 2 * lease), '+inf'),
+  string.match(memory, 'used_memory:(%d+)') or '0', string.match(memory, 'maxmemory:(%d+)') or '0',
+  redis.call('HGETALL', P .. 'totals')
 }

@@ -2,8 +2,8 @@
 -- Run a failed job again that delivered nothing. Its stream begins anew after the old
 -- terminal's number, so that no number is ever used for two frames; its attempts go on.
 --
--- KEYS[1]  the partition's prefix P: job:JK stream:JK templates:JK body:JK queue due open
---          wake fair virtual arrivals fence
+-- KEYS[1]  the partition's prefix P: job:JK stream:JK templates:JK body:JK queue batch due open
+--          wake wake-batch fair virtual arrivals fence busy watched
 -- ARGV     JK, queue timeout (ms), number of attempts so far
 -- Returns  {"missing"} | {"gone"} | {"refused", state} | {"queued"}
 
@@ -12,7 +12,7 @@
 
 local P, jk = KEYS[1], ARGV[1]
 local job = P .. 'job:' .. jk
-local is = redis.call('HMGET', job, 'state', 'delivered', 'account')
+local is = redis.call('HMGET', job, 'state', 'delivered', 'account', 'priority', 'allowed', 'grace')
 if not is[1] then return {'missing'} end
 if is[1] == 'deleted' then return {'gone'} end
 if is[1] ~= 'failed' or is[2] or redis.call('PERSIST', P .. 'body:' .. jk) == 0 then
@@ -23,6 +23,8 @@ redis.call('DEL', P .. 'stream:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now), 'spent', ARGV[3])
 redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses')
 redis.call('PERSIST', job)
-local score, member = place(P, jk, is[3])
-enqueue(P, jk, score, member, now, tonumber(ARGV[2]))
+if is[5] then redis.call('HSET', job, 'deadline', text(now + tonumber(is[5]))) end
+place(P, jk, is[3], is[4])
+enqueue(P, jk, now, tonumber(ARGV[2]))
+open(P, jk, is[3], tonumber(is[6]) or 0, now)
 return {'queued'}

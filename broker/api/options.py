@@ -1,0 +1,88 @@
+"""Job options: how a caller narrows one call, by headers or in the body of ``POST /v1/jobs``.
+
+What they may narrow is the route's and the account's; that is checked where a job is made.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.datastructures import Headers
+
+from broker.errors import BadRequest
+from broker.model import Options
+
+_PREFIX = "x-streamhold-"
+_LONGEST = 30 * 24 * 3600.0  # seconds
+
+
+def from_headers(headers: Headers) -> Options:
+    """The options that a call's headers ask for.
+
+    Raises:
+        BadRequest: there is no such option, or its value is wrong.
+    """
+    values: dict[str, Any] = {}
+    for header, text in headers.items():
+        if not header.startswith(_PREFIX):
+            continue
+        name = header.removeprefix(_PREFIX).replace("-", "_")
+        if name not in _READ:
+            raise BadRequest(f"There is no header {header!r}.", param=header)
+        if name in values:
+            raise BadRequest(f"{header!r} is given twice.", param=header)
+        try:
+            values[name] = _READ[name](text.strip())
+        except ValueError as error:
+            raise BadRequest(f"{header!r} has a value that can't be read.", param=header) from error
+    try:
+        return check(msgspec.convert(values, Options))
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error), param=_PREFIX.rstrip("-")) from error
+
+
+def check(options: Options) -> Options:
+    """The options, if every value is in its range.
+
+    Raises:
+        BadRequest: one is not.
+    """
+    ranges = (
+        ("retries", options.retries, 0, 100),
+        ("attempts", options.attempts, 1, 100),
+        ("deadline", options.deadline, 0.001, _LONGEST),
+        ("grace", options.grace, 1, _LONGEST),
+    )
+    for name, value, low, high in ranges:
+        if value is not None and not low <= value <= high:
+            raise BadRequest(f"{name!r} must be from {low:g} to {high:g}.", param=name)
+    if options.targets is not None and not options.targets:
+        raise BadRequest("'targets' must name one at least.", param="targets")
+    return options
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not text.isascii() or len(text) > 20:
+        raise ValueError(text)
+    return float(text)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "targets": _names,
+    "retries": _whole,
+    "attempts": _whole,
+    "deadline": _seconds,
+    "priority": str,
+    "on_disconnect": str,
+    "grace": _seconds,
+}

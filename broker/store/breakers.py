@@ -1,0 +1,105 @@
+"""Circuit breakers, one a target, shared by all workers through the store.
+
+The store counts and decides (``breaker.lua``); workers keep a copy of the states, which is
+published with every change, so that choosing a target costs no round trip. Only the single
+trial of a breaker whose cooldown is over is asked for (``trial.lua``).
+"""
+
+from collections.abc import Awaitable
+from typing import Literal, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from broker.settings import Settings
+from broker.store.connection import store_errors
+from broker.store.keys import Keys
+from broker.store.scripts import Scripts
+
+State = Literal["closed", "open", "half-open"]
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """The breaker of one target, named PROVIDER/MODEL.
+
+    ``wait`` is the seconds, from when this was read, until a trial may be made; ``good`` and
+    ``bad`` count the calls of the current window.
+    """
+
+    name: str
+    state: State
+    wait: float = 0.0
+    good: int = 0
+    bad: int = 0
+    changed_ms: int | None = None  # Unix ms of the store's clock
+
+
+class Breakers:
+    """The breakers of a deployment; they live in its first partition."""
+
+    def __init__(self, scripts: Scripts, client: Redis, keys: Keys, settings: Settings) -> None:
+        self._scripts = scripts
+        self._client = client
+        self._prefix = keys.partitions[0].prefix
+        self._channel = keys.breaker_channel
+        limits = settings.breaker
+        self._limits: tuple[str | int, ...] = (
+            int(limits.window * 1000),
+            limits.least_calls,
+            str(limits.failure_ratio),
+            int(limits.cooldown * 1000),
+        )
+        self._trial_ms = int(limits.trial * 1000)
+
+    async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
+        """Count calls that ended, the trial among them or not; the breaker as it is now."""
+        reply = await self._scripts.run(
+            "breaker", self._prefix, name, good, bad, int(trial), *self._limits, self._channel
+        )
+        state, wait = reply
+        return Breaker(name, state.decode(), int(wait) / 1000)
+
+    async def trial(self, name: str) -> tuple[bool, Breaker]:
+        """Whether a call may be made now, as the trial unless it is closed; and the breaker."""
+        granted, state, wait = await self._scripts.run(
+            "trial", self._prefix, name, self._trial_ms, self._channel
+        )
+        return bool(granted), Breaker(name, state.decode(), int(wait) / 1000)
+
+    async def all(self) -> list[Breaker]:
+        """Every breaker that has counted a call, by name.
+
+        Raises:
+            StoreAway.
+        """
+        with store_errors():
+            members = self._client.smembers(f"{self._prefix}breakers")
+            found = await cast(Awaitable[set[bytes]], members)
+            names = sorted(name.decode() for name in found)
+            pipe = self._client.pipeline(transaction=False)
+            pipe.time()
+            for name in names:
+                pipe.hgetall(f"{self._prefix}breaker:{name}")
+            (seconds, micros), *records = await pipe.execute()
+        now = seconds * 1000 + micros // 1000
+        return [_parse(*row, now) for row in zip(names, records, strict=True) if row[1]]
+
+
+def parse_change(data: bytes) -> Breaker:
+    """The breaker in a published change."""
+    state, wait, name = data.decode().split(" ", 2)
+    return Breaker(name, cast(State, state), int(wait) / 1000)
+
+
+def _parse(name: str, record: dict[bytes, bytes], now: int) -> Breaker:
+    def number(*fields: bytes) -> int:
+        return sum(int(record.get(field, b"0")) for field in fields)
+
+    return Breaker(
+        name,
+        cast(State, record[b"state"].decode()),
+        max(0, number(b"until") - now) / 1000,
+        number(b"good", b"good0"),
+        number(b"bad", b"bad0"),
+        number(b"changed") or None,
+    )

@@ -1,0 +1,56 @@
+#!lua flags=allow-oom
+-- Count calls of one target and move its circuit breaker.
+--
+--     closed ──failures──▶ open ──cooldown over, one trial (trial.lua)──▶ half-open
+--       ▲                    ▲                                              │
+--       └── trial succeeded ─┼───────────────────────────────── trial failed┘
+--
+-- KEYS[1]  partition 0's prefix P: breaker:NAME breakers
+-- ARGV     name, successes, failures, whether a trial is among them (1 or 0), window (ms),
+--          least calls, failure ratio, cooldown (ms), channel
+-- Returns  {state, ms until a trial may be made}
+-- Invariants: counts are of the current and the last half window; a state changes here and
+-- in trial.lua only, and every change is published as "state ms name".
+
+--@include finish
+
+local P, name = KEYS[1], ARGV[1]
+local good, bad, trial = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local cooldown = tonumber(ARGV[8])
+local key = P .. 'breaker:' .. name
+local now = clock()
+local bucket = math.floor(now / (tonumber(ARGV[5]) / 2))
+local is = redis.call('HMGET', key, 'state', 'until', 'bucket', 'good', 'bad', 'good0', 'bad0')
+local state, reopens = is[1] or 'closed', tonumber(is[2]) or 0
+local age = bucket - (tonumber(is[3]) or 0)
+local new, old = {0, 0}, {0, 0}
+if age <= 0 then
+  new, old = {tonumber(is[4]) or 0, tonumber(is[5]) or 0}, {tonumber(is[6]) or 0, tonumber(is[7]) or 0}
+elseif age == 1 then
+  old = {tonumber(is[4]) or 0, tonumber(is[5]) or 0}
+end
+new = {new[1] + good, new[2] + bad}
+
+local was = state
+if trial and state == 'half-open' then
+  if bad > 0 then
+    state, reopens = 'open', now + cooldown
+  else
+    state, reopens, new, old = 'closed', 0, {good, 0}, {0, 0}
+  end
+elseif state == 'closed' and bad > 0 then
+  local failed = new[2] + old[2]
+  local calls = failed + new[1] + old[1]
+  if calls >= tonumber(ARGV[6]) and failed >= calls * tonumber(ARGV[7]) then
+    state, reopens = 'open', now + cooldown
+  end
+end
+redis.call('HSET', key, 'state', state, 'until', text(reopens), 'bucket', text(bucket),
+  'good', new[1], 'bad', new[2], 'good0', old[1], 'bad0', old[2])
+redis.call('SADD', P .. 'breakers', name)
+local left = text(math.max(0, reopens - now))
+if state ~= was then
+  redis.call('HSET', key, 'changed', text(now))
+  redis.call('PUBLISH', ARGV[9], state .. ' ' .. left .. ' ' .. name)
+end
+return {state, left}

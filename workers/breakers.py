@@ -1,0 +1,127 @@
+"""This worker's copy of the deployment's circuit breakers.
+
+    Passage.ended ─▶ counts ─▶ (batched) store: breaker.lua ─▶ published ─▶ every worker's copy
+
+The store decides; see ``broker.store.breakers``. A copy may be late by a message, which
+costs a call that fails and is counted; it is read anew every few seconds, for a message that
+was missed. Without the store nothing is held against any target.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from broker.errors import StoreAway, StoreFull
+from broker.model import Failure
+from broker.routing import Target
+from broker.store.breakers import Breaker, Breakers, State, parse_change
+
+_FLUSH = 0.25  # seconds between reports of what went well
+_REFRESH = 5.0  # seconds between two readings of all
+
+
+class _Seen(NamedTuple):
+    """A breaker that is not closed, and the loop time from which a trial may be made."""
+
+    state: State
+    trial_at: float
+
+
+class Passage:
+    """Leave to call a target once; says how the call went."""
+
+    def __init__(self, view: "BreakerView", target: Target, *, trial: bool = False) -> None:
+        self._view = view
+        self._name = str(target)
+        self._trial = trial
+
+    def answered(self) -> None:
+        """The target has begun to answer. A trial has passed then: others need not wait."""
+        if self._trial:
+            self._trial = False
+            self._view.count(self._name, 1, 0, trial=True)
+
+    def ended(self, failure: Failure | None) -> None:
+        """The call has ended. A failure that the call itself is to blame for speaks well."""
+        bad = failure is not None and failure.remedy != "final"
+        self._view.count(self._name, int(not bad), int(bad), trial=self._trial)
+
+
+class BreakerView:
+    """What is known here of the breakers; ``run`` keeps it so."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+        self._seen: dict[str, _Seen] = {}
+        self._counts: dict[tuple[str, bool], tuple[int, int]] = {}
+        self._urgent = asyncio.Event()
+
+    def shut(self, targets: Sequence[Target]) -> dict[Target, float]:
+        """Those of the targets that should be left alone now, each with its seconds to go."""
+        if not self._seen:
+            return {}
+        now = asyncio.get_running_loop().time()
+        seen = ((target, self._seen.get(str(target))) for target in targets)
+        return {t: each.trial_at - now for t, each in seen if each and each.trial_at > now}
+
+    async def admit(self, target: Target, *, anyway: bool = False) -> Passage | None:
+        """Leave to call a target, as the single trial where that is due; None if others try.
+
+        Ask only when about to call. ``anyway`` is for a target that is the least bad of all.
+        """
+        if anyway or str(target) not in self._seen:
+            return Passage(self, target)
+        try:
+            granted, breaker = await self._breakers.trial(str(target))
+        except (StoreAway, StoreFull):
+            return Passage(self, target)
+        self._note(breaker)
+        return Passage(self, target, trial=breaker.state != "closed") if granted else None
+
+    def count(self, name: str, good: int, bad: int, *, trial: bool) -> None:
+        """Calls have ended; what fails and what others wait for is reported at once."""
+        before = self._counts.get((name, trial), (0, 0))
+        self._counts[name, trial] = (before[0] + good, before[1] + bad)
+        if bad or trial:
+            self._urgent.set()
+
+    def on_change(self, data: bytes) -> None:
+        """A change was published."""
+        self._note(parse_change(data))
+
+    async def run(self) -> None:
+        """Report and read until cancelled. A store that is away is waited for."""
+        loop = asyncio.get_running_loop()
+        read_at = loop.time()
+        while True:
+            try:
+                if loop.time() >= read_at:
+                    for breaker in await self._breakers.all():
+                        self._note(breaker)
+                    read_at = loop.time() + _REFRESH
+                await self._report()
+            except (StoreAway, StoreFull):
+                await asyncio.sleep(_FLUSH)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH):
+                    await self._urgent.wait()
+
+    async def _report(self) -> None:
+        self._urgent.clear()
+        while self._counts:
+            (name, trial), (good, bad) = next(iter(self._counts.items()))
+            breaker = await self._breakers.report(name, good, bad, trial=trial)
+            # What was counted meanwhile stays; an answer that got lost counts twice at worst.
+            now_good, now_bad = self._counts.pop((name, trial))
+            if (now_good, now_bad) != (good, bad):
+                self._counts[name, trial] = (now_good - good, now_bad - bad)
+            self._note(breaker)
+
+    def _note(self, breaker: Breaker) -> None:
+        if breaker.state == "closed":
+            self._seen.pop(breaker.name, None)
+        else:
+            now = asyncio.get_running_loop().time()
+            self._seen[breaker.name] = _Seen(breaker.state, now + breaker.wait)

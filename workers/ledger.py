@@ -1,0 +1,149 @@
+"""The ledger: a job's attempts in one holder's hands, from its claim to its end.
+
+Every attempt is settled once: what its provider said it used or, where it never said, an
+estimate that is flagged. What an earlier holder left unsettled is this one's to settle; what
+this one can't (its job was taken away and goes on elsewhere) is the next one's.
+
+Records go to the store as fields beside the next frame, so that stream and record agree.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+
+from broker.dialects.chat import Transcript
+from broker.dialects.chat.usage import add, estimate
+from broker.frames import Frame, Kind, data_frame
+from broker.model import Attempt, Failure, Job
+from broker.routing import Run
+from broker.store.record import CALLING_TOLD, attempt_field
+from workers.providers.base import Reply
+from workers.writer import Field
+
+_UNSETTLED = ("lost", "cancelled", "handed_over")  # ends at which a provider says nothing
+
+
+class Ledger:
+    """``attempt`` is the one in progress, if any; ``reply`` what its provider said so far."""
+
+    def __init__(self, job: Job) -> None:
+        self.attempt: Attempt | None = None
+        self.reply = Reply()
+        self.told = False  # whether an attempt of this claim was recorded
+        self._spent = job.spent
+        self._history = list(job.attempts)
+        self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
+        self._fields: list[Field] = [CALLING_TOLD]  # go with the next frame
+        for attempt in self._history:
+            if attempt.outcome is None or not attempt.provider:
+                attempt.outcome = "lost"
+                self._record(attempt)
+
+    @property
+    def tried(self) -> list[Attempt]:
+        """The attempts that count: those since the last `retry`."""
+        return self._history[self._spent :]
+
+    @property
+    def count(self) -> int:
+        """Attempts in all."""
+        return len(self._history)
+
+    def begin(self, step: Run) -> tuple[Frame, list[Field]]:
+        """The frame that tells of a new attempt and the fields that record it.
+
+        ``opened`` once they are written: a pen that has ended lets none begin.
+        """
+        target = step.target
+        attempt = Attempt(
+            number=len(self._history) + 1,
+            provider=target.provider,
+            model=target.model,
+            started=round(time.time(), 3),
+        )
+        previous = self._history[-1] if self._history else None
+        notice: dict[str, Any] = {
+            "number": attempt.number,
+            "provider": attempt.provider,
+            "model": attempt.model,
+        }
+        if step.mode != "fresh":
+            notice["mode"] = step.mode
+        if previous is not None:
+            notice["after"] = {
+                "outcome": previous.outcome,
+                "error": previous.error.type if previous.error else None,
+            }
+        self._opening = attempt
+        frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), b"attempt")
+        return frame, [*self.take_fields(), attempt_field(attempt)]
+
+    def opened(self) -> None:
+        """The new attempt's frame is on its way to the store."""
+        self.attempt = self._opening
+        self._history.append(self.attempt)
+        self._ours.append(self.attempt)
+        self.told = True
+        self.reply = Reply()
+
+    def end(self, outcome: str, failure: Failure | None = None) -> None:
+        """Note how the attempt in progress ended; the next frame carries it to the store."""
+        attempt = self.attempt
+        if attempt is None:
+            return
+        self.attempt = None
+        attempt.ended = round(time.time(), 3)
+        attempt.outcome = outcome
+        attempt.error = failure
+        attempt.usage = self.reply.usage
+        attempt.provider_id = self.reply.provider_id
+        attempt.first_token = self.reply.first_token
+        self._fields.append(attempt_field(attempt))
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether the last attempt has ended without its provider's word on what it used."""
+        last = self._history[-1] if self._history else None
+        return last is not None and last.outcome is not None and last.usage is None
+
+    def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
+        """Give the last attempt its usage: what the stream says, or else an estimate."""
+        if not self.unmeasured or not request:
+            return
+        attempt = self._history[-1]
+        delivered, events = transcript.length - transcript.before, self.reply.events
+        if delivered or events or (attempt.outcome in _UNSETTLED and attempt.provider):
+            attempt.usage = transcript.usage or estimate(request, delivered, events)
+            self._fields.append(attempt_field(attempt))
+
+    def usage(self) -> dict[str, Any] | None:
+        """What all attempts cost, as far as it is known or was estimated."""
+        return add(*(attempt.usage for attempt in self.tried))
+
+    def take_fields(self) -> list[Field]:
+        """What the record has not been told yet."""
+        fields, self._fields = self._fields, []
+        return fields
+
+    def leave(self) -> list[Field]:
+        """The job goes on elsewhere, handed over by us: what the record is to say of it."""
+        self.end("handed_over")
+        return self.take_fields()
+
+    def lose(self) -> None:
+        """What was written since the store's last word is lost: it is to be told all again."""
+        self._fields = [CALLING_TOLD]
+        self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
+
+    def closing(self, recorded: list[Attempt]) -> list[Field]:
+        """For a job that was ended from outside: what its record does not know yet."""
+        settled = {attempt.number for attempt in recorded if attempt.outcome and attempt.provider}
+        ours = [attempt for attempt in self._ours if attempt.number not in settled]
+        fields = [CALLING_TOLD, *map(attempt_field, ours)]
+        usage = self.usage()
+        return [*fields, ("usage", msgspec.json.encode(usage))] if usage else fields
+
+    def _record(self, attempt: Attempt) -> None:
+        self._ours.append(attempt)
+        self._fields.append(attempt_field(attempt))
