@@ -88,11 +88,11 @@ def _outcomes(attempts: Iterable[dict[str, Any]]) -> str:
 
 
 def check_usage(history: History) -> Iterator[Violation]:
-    """A job's usage is the sum over its attempts; one that was cancelled is settled apart."""
+    """A job's usage is the sum over its attempts, all of which are settled."""
     for final in history.finals:
         record = final.record
-        if record is None or record["state"] not in ("completed", "failed"):
-            continue
+        if record is None or not all(each["outcome"] for each in record["attempts"]):
+            continue  # told by ``check_calls``
         for key in _TOKENS:
             said = (record["usage"] or {}).get(key, 0)
             costs = [(each["usage"] or {}).get(key, 0) for each in record["attempts"]]

@@ -8,7 +8,6 @@ from tests.soak import record_checks as records
 from tests.soak import stream_checks as streams
 from tests.soak.checks import CHECKS, judge
 from tests.soak.history import Counted, History, Line, Listed, Noted
-from tests.soak.leftover import OPEN_CALLS
 from tests.soak.violation import Violation
 from tests.unit.soak_history import (
     CHAT,

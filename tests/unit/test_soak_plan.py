@@ -51,6 +51,8 @@ def test_the_configuration_is_valid_and_its_models_are_behaviours(
     file.write_text(course.render("http://127.0.0.1:1/v1"))
     settings = load(file, {})
     assert set(settings.routes) == {each.name for each in COURSES}
-    for route in settings.routes.values():
-        for target in route.targets:
-            parse(target.partition("/")[2])
+    for each in COURSES:
+        for target in each.targets:
+            provider, _, model = target.partition("/")
+            assert provider in settings.providers
+            parse(model)
