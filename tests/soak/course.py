@@ -22,6 +22,7 @@ store_patience = 4.0
 drain = 2.0
 [store]
 timeout = 3.0
+partitions = 2
 [worker]
 concurrency = 20
 drain = 2.0

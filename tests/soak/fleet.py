@@ -120,7 +120,8 @@ class Fleet:
     async def losses(self, job: str) -> int:
         """How many leases of a job have expired: the store's own count, shown nowhere else."""
         if self._view is None:
-            self._view = open_store(load(None, {"STREAMHOLD_STORE_URL": self.store.url}), "soak")
+            env = {"STREAMHOLD_STORE_URL": self.store.url}  # past every proxy
+            self._view = open_store(load(self.folder / "api-0.toml", env), "soak")
         return (await self._view.jobs.get(key(job))).losses
 
     async def close(self) -> None:

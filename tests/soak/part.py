@@ -37,11 +37,6 @@ class Part:
         return self._program is not None and self._program.process.poll() is None
 
     @property
-    def pid(self) -> int:
-        assert self._program is not None
-        return self._program.process.pid
-
-    @property
     def ended_badly(self) -> str | None:
         """How it ended, if that was not asked for, or not with 0 where it was asked politely."""
         code = None if self._program is None else self._program.process.poll()

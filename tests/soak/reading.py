@@ -16,7 +16,6 @@ from tests.soak.history import Mark, Read, digest
 
 _AGAIN = 0.1  # seconds before the next connection
 _SILENCE = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=20)  # pings come each 2 s
-_REFUSALS = {"x-should-retry": "false"}
 
 
 class Reading:
