@@ -89,11 +89,10 @@ def _wrong_status(final: Final | None, status: int, *, streamed: bool) -> str | 
         return f"{status} in mid-stream"
     if state == "completed":
         return f"{status}, but it completed"
-    error = final.record["error"] or {}
     if state == "cancelled" and status != 409:
         return f"{status}, but it was cancelled"
-    if state == "failed" and error.get("status", status) != status:
-        return f"{status}, but it failed with {error}"
+    if state == "failed" and status != final.result_status:
+        return f"{status}, but its result is {final.result_status}"
     return None
 
 

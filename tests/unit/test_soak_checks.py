@@ -27,7 +27,6 @@ from tests.unit.soak_history import (
 Check = Callable[[History], Iterator[Violation]]
 
 _CUT = {"type": "provider_cut"}
-_FAILED = {"type": "provider_error", "status": 502}
 _TWO = (attempt(1, "failed", error={"type": "provider_error"}), attempt(2))
 
 BROKEN: list[tuple[str, Check, History]] = [
@@ -57,7 +56,7 @@ BROKEN: list[tuple[str, Check, History]] = [
     (
         "another failure",
         streams.check_statuses,
-        history(call("whole", 504), last=with_record(state="failed", error=_FAILED)),
+        history(call("whole", 504), last=final(record=record(state="failed"), result_status=502)),
     ),
     ("called twice", records.check_calls, history(last=final(calls=2))),
     ("never called", records.check_calls, history(last=final(calls=0))),
