@@ -1,11 +1,8 @@
 """``python -m bench``: run the measures, print the table, write the figures."""
 
-import os
-import platform
 import shutil
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,10 +10,11 @@ import click
 import msgspec
 import uvloop
 
-from bench.figures import Figure, Report
+from bench.figures import Figure
 from bench.measures import MEASURES
 from bench.peers import PEERS
 from bench.plan import FULL, QUICK, Plan
+from bench.report import write_report
 from bench.run import Run
 from bench.streamhold import running
 from bench.table import render
@@ -42,14 +40,7 @@ def main(quick: bool, only: tuple[str, ...], peer: tuple[str, ...], out: Path, c
     plan = QUICK if quick else FULL
     _OUT.mkdir(exist_ok=True)
     figures = _measure(plan, only or tuple(MEASURES), peer)
-    report = Report(
-        at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=_machine(),
-        plan=msgspec.structs.asdict(plan),
-        figures=figures,
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    report = write_report(figures, msgspec.structs.asdict(plan), out)
     click.echo(render(figures))
     click.echo(f"\nThe figures are in {out}.")
     if check and not report.passed:
@@ -78,16 +69,6 @@ async def _run(run: Run, names: tuple[str, ...]) -> list[Figure]:
     for subject in run.subjects:
         subject.pool.close()
     return figures
-
-
-def _machine() -> dict[str, str]:
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    return {
-        "cores": str(len(os.sched_getaffinity(0))),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "load_average_after": load,
-    }
 
 
 if __name__ == "__main__":

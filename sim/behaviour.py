@@ -16,6 +16,7 @@ reasoning     count     0        reasoning_content chunks before the content
 tools         flag      0        answer with a tool call, its arguments in pieces
 parallel      count     1        tool calls a choice; more than 1 implies tools
 bigchunk      bytes     0        size of the first content chunk's string
+size          bytes     0        of every content chunk's string: letters in place of words
 obfuscation   flag      0        OpenAI's padding string in each chunk, the same every time
 escape        flag      0        odd but valid JSON escapes and lone surrogates in the content
 crlf          flag      0        line ends are CRLF
@@ -85,6 +86,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     tools: bool = False
     parallel: int = 1
     bigchunk: int = 0
+    size: int = 0
     obfuscation: bool = False
     escape: bool = False
     crlf: bool = False
@@ -217,6 +219,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "tools": _flag,
     "parallel": _number(1, 128),
     "bigchunk": _SIZE,
+    "size": _SIZE,
     "obfuscation": _flag,
     "escape": _flag,
     "crlf": _flag,

@@ -1,5 +1,6 @@
 """What was called how often: the evidence that a broker called once, or closed in time."""
 
+import time
 from asyncio import CancelledError, Event
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ class Calls:
 
     ``active`` is a gauge and outlives a reset; a call from before a reset changes nothing else.
     Once ``closing`` is set the server itself ends calls, and none counts as aborted.
+    ``closed`` has, by prompt, when the last abort was noticed: seconds of ``time.monotonic``,
+    which all processes of a machine share.
     """
 
     def __init__(self) -> None:
@@ -26,6 +29,7 @@ class Calls:
         self._era += 1
         self.total = 0
         self.aborted = 0
+        self.closed: dict[str, float] = {}
         self.by_model: Counter[str] = Counter()
         self.by_prompt: Counter[str] = Counter()
         self._by_both: Counter[tuple[str, str]] = Counter()
@@ -49,6 +53,7 @@ class Calls:
         except (CancelledError, ConnectionError):
             if era == self._era and not self.closing:
                 self.aborted += 1
+                self.closed[prompt] = time.monotonic()
             raise
         finally:
             self.active -= 1
@@ -71,4 +76,5 @@ class Calls:
             "by_model": dict(self.by_model),
             "by_prompt": dict(self.by_prompt),
             "aborted": self.aborted,
+            "closed": self.closed,
         }

@@ -4,7 +4,7 @@
 |---|---|
 | ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
 | ``GET /v1/models`` | the one model with a plain name |
-| ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted"}`` |
+| ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted", "closed"}`` |
 | ``POST /sim/reset`` | counts from nothing again |
 | ``GET /healthz`` | 200 |
 

@@ -35,6 +35,7 @@ ODD = (
     " 🚀".encode(),
 )
 
+_BLOCKS = 16  # different ones an answer: a long answer of large tokens must not fill the memory
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _TO_WORD = tuple(WORDS[byte % len(WORDS)] for byte in range(256))
 _TO_LETTER = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
@@ -56,6 +57,13 @@ def tokens(source: bytes, count: int, *, escape: bool = False) -> list[bytes]:
     if escape:
         words[1::2] = [ODD[pick % len(ODD)] for pick in picks[1::2]]
     return words
+
+
+def blocks(source: bytes, count: int, size: int) -> list[bytes]:
+    """The first ``count`` tokens of ``size`` letters each; a few, that come again and again."""
+    few = [letters(source + b"block%d" % number, size) for number in range(_BLOCKS)]
+    picks = hashlib.shake_128(source + b"blocks").digest(count)
+    return [few[pick % _BLOCKS] for pick in picks]
 
 
 def letters(source: bytes, size: int) -> bytes:

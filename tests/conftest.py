@@ -6,16 +6,13 @@ failure, so that no test is lost in silence.
 
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from broker.cli import valkey
-from broker.cli.tether import tether
+from rig.store_server import StoreServer
 
 pytest_plugins = ("tests.contract.upstream",)  # its fixtures serve several modules
 
@@ -31,58 +28,6 @@ def require(tool: str) -> Path:
     if os.environ.get("STREAMHOLD_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@dataclass
-class StoreServer:
-    """A real store of a test's own, on a unix socket, that can be killed and started again."""
-
-    binary: Path
-    data: Path
-    options: tuple[str, ...] = ()
-    folder: Path = field(default_factory=valkey.make_socket_folder)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def socket(self) -> Path:
-        return self.folder / "s.sock"
-
-    @property
-    def url(self) -> str:
-        return valkey.store_url(self.socket)
-
-    def start(self, *, wait: bool = True) -> None:
-        command = valkey.server_command(self.binary, self.socket, self.data)
-        with open(self.data / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *self.options],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=tether(signal.SIGKILL),
-            )
-        if wait and not valkey.wait_ready(self.socket):
-            raise AssertionError((self.data / "server.log").read_text()[-2000:])
-
-    def kill(self) -> None:
-        """kill -9; the data folder stays for the next ``start``."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def pause(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """Stop it for good. SIGKILL: a test's data is worth nothing."""
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def store_binary(kind: str) -> Path:

@@ -1,38 +1,18 @@
 """A whole deployment as its users run it: ``streamhold up`` in processes of its own.
 
-Nothing of the broker is imported here but the tether: what tests know of it comes over HTTP,
-from the state file and from the log. Waiting is always for a condition, for so long at most.
+Nothing of the broker is imported here: what tests know of it comes over HTTP, from the state
+file and from the log. Waiting is always for a condition, for so long at most.
 """
 
 import hashlib
 import json
-import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from broker.cli.tether import tether
-
-START = 20.0  # seconds that anything may take to start
-STOP = 40.0  # seconds from SIGTERM to the end: the longest drain, and a margin
-_LOOK = 0.01  # seconds between two looks at a condition
-_MAIN = "from broker.cli.main import main; main(prog_name='streamhold')"
-
-
-def until(condition: Callable[[], bool], seconds: float = START) -> bool:
-    """Block until the condition holds; False if the time passed first."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK)
-    return True
+from rig.program import Program
 
 
 def ask(model: str, prompt: str, **fields: Any) -> dict[str, Any]:
@@ -44,58 +24,6 @@ def account(name: str, key: str) -> str:
     """The configuration of an account with this one key."""
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f'[accounts.{name}]\nkey_sha256 = ["{digest}"]\n'
-
-
-class Program:
-    """One running ``streamhold`` command; all that it prints goes to ``log``."""
-
-    def __init__(self, words: list[str], log: Path, env: Mapping[str, str]) -> None:
-        self.log = log
-        self._stopped = False
-        with open(log, "ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _MAIN, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=dict(env),
-                start_new_session=True,
-                preexec_fn=tether(signal.SIGKILL),
-            )
-
-    def wait_for(self, pattern: str) -> str:
-        """The first group of the pattern, once the log has it. Fails with the log if never."""
-        found: list[str] = []
-
-        def look() -> bool:
-            found.extend(re.findall(pattern, self.log.read_text()))
-            return bool(found) or self.process.poll() is not None
-
-        until(look)
-        assert found, f"no {pattern!r} in the log:\n{self.log.read_text()[-4000:]}"
-        return found[0]
-
-    def stop(self) -> None:
-        """SIGTERM, once: a second one would hurry it."""
-        if not self._stopped:
-            self._stopped = True
-            self.process.terminate()
-
-    def close(self) -> None:
-        """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly."""
-        self.stop()
-        try:
-            code: int | None = self.process.wait(STOP)
-        except subprocess.TimeoutExpired:
-            code = None
-            self.process.kill()
-            self.process.wait()
-        assert code == 0, f"ended with {code}:\n{self.log.read_text()[-4000:]}"
-
-    def events(self) -> list[dict[str, Any]]:
-        """The log's structured lines, those of child processes included."""
-        lines = self.log.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 class Deployment:

@@ -92,11 +92,18 @@ class _Seen(Collector):
             )
 
     def _breakers(self) -> Metric:
-        """One series a target and state, as Prometheus has its enums: 1 for the state it is in."""
+        """One series a target and state, as Prometheus has its enums: 1 for the state it is in.
+
+        Only of targets that a route names: any other is a caller's own text, for anyone to read.
+        """
+        routes = self._core.settings.routes.values()
+        named = {target for route in routes for target in route.names}
         family = GaugeMetricFamily(
             "streamhold_breaker", "Circuit breakers", labels=["target", "state"]
         )
         for breaker in self.breakers:
+            if breaker.name not in named:
+                continue
             for state in get_args(State):
                 family.add_metric([breaker.name, state], float(breaker.state == state))
         return family

@@ -7,9 +7,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.api.answers import answered
+from broker.api.problems import speaks_chat
 from broker.model import JobState
 
 _Schema = dict[str, Any]
+
+_PROBLEM = ("Problem", "application/problem+json")
+_REQUEST_ID = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
+_NULLABLE_ID = {"type": ["string", "null"], "pattern": _REQUEST_ID}
 
 
 async def document(request: Request) -> Response:
@@ -30,7 +36,9 @@ def describe() -> _Schema:
             "version": release,
             "description": "A durable stream broker for LLM inference.",
         },
-        "paths": {**_chat_paths(), **_job_paths(), **_other_paths()},
+        "paths": _behind_the_door(
+            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+        ),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -42,13 +50,27 @@ def describe() -> _Schema:
     }
 
 
-def _parameter(name: str, place: str, kind: str, text: str, *, required: bool = False) -> _Schema:
+def _behind_the_door(paths: _Schema) -> _Schema:
+    """The paths, and what is refused of any call before its endpoint sees it."""
+    for path, operations in paths.items():
+        answer = ("ChatError", "application/json") if speaks_chat(path) else _PROBLEM
+        for operation in operations.values():
+            responses = operation["responses"]
+            responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
+            if operation.get("security") != []:
+                responses.setdefault("401", _answer("No valid key", *answer))
+    return paths
+
+
+def _parameter(
+    name: str, place: str, kind: str, text: str, *, required: bool = False, **limits: Any
+) -> _Schema:
     return {
         "name": name,
         "in": place,
         "required": required,
         "description": text,
-        "schema": {"type": kind},
+        "schema": {"type": kind, **limits},
     }
 
 
@@ -59,8 +81,8 @@ def _answer(text: str, schema: str | None = None, media: str = "application/json
     return answer
 
 
-def _events(text: str) -> _Schema:
-    return {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+def _text(text: str, media: str) -> _Schema:
+    return {"description": text, "content": {media: {"schema": {"type": "string"}}}}
 
 
 def _problems(*statuses: int) -> dict[str, _Schema]:
@@ -69,13 +91,26 @@ def _problems(*statuses: int) -> dict[str, _Schema]:
         404: "No such job",
         409: "Not in a state for this",
         410: "Deleted or expired",
+        413: "Too large",
+        415: "Not JSON",
         422: "The request id names another request",
+        429: "The account's limit; see Retry-After",
         503: "Not now; see Retry-After",
     }
-    return {
-        str(status): _answer(texts[status], "Problem", "application/problem+json")
-        for status in statuses
+    return {str(status): _answer(texts[status], *_PROBLEM) for status in statuses}
+
+
+def _failures() -> dict[str, _Schema]:
+    """How a job can have failed, where its failure is the answer."""
+    texts = {
+        404: "No such job, or the provider has no such model",
+        413: "The provider finds it too large",
+        422: "The provider refused it",
+        429: "The provider's limit",
+        502: "The provider failed",
+        504: "The provider, or the job, took too long",
     }
+    return {str(status): _answer(text, *_PROBLEM) for status, text in texts.items()}
 
 
 def _body(schema: str) -> _Schema:
@@ -83,9 +118,18 @@ def _body(schema: str) -> _Schema:
     return {"required": True, "content": content}
 
 
-_ID = _parameter("request_id", "path", "string", "The job's request id.", required=True)
-_LAST = _parameter("Last-Event-ID", "header", "integer", "The cursor: go on after this event.")
-_KEY = _parameter("Idempotency-Key", "header", "string", "The request id; else one is made.")
+_STATES = [state.value for state in JobState]
+_TIME: _Schema = {"minimum": 0, "maximum": 10**12}
+_CURSOR: _Schema = {"minimum": 0, "maximum": 10**15 - 1}
+_ID = _parameter(
+    "request_id", "path", "string", "The job's request id.", required=True, pattern=_REQUEST_ID
+)
+_LAST = _parameter(
+    "Last-Event-ID", "header", "integer", "The cursor: go on after this event.", **_CURSOR
+)
+_KEY = _parameter(
+    "Idempotency-Key", "header", "string", "The request id; else one is made.", pattern=_REQUEST_ID
+)
 
 
 def _chat_paths() -> _Schema:
@@ -93,14 +137,15 @@ def _chat_paths() -> _Schema:
         str(status): _answer(text, "ChatError")
         for status, text in (
             (400, "Malformed"),
-            (401, "No valid key"),
-            (404, "No such model"),
+            (404, "No such model, or nothing to attach to"),
+            (410, "The job was deleted, or its stream has expired"),
             (413, "Too large"),
             (415, "Not JSON"),
             (422, "The request id names another request"),
-            (429, "The provider's limit"),
+            (429, "The provider's limit, or the account's"),
             (502, "No provider answered"),
             (503, "Not now; see Retry-After"),
+            (504, "The provider, or the job, took too long"),
         )
     }
     return {
@@ -114,7 +159,9 @@ def _chat_paths() -> _Schema:
                     "200": {
                         "description": "The answer, or its events if `stream` is true",
                         "content": {
-                            "application/json": {"schema": {"type": "object"}},
+                            "application/json": {
+                                "schema": {"$ref": "#/components/schemas/ChatAnswer"}
+                            },
                             "text/event-stream": {"schema": {"type": "string"}},
                         },
                     },
@@ -127,7 +174,7 @@ def _chat_paths() -> _Schema:
             "get": {
                 "operationId": "listModels",
                 "summary": "The public model names",
-                "responses": {"200": {"description": "A list of models"}},
+                "responses": {"200": _answer("The models", "Listed")},
             }
         },
     }
@@ -137,15 +184,19 @@ def _job_paths() -> _Schema:
     one = "/v1/jobs/{request_id}"
     job = _answer("The job", "Job")
     listing = [
-        _parameter("limit", "query", "integer", "1 to 100, 20 if not given."),
+        _parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
         _parameter("after", "query", "string", "`next` of the page before."),
-        _parameter("state", "query", "string", "Only jobs in this state."),
+        _parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
         _parameter("model", "query", "string", "Only jobs of this model."),
-        _parameter("since", "query", "number", "Created at or after, Unix seconds."),
-        _parameter("until", "query", "number", "Created at or before, Unix seconds."),
+        _parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
+        _parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
     ]
-    wait = _parameter("wait", "query", "number", "Seconds to wait for the end, 60 at most.")
-    after = _parameter("after", "query", "integer", "The cursor, for clients without headers.")
+    wait = _parameter(
+        "wait", "query", "number", "Seconds to wait for the end, 60 at most.", minimum=0
+    )
+    after = _parameter(
+        "after", "query", "integer", "The cursor, for clients without headers.", **_CURSOR
+    )
 
     def operation(name: str, text: str, responses: _Schema, *parameters: _Schema) -> _Schema:
         return {
@@ -162,21 +213,25 @@ def _job_paths() -> _Schema:
                 "summary": "Submit without waiting",
                 "parameters": [_KEY],
                 "requestBody": _body("NewJob"),
-                "responses": {"202": job, "200": job, **_problems(400, 404, 410, 422, 503)},
+                "responses": {
+                    "202": job,
+                    "200": job,
+                    **_problems(400, 404, 410, 413, 415, 422, 503),
+                },
             },
             "get": {
                 "operationId": "listJobs",
                 "summary": "The account's jobs, newest first",
                 "parameters": listing,
-                "responses": {"200": {"description": "A page of jobs"}, **_problems(400, 503)},
+                "responses": {"200": _answer("A page", "Jobs"), **_problems(400, 503)},
             },
         },
         one: {
-            "get": operation("getJob", "The job", {"200": job, **_problems(404, 410, 503)}),
+            "get": operation("getJob", "The job", {"200": job, **_problems(400, 404, 410, 503)}),
             "delete": operation(
                 "deleteJob",
                 "Delete the job; cancels it first",
-                {"204": _answer("Deleted"), **_problems(404, 410, 503)},
+                {"204": _answer("Deleted"), **_problems(400, 404, 410, 503)},
             ),
         },
         f"{one}/events": {
@@ -184,7 +239,7 @@ def _job_paths() -> _Schema:
                 "streamEvents",
                 "The stream in the native view",
                 {
-                    "200": _events("Events; the last is named `end`"),
+                    "200": _text("Events; the last is named `end`", "text/event-stream"),
                     "204": _answer("The cursor is the end of the stream"),
                     **_problems(400, 404, 410),
                 },
@@ -197,114 +252,87 @@ def _job_paths() -> _Schema:
                 "getResult",
                 "The whole answer",
                 {
-                    "200": {"description": "The folded answer, in the job's dialect"},
+                    "200": _answer("The folded answer, in the job's dialect", "ChatAnswer"),
                     "202": job,
-                    **_problems(404, 409, 410, 503),
+                    **_problems(400, 409, 410, 503),
+                    **_failures(),
                 },
                 wait,
             )
         },
         f"{one}/cancel": {
             "post": operation(
-                "cancelJob", "Cancel the job", {"200": job, **_problems(404, 410, 503)}
+                "cancelJob", "Cancel the job", {"200": job, **_problems(400, 404, 410, 503)}
             )
         },
         f"{one}/retry": {
             "post": operation(
                 "retryJob",
                 "Run a failed job again that delivered nothing",
-                {"202": job, **_problems(404, 409, 410, 503)},
+                {"202": job, **_problems(400, 404, 409, 410, 503)},
             )
         },
     }
 
 
+def _provider_paths() -> _Schema:
+    providers = {
+        "operationId": "listProviders",
+        "summary": "The providers, their targets, and the targets' circuit breakers",
+        "responses": {"200": _answer("The providers", "Listed"), **_problems(503)},
+    }
+    return {"/v1/providers": {"get": providers}}
+
+
 def _other_paths() -> _Schema:
-    texts = {
-        "/healthz": "Whether the process lives",
-        "/readyz": "Whether calls can be served",
-        "/metrics": "Prometheus metrics",
-        "/openapi.json": "This document",
+    ready = _answer("It takes calls", "Readiness")
+    answers: dict[str, tuple[str, dict[str, _Schema]]] = {
+        "/healthz": ("Whether the process lives", {"200": _json_of("It lives")}),
+        "/readyz": (
+            "Whether calls can be served",
+            {"200": ready, "503": _answer("Not now; the checks say why", "Readiness")},
+        ),
+        "/metrics": ("Prometheus metrics", {"200": _text("Prometheus' text", "text/plain")}),
+        "/openapi.json": ("This document", {"200": _json_of("OpenAPI 3.1")}),
     }
     return {
-        path: {
-            "get": {"summary": text, "security": [], "responses": {"200": {"description": "OK"}}}
-        }
-        for path, text in texts.items()
+        path: {"get": {"summary": text, "security": [], "responses": responses}}
+        for path, (text, responses) in answers.items()
     }
+
+
+def _json_of(text: str) -> _Schema:
+    return {"description": text, "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 def _schemas() -> _Schema:
-    text, number, integer = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    """What is sent; what is answered stands in a module of its own."""
+    text: _Schema = {"type": "string"}
     anything: _Schema = {"type": ["object", "null"]}
     return {
+        **answered(),
         "ChatRequest": {
             "type": "object",
             "required": ["model", "messages"],
             "properties": {
-                "model": text,
+                "model": {**text, "minLength": 1, "maxLength": 512},
                 "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                "stream": {"type": "boolean"},
+                "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+                "stream": {"type": ["boolean", "null"]},
                 "stream_options": anything,
             },
             "additionalProperties": True,
-        },
-        "ChatError": {
-            "type": "object",
-            "properties": {
-                "error": {
-                    "type": "object",
-                    "required": ["message", "type"],
-                    "properties": {
-                        "message": text,
-                        "type": text,
-                        "param": {"type": ["string", "null"]},
-                        "code": {"type": ["string", "null"]},
-                        "provider_status": integer,
-                    },
-                }
-            },
         },
         "NewJob": {
             "type": "object",
             "required": ["request"],
             "properties": {
-                "request_id": {**text, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"},
+                "request_id": _NULLABLE_ID,
                 "dialect": {"enum": ["chat"]},
                 "request": {"$ref": "#/components/schemas/ChatRequest"},
                 "metadata": anything,
+                "options": anything,
             },
             "additionalProperties": False,
-        },
-        "Job": {
-            "type": "object",
-            "properties": {
-                "object": {"const": "job"},
-                "request_id": text,
-                "state": {"enum": [state.value for state in JobState]},
-                "dialect": text,
-                "model": text,
-                "created_at": number,
-                "started_at": {"type": ["number", "null"]},
-                "ended_at": {"type": ["number", "null"]},
-                "cursor": integer,
-                "delivered": {"type": "boolean"},
-                "attempts": {"type": "array", "items": {"type": "object"}},
-                "usage": anything,
-                "error": anything,
-                "metadata": anything,
-                "links": {"type": "object"},
-            },
-        },
-        "Problem": {
-            "type": "object",
-            "properties": {
-                "type": text,
-                "title": text,
-                "status": integer,
-                "detail": text,
-                "code": text,
-                "param": text,
-            },
         },
     }

@@ -27,7 +27,8 @@ def describe(settings: Settings, name: str, breakers: dict[str, Breaker]) -> dic
     for model, route in sorted(settings.routes.items()):
         for target in route.names:
             routes.setdefault(target, []).append(model)
-    mine = sorted(each for each in {*routes, *breakers} if each.partition("/")[0] == name)
+    # No target that no route names: it would be another caller's own text.
+    mine = sorted(each for each in routes if each.partition("/")[0] == name)
     return {
         "id": name,
         "object": "provider",

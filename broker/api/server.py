@@ -19,6 +19,8 @@ from hypercorn.config import Config
 from broker import log
 from broker.api.app import create_app
 from broker.api.core import Core
+from broker.api.http1 import speak_http1_only
+from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
 
@@ -58,7 +60,8 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     if ready_fd is not None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
-    app: Any = create_app(core)  # hypercorn types its messages more narrowly than starlette
+    speak_http1_only()
+    app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
 
@@ -68,9 +71,25 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
     Some releases of Python 3.11 and 3.12 ask a connection's task for its exception even if
     the server has cancelled it at the end of the drain, and then report the cancellation.
+
+    What a caller's bytes break in the server's own protocol code ends that connection only,
+    and is no defect of ours. Such exceptions may hold the caller's headers, keys among them,
+    so only their types are logged.
     """
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
-        loop.default_exception_handler(context)
+    error = context.get("exception")
+    if isinstance(error, asyncio.CancelledError):
+        return
+    if error is not None and "client_connected_cb" in str(context.get("message")):
+        log.warning("connection.broken", errors=_kinds(error))
+        return
+    loop.default_exception_handler(context)
+
+
+def _kinds(error: BaseException) -> list[str]:
+    """The types of an exception, those of a group one by one."""
+    if isinstance(error, BaseExceptionGroup):
+        return [kind for inner in error.exceptions for kind in _kinds(inner)]
+    return [f"{type(error).__module__}.{type(error).__qualname__}"]
 
 
 async def drain(core: Core) -> None:

@@ -81,6 +81,8 @@ class Breakers:
             for name in names:
                 pipe.hgetall(f"{self._prefix}breaker:{name}")
             (seconds, micros), *records = await pipe.execute()
+            if gone := [name for name, row in zip(names, records, strict=True) if not row]:
+                await cast(Awaitable[int], self._client.srem(f"{self._prefix}breakers", *gone))
         now = seconds * 1000 + micros // 1000
         return [_parse(*row, now) for row in zip(names, records, strict=True) if row[1]]
 

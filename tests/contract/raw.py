@@ -106,6 +106,11 @@ class RawResponse:
         body, self._buffer = self._buffer, b""
         return body
 
+    async def ended(self) -> bool:
+        """Whether the server closes the connection after the body, and sends no more before."""
+        async with asyncio.timeout(TIMEOUT):
+            return not await self._reader.read(1)
+
     async def _piece(self) -> bytes:
         """The next bytes of the body; none at its end."""
         async with asyncio.timeout(TIMEOUT):

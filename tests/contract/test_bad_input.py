@@ -18,7 +18,7 @@ from tests.contract.bad import (
     with_,
 )
 from tests.contract.conftest import BOB, MAX_BODY, UNHEARD
-from tests.contract.raw import fetch
+from tests.contract.raw import call, fetch
 from tests.deployment import Deployment, ask
 
 pytestmark = pytest.mark.usefixtures("nothing_created")
@@ -229,3 +229,15 @@ async def test_anothers_job_is_not_there(deployment: Deployment, taken: str) -> 
         )
         check(bad, response, body)
         assert response.headers["x-request-id"] == taken
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/models", "/nowhere"])
+async def test_a_refused_body_in_many_pieces(deployment: Deployment, path: str) -> None:
+    """The connection ends, though nobody has read what was sent: ``fetch`` waits for it."""
+    headers = {"content-type": "application/json", "transfer-encoding": "chunked"}
+    sent = b"1\r\n \r\n" * 5000 + b"0\r\n\r\n"
+    url = deployment.urls[0] + path
+    async with call("POST", url, headers=headers, sent=sent) as response:
+        await response.rest()
+        assert response.status == 401
+        assert await response.ended()

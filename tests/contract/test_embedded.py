@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from broker.cli import valkey
-from tests.conftest import StoreServer
+from rig.store_server import StoreServer
 
 MakeStore = Callable[..., StoreServer]
 

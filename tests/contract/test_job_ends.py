@@ -7,9 +7,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from rig.program import until
 from tests.contract.jobs import DELIVERED, OPEN, QUICK, Sessions, act, ended, get, said, submit
 from tests.contract.raw import data_of, events_of
-from tests.deployment import Deployment, until
+from tests.deployment import Deployment
 
 
 @pytest.mark.parametrize("way", ["cancel", "delete"])

@@ -10,10 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.conftest import StoreServer
+from rig.program import Program
+from rig.store_server import StoreServer
 from tests.contract.jobs import QUICK, act, ended, get, submit
 from tests.contract.raw import call, without_pings
-from tests.deployment import Deployment, Program, ask
+from tests.deployment import Deployment, ask
 
 
 async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
@@ -27,6 +28,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
     assert described == {
         "POST /v1/chat/completions",
         "GET /v1/models",
+        "GET /v1/providers",
         "POST /v1/jobs",
         "GET /v1/jobs",
         f"GET {job}",

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -239,6 +240,17 @@ async def test_a_hang_before_the_answer(server: SimServer, http: aiohttp.ClientS
     await until(server, lambda calls: calls.aborted == 1)
 
 
+async def test_the_time_of_an_abort_is_told(server: SimServer, http: aiohttp.ClientSession) -> None:
+    response = await post(http, ask("tokens=9,interval=30s", "gone"))
+    begun = time.monotonic()
+    response.close()
+    await until(server, lambda calls: calls.aborted == 1)
+    async with http.get("/sim/calls") as counts:
+        closed = (await counts.json())["closed"]
+    assert list(closed) == ["gone"]
+    assert begun < closed["gone"] < begun + NOTICED
+
+
 async def test_a_hang_in_the_stream(server: SimServer, http: aiohttp.ClientSession) -> None:
     body = b""
     response = await post(http, ask("tokens=9,interval=0,hangafter=3"))
@@ -287,6 +299,7 @@ async def test_calls_are_counted_by_model_and_prompt(http: aiohttp.ClientSession
             "by_model": {"tokens=1": 2, "tokens=2": 1},
             "by_prompt": {"a": 1, "b": 2},
             "aborted": 0,
+            "closed": {},
         }
     async with http.post("/sim/reset") as response:
         assert response.status == 204

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fault.cluster import Cluster
+from rig.cluster import Cluster
 
 _SHOWN = 4000  # characters of each log
 

@@ -2,10 +2,10 @@
 
 import signal
 
-from tests.fault.cluster import WAIT, ask
+from rig.cluster import WAIT, ask
+from rig.evidence import check_whole, replay
+from rig.sse_reader import SseReader, always, first_then
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole, replay
-from tests.fault.sse_reader import SseReader, always, first_then
 
 TOKENS = 60
 MODEL = f"sim/tokens={TOKENS},interval=30ms,obfuscation=1"

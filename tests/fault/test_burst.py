@@ -3,8 +3,8 @@
 import pytest
 
 from broker.model import JobState
+from rig.evidence import check_whole
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole
 
 JOBS, TOKENS = 300, 10
 

@@ -7,10 +7,10 @@ import pytest
 from redis.exceptions import ConnectionError
 
 from broker.model import JobState
-from tests.fault.cluster import WAIT, Cluster, key, until
+from rig.cluster import WAIT, Cluster, key, until
+from rig.evidence import replay, terminal_of
+from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
-from tests.fault.evidence import replay, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 PROMISE = 1.0  # seconds from the cancel's answer to the end of the upstream connection
 STREAMS = "sim/tokens=2000,interval=20ms"

@@ -7,11 +7,10 @@ import time
 import aiohttp
 
 from broker.model import JobState
-from tests.deployment import Program
-from tests.fault.cluster import WAIT, Cluster, ask
+from rig.cluster import WAIT, Cluster, ask
+from rig.evidence import check_whole, replay, terminal_of
+from rig.sse_reader import SseReader, always, first_then
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole, replay, terminal_of
-from tests.fault.sse_reader import SseReader, always, first_then
 
 SILENT = "sim/tokens=5,interval=5ms,hang,failfirst=1"  # its second call answers
 ENDS = "sim/tokens=60,interval=30ms"  # within the drain
@@ -37,7 +36,7 @@ async def test_a_draining_worker_finishes_what_it_can_and_hands_on_the_rest(
     await cluster.until_ended(late)
     assert cluster.workers[0].process.poll() is None
     assert all([await cluster.sim_calls(prompt) == 1 for prompt in silent])  # its time isn't up
-    await _exited(cluster.workers[0])
+    await cluster.exited(cluster.workers[0], EXIT)
     await cluster.until_ended(ends + endless + silent)
 
     for prompt in ends:
@@ -62,7 +61,7 @@ async def test_a_draining_worker_exits_with_the_store_away(make_cluster: Make) -
     await cluster.until_active(len(prompts))
     cluster.server.kill()
     cluster.signal_worker(0, signal.SIGTERM)
-    await _exited(cluster.workers[0])
+    await cluster.exited(cluster.workers[0], EXIT)
     cluster.server.start()
     await cluster.add_worker()
     await cluster.until_ended(prompts)
@@ -91,7 +90,7 @@ async def test_a_draining_api_hands_streams_back_or_ends_them(make_cluster: Make
     for reader in (*handed, *chat):
         await reader.finish(WAIT)
     assert (await whole)["choices"][0]["finish_reason"] == "stop"
-    await _exited(cluster.apis[0])
+    await cluster.exited(cluster.apis[0], EXIT)
     await cut.reached(lambda r: r.connections == 2, WAIT)
 
     for prompt, reader in zip(native, handed, strict=True):
@@ -112,7 +111,7 @@ async def test_a_draining_api_ends_calls_without_streaming(make_cluster: Make) -
     await cluster.until_called("whole", 1)
     cluster.signal_api(0, signal.SIGTERM)
     assert (await whole)["choices"][0]["finish_reason"] == "stop"
-    await _exited(cluster.apis[0])
+    await cluster.exited(cluster.apis[0], EXIT)
 
 
 async def test_an_idle_process_exits_at_once(make_cluster: Make) -> None:
@@ -120,14 +119,10 @@ async def test_an_idle_process_exits_at_once(make_cluster: Make) -> None:
     begun = time.monotonic()
     cluster.signal_api(0, signal.SIGTERM)
     cluster.signal_worker(0, signal.SIGTERM)
-    await asyncio.gather(_exited(cluster.apis[0]), _exited(cluster.workers[0]))
+    await asyncio.gather(
+        cluster.exited(cluster.apis[0], EXIT), cluster.exited(cluster.workers[0], EXIT)
+    )
     assert time.monotonic() - begun < 5
-
-
-async def _exited(program: Program) -> None:
-    """Return once it has ended; fails unless that was with 0."""
-    status = await asyncio.to_thread(program.process.wait, EXIT)
-    assert status == 0, program.log.read_text()[-2000:]
 
 
 async def _whole_answer(

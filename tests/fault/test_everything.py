@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 
 from broker.model import JobState
-from tests.fault.cluster import WAIT, Cluster, ask, until
+from rig.cluster import WAIT, Cluster, ask, until
+from rig.evidence import check_whole, replay, stored_frames, terminal_of
+from rig.sse_reader import SseReader
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole, replay, stored_frames, terminal_of
-from tests.fault.sse_reader import SseReader
 
 CONFIG = "[worker]\nconcurrency = 10\n"
 QUICK = "sim/tokens=10,interval=5ms"

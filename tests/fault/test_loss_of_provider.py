@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 import pytest
 
 from broker.model import JobState
-from tests.fault.answers import Witness, begins, has_half, result_of, uncut, witness_all
-from tests.fault.cluster import WAIT, Cluster
+from rig.answers import Witness, begins, has_half, result_of, uncut, witness_all
+from rig.cluster import WAIT, Cluster
 from tests.fault.conftest import Make
 
 PROVIDERS = """

@@ -6,10 +6,10 @@ import signal
 import pytest
 
 from broker.model import JobState
-from tests.fault.answers import Witness, uncut, witness_all
-from tests.fault.cluster import WAIT, Cluster
+from rig.answers import Witness, uncut, witness_all
+from rig.cluster import WAIT, Cluster
+from rig.sse_reader import SseReader
 from tests.fault.conftest import Make
-from tests.fault.sse_reader import SseReader
 
 COUNT = 20
 MODEL = "tokens=150,interval=20ms,prefill"  # three seconds

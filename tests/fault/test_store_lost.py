@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from broker.errors import StoreAway
 from broker.store.wire import Wire
-from tests.conftest import StoreServer
-from tests.fault.cluster import WAIT, Cluster, ask, until
+from rig.cluster import WAIT, Cluster, ask, until
+from rig.evidence import check_whole, replay, terminal_of
+from rig.sse_reader import SseReader, always
+from rig.store_server import StoreServer
 from tests.fault.conftest import Make
-from tests.fault.evidence import check_whole, replay, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 MakeStore = Callable[..., StoreServer]
 

@@ -3,10 +3,10 @@
 import signal
 
 from broker.model import Job, JobState
-from tests.fault.cluster import WAIT, ask
+from rig.cluster import WAIT, ask
+from rig.evidence import replay, terminal_of
+from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
-from tests.fault.evidence import replay, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 PROMISE = 5.0  # seconds from the kill to the next attempt or the terminal
 STREAMS = "sim/tokens=1000,interval=20ms"

@@ -4,10 +4,10 @@ import signal
 
 from broker.model import JobState
 from broker.store.queue import Released
-from tests.fault.cluster import WAIT, Cluster, key
+from rig.cluster import WAIT, Cluster, key
+from rig.evidence import replay, stored_frames, terminal_of
+from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
-from tests.fault.evidence import replay, stored_frames, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 STREAMS = "sim/tokens=1000,interval=20ms"  # still going when the worker is continued
 SILENT = "sim/tokens=20,interval=5ms,hang,failfirst=1"  # its second call answers

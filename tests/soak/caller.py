@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from tests.fault.cluster import ask
+from rig.cluster import ask
 from tests.soak.front import Front
 from tests.soak.reading import Reading
 from tests.soak.scenario import Late, Scenario

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from broker.cli import valkey
 from broker.settings.load import load
 from broker.store import Store, open_store
-from tests.conftest import StoreServer, store_binary
-from tests.fault.cluster import key
+from rig.cluster import key
+from rig.store_server import StoreServer
 from tests.soak import course
 from tests.soak.part import Part
 from tests.soak.plan import APIS, LINKS, STORE, WORKERS
@@ -36,7 +36,7 @@ class Fleet:
         self.folder = folder
         data = folder / "store"
         data.mkdir()
-        self.store = StoreServer(store_binary("valkey"), data)
+        self.store = StoreServer(valkey.find_binary(), data)
         self.links = {name: Link(name) for name in LINKS}
         self.parts: dict[str, Part] = {}
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.deployment import Program
+from rig.program import Program
 
 _LOOK = 0.03  # seconds between two looks at a log or a process
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.fault.sse_reader import Event
+from rig.sse_reader import Event
 from tests.soak.front import LOST, Front
 from tests.soak.history import Mark, Read, digest
 

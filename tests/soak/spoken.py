@@ -5,11 +5,11 @@ from functools import cache
 
 import msgspec
 
+from rig.cluster import ask
 from sim.answer import compose
 from sim.behaviour import parse
 from sim.render import whole
 from sim.request import decode
-from tests.fault.cluster import ask
 from tests.soak.verdict import texts
 
 _HEALTHY = 1_000  # an ordinal beyond every failfirst

@@ -13,8 +13,8 @@ import msgspec
 
 from broker.dialects.chat import fold
 from broker.frames import Kind, data_frame
-from tests.fault.cluster import ask
-from tests.fault.sse_reader import Event
+from rig.cluster import ask
+from rig.sse_reader import Event
 from tests.soak.front import Front
 from tests.soak.history import Final, digest
 from tests.soak.reading import Reading

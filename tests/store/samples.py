@@ -52,7 +52,7 @@ def raw(store: Store) -> Any:
 async def running(store: Store, name: str = "r1", **options: Any) -> Claim:
     """A job that was created and claimed just now; the queue must be empty before."""
     new = new_job(name, **options)
-    assert await store.jobs.create(new)
+    assert (await store.jobs.create(new)).created
     (claim,) = await store.queue.claim(store.keys.partition(new.key), HOLDER, 1)
     assert claim.job.key == new.key
     return claim

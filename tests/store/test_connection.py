@@ -12,7 +12,8 @@ from broker.settings import Store as StoreSettings
 from broker.store import Store, open_store
 from broker.store.connection import as_sent, store_errors
 from broker.store.scripts import ScriptError, translate
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 from tests.store.samples import names, new_job, raw, until
 
 
@@ -68,7 +69,7 @@ async def test_every_call_says_away_while_the_server_is_down(
     )
     partition = store.keys.partitions[0]
     new = new_job()
-    assert await store.jobs.create(new)
+    assert (await store.jobs.create(new)).created
     asleep = asyncio.create_task(store.queue.wait(store.keys.partitions[0], 4))
     await asleep  # its token was there
     asleep = asyncio.create_task(store.queue.wait(partition, 4))
@@ -95,6 +96,6 @@ async def test_every_call_says_away_while_the_server_is_down(
             await call
     server.start()
     await store.ping()
-    assert not await store.jobs.create(new), "what was acknowledged is there"
+    assert not (await store.jobs.create(new)).created, "what was acknowledged is there"
     assert len(await store.queue.claim(partition, "worker-1", 1)) == 1
     await store.close()

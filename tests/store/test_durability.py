@@ -6,7 +6,8 @@ import pytest
 
 from broker.settings import Secret, Settings
 from broker.store import open_store
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 
 
 @pytest.mark.parametrize("kind", STORES)

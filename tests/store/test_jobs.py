@@ -34,7 +34,7 @@ KEY = job_key("acme", "r1")
 
 
 async def test_a_new_job_is_queued_with_all_that_was_given(store: Store) -> None:
-    assert await store.jobs.create(new_job(metadata={"team": "ml", "n": [1, None]}))
+    assert (await store.jobs.create(new_job(metadata={"team": "ml", "n": [1, None]}))).created
     job = await store.jobs.get(KEY)
     assert (job.account, job.request_id, job.dialect, job.model) == ("acme", "r1", "chat", "m")
     assert job.metadata == {"team": "ml", "n": [1, None]}
@@ -45,15 +45,15 @@ async def test_a_new_job_is_queued_with_all_that_was_given(store: Store) -> None
 
 
 async def test_the_same_request_again_is_the_same_job(store: Store) -> None:
-    assert await store.jobs.create(new_job())
-    assert not await store.jobs.create(new_job())
+    assert (await store.jobs.create(new_job())).created
+    assert not (await store.jobs.create(new_job())).created
     assert await waiting(store) == (1, 1)
 
 
 async def test_an_ended_job_is_attached_to_as_well(store: Store) -> None:
     claim = await running(store)
     await append(store, batch(claim, 1, b"data: a", final=JobState.COMPLETED))
-    assert not await store.jobs.create(new_job())
+    assert not (await store.jobs.create(new_job())).created
     assert (await store.jobs.get(KEY)).state is JobState.COMPLETED
 
 
@@ -64,8 +64,8 @@ async def test_another_request_under_the_id_is_refused(store: Store) -> None:
 
 
 async def test_accounts_have_request_ids_of_their_own(store: Store) -> None:
-    assert await store.jobs.create(new_job(account="acme"))
-    assert await store.jobs.create(new_job(account="bolt", body=b'{"model":"other"}'))
+    assert (await store.jobs.create(new_job(account="acme"))).created
+    assert (await store.jobs.create(new_job(account="bolt", body=b'{"model":"other"}'))).created
 
 
 async def test_one_job_of_many_creations_at_the_same_instant(open_here: Open) -> None:

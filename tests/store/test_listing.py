@@ -19,7 +19,7 @@ async def create(store: Store, count: int, *, account: str = "acme") -> None:
     """``r0`` to ``r{count - 1}``, each created a millisecond after the one before."""
     for n in range(count):
         new = new_job(f"r{n}", account=account)
-        assert await store.jobs.create(new)
+        assert (await store.jobs.create(new)).created
         await date(store, new.key, START + n, account)
 
 
@@ -33,7 +33,7 @@ async def date(store: Store, key: str, created_ms: int, account: str = "acme") -
 async def create_late(store: Store) -> None:
     """One that is newer than all of ``create``."""
     new = new_job("late")
-    assert await store.jobs.create(new)
+    assert (await store.jobs.create(new)).created
     await date(store, new.key, START + 1000)
 
 

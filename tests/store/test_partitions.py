@@ -67,4 +67,4 @@ async def test_deployments_share_no_key(open_here: Open) -> None:
     mine = open_here()
     other = open_here(deployment=mine.settings.store.deployment + "0")
     await mine.jobs.create(new_job())
-    assert await other.jobs.create(new_job(body=b'{"model":"other"}'))
+    assert (await other.jobs.create(new_job(body=b'{"model":"other"}'))).created

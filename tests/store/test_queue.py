@@ -26,7 +26,7 @@ from tests.store.samples import (
 
 async def queue(store: Store, account: str, *requests: str) -> None:
     for request in requests:
-        assert await store.jobs.create(new_job(request, account=account))
+        assert (await store.jobs.create(new_job(request, account=account))).created
 
 
 async def claim(store: Store, most: int = 100, holder: str = HOLDER) -> list[Claim]:

@@ -13,7 +13,8 @@ from broker.store import Store, open_store
 from broker.store.queue import Released
 from broker.store.scripts import ReplyError, ScriptError, Scripts, source, translate
 from broker.store.streams import Verdict
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 from tests.store.samples import append, batch, frames, new_job, raw, rescue, running
 
 SCRIPTS = sorted(
@@ -39,7 +40,7 @@ async def test_what_a_server_forgot_is_loaded_again(store: Store) -> None:
     await raw(store).script_flush()
     assert await append(store, batch(claim, 2, b"data: b")) == [Verdict.APPENDED]
     await raw(store).script_flush()
-    assert not await store.jobs.create(new_job())
+    assert not (await store.jobs.create(new_job())).created
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
 
@@ -129,7 +130,7 @@ async def test_a_full_store_takes_no_new_jobs_and_ends_the_old(full_store: Store
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
     await raw(store).config_set("maxmemory", 0)
-    assert await store.jobs.create(new_job("r5"))
+    assert (await store.jobs.create(new_job("r5"))).created
 
 
 async def test_a_full_store_can_be_taught_its_scripts_again(full_store: Store) -> None:

@@ -8,7 +8,8 @@ import pytest
 from broker.errors import StoreAway
 from broker.store.scripts import ReplyError
 from broker.store.wire import Wire
-from tests.conftest import STORES, StoreServer
+from rig.store_server import StoreServer
+from tests.conftest import STORES
 from tests.store.samples import until
 
 Make = Callable[..., StoreServer]

@@ -9,7 +9,8 @@ import pytest
 
 from broker.errors import StoreAway
 from broker.store.wire import Wire
-from tests.conftest import STORES, StoreServer, require
+from rig.store_server import StoreServer
+from tests.conftest import STORES, require
 
 Make = Callable[..., StoreServer]
 

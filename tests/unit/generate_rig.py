@@ -15,6 +15,7 @@ from broker.store import Store
 from broker.store.queue import Claim
 from tests.store.samples import expire, frames, raw, rescue
 from tests.unit.stores import make_settings, open_fake
+from workers.breakers import BreakerView
 from workers.generate import generate
 from workers.hold import Hold
 from workers.providers.base import Call, Reply
@@ -109,6 +110,7 @@ class Rig:
         self.store = store
         self.settings = settings
         self.writer = Writer(store.streams, store.keys.partitions[0], settings.worker)
+        self.breakers = BreakerView(store.breakers)
         self.hold: Hold
 
     def configure(self, prefill: Mapping[str, bool | str] | None = None, **route: Any) -> None:
@@ -131,6 +133,7 @@ class Rig:
             "settings": self.settings,
             "providers": ScriptedProviders(**providers),
             "store": self.store,
+            "breakers": self.breakers,
         }
         task = asyncio.create_task(generate(ctx, claim.job.key))
         self.hold.task = task

@@ -106,7 +106,7 @@ async def test_a_job_that_goes_on_elsewhere_is_not_ours_to_settle(rig: Rig) -> N
     rig.hold.take_away()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert outcomes(await rig.job(claim)) == [(1, "one", None)]
+    assert outcomes(await rig.job(claim)) == [(1, "one", "handed_over")]
 
 
 async def test_a_fenced_job_stops_its_call(rig: Rig) -> None:

@@ -1,7 +1,6 @@
 """A run that has a deadline."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,16 +18,14 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-def overdue(rig: Rig, claim: Any, left: float) -> Any:
-    """The same claim, of a job with so many seconds left."""
-    rig.configure(deadline=100.0)
-    created = int((time.time() - 100.0 + left) * 1000)
-    job = msgspec.structs.replace(claim.job, created_ms=created)
+def overdue(claim: Any, left: float) -> Any:
+    """The same claim, of a job with so many seconds left on the store's clock."""
+    job = msgspec.structs.replace(claim.job, deadline_ms=claim.now_ms + round(left * 1000))
     return msgspec.structs.replace(claim, job=job)
 
 
 async def test_a_deadline_that_passed_in_the_queue_costs_nothing(rig: Rig) -> None:
-    claim = overdue(rig, await running(rig.store), -1.0)
+    claim = overdue(await running(rig.store), -1.0)
     one = Scripted([chunk("no")])
     await rig.run(claim, one=one)
     terminal = await rig.end(claim)
@@ -61,7 +58,7 @@ class Deadline:
 
 
 async def test_a_deadline_cuts_an_attempt_off(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = overdue(rig, await running(rig.store), 90.0)
+    claim = overdue(await running(rig.store), 90.0)
     one = Scripted([chunk("Hel"), Deadline(monkeypatch)])
     await rig.run(claim, one=one)
     terminal = await rig.end(claim)
@@ -78,6 +75,6 @@ async def test_a_deadline_cuts_an_attempt_off(rig: Rig, monkeypatch: pytest.Monk
 async def test_an_answer_that_was_whole_by_then_is_completed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = overdue(rig, await running(rig.store), 90.0)
+    claim = overdue(await running(rig.store), 90.0)
     await rig.run(claim, one=Scripted([chunk("Hi"), stop(), Deadline(monkeypatch)]))
     assert (await rig.end(claim)).state is JobState.COMPLETED

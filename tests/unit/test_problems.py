@@ -34,7 +34,7 @@ OURS = {errors.StreamholdError, errors.ConfigError, errors.JobFailed}
 def test_every_error_has_a_status(kind: type[errors.StreamholdError]) -> None:
     status = status_of(kind())
     assert (status == 500) == (kind in OURS)
-    assert kind.retryable == (status == 503)
+    assert kind.retryable == (status in (429, 503))
 
 
 def test_an_error_of_another_floor_is_a_defect() -> None:
@@ -72,6 +72,7 @@ def test_the_chat_shape(kind: type[errors.StreamholdError]) -> None:
     assert set(body(response)) == {"error"}
     found = body(response)["error"]
     assert found.pop("type") in {
+        "rate_limit_error",
         "invalid_request_error",
         "authentication_error",
         "permission_error",

@@ -32,7 +32,7 @@ def test_what_is_packed_is_unpacked() -> None:
 async def test_a_submission_becomes_a_job_to_be_claimed() -> None:
     async with open_fake() as store:
         new = submission()
-        assert await enqueue(store, new)
+        assert (await enqueue(store, new)).created
         (claim,) = await store.queue.claim(store.keys.partition(new.key), HOLDER, 5)
         job = claim.job
         assert (job.key, job.account, job.request_id) == (new.key, "acme", "r1")
@@ -55,8 +55,8 @@ async def test_arq_s_job_names_the_function_and_the_key_and_nothing_else() -> No
 
 async def test_the_same_again_creates_nothing() -> None:
     async with open_fake() as store:
-        assert await enqueue(store, submission())
-        assert not await enqueue(store, submission(stream=True))  # how, not what
+        assert (await enqueue(store, submission())).created
+        assert not (await enqueue(store, submission(stream=True))).created  # how, not what
         with pytest.raises(RequestIdReused):
             await enqueue(store, submission(temperature=1))
         claims = await store.queue.claim(store.keys.partitions[0], HOLDER, 5)

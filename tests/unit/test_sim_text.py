@@ -9,7 +9,7 @@ from sim.answer import Answer, compose
 from sim.behaviour import End, parse
 from sim.render import Script, script, whole
 from sim.request import ChatRequest, RequestError, decode
-from sim.text import ODD, decoded, letters, quoted, seed, tokens
+from sim.text import ODD, blocks, decoded, letters, quoted, seed, tokens
 
 CHAR_FIELDS = ["id", "object", "created", "model", "service_tier", "system_fingerprint", "choices"]
 
@@ -76,6 +76,14 @@ def test_odd_tokens_are_json_that_does_not_come_back_the_same() -> None:
     changed = [token for token in ODD if quoted(decoded(token))[1:-1] != token]
     assert len(changed) >= 4
     assert decoded(rb"\ud83d") == "\ud83d"
+
+
+def test_blocks_are_of_one_size_and_a_shorter_text_is_their_beginning() -> None:
+    many = blocks(b"s", 100, 50)
+    assert {len(block) for block in many} == {50}
+    assert len(set(many)) > 5
+    assert many[:20] == blocks(b"s", 20, 50)
+    assert len(content(streamed(ask("tokens=4,size=50"))[0])) == 200
 
 
 def test_letters_look_random_and_repeat() -> None:

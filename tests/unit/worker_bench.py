@@ -71,7 +71,7 @@ class Bench:
 
     async def submit(self, name: str, function: str = GENERATE) -> str:
         submission = Submission("acme", name, "chat", {"model": "m"}, b'{"model":"m"}')
-        assert await enqueue(self.store, submission, function)
+        assert (await enqueue(self.store, submission, function)).created
         return submission.key
 
     async def taken(self) -> Hold:

@@ -47,6 +47,8 @@ elseif state == 'closed' and bad > 0 then
 end
 redis.call('HSET', key, 'state', state, 'until', text(reopens), 'bucket', text(bucket),
   'good', new[1], 'bad', new[2], 'good0', old[1], 'bad0', old[2])
+-- Whoever may call names targets (PROVIDER/anything): what is not called again goes away.
+redis.call('PEXPIRE', key, math.max(3600000, 2 * tonumber(ARGV[5]), 2 * cooldown))
 redis.call('SADD', P .. 'breakers', name)
 local left = text(math.max(0, reopens - now))
 if state ~= was then

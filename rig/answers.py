@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 
 from broker.dialects.chat import fold
-from broker.frames import Frame, Kind, data_frame
+from broker.frames import Kind, data_frame
 from broker.model import JobState, Terminal
+from rig.cluster import WAIT, Cluster, ask
+from rig.evidence import replay, terminal_of
+from rig.sse_reader import SseReader, always
 from sim.answer import compose
 from sim.behaviour import parse
 from sim.render import whole
 from sim.request import decode
 from sim.text import decoded
-from tests.fault.cluster import WAIT, Cluster, ask
-from tests.fault.evidence import replay, terminal_of
-from tests.fault.sse_reader import SseReader, always
 
 _TEXTS = ("content", "reasoning_content", "tool_calls")
 _HEALTHY = 1_000  # an ordinal beyond every failfirst
@@ -65,8 +65,7 @@ class Witness:
     @property
     def said(self) -> Said:
         """The message that the chunks add up to."""
-        answer = fold(_frames(self.chat))
-        return _texts(answer["choices"][0]["message"]) if answer["choices"] else {}
+        return said_to(self.chat)
 
     @property
     def modes(self) -> list[str]:
@@ -114,6 +113,12 @@ class Witness:
         assert all(each == usage for each in shown), self.prompt
 
 
+def said_to(reader: SseReader) -> Said:
+    """The message that the chunks of a chat reader add up to."""
+    answer = fold([data_frame(Kind.DIALECT, event.data) for event in reader.events[:-1]])
+    return _texts(answer["choices"][0]["message"]) if answer["choices"] else {}
+
+
 def uncut(model: str, prompt: str) -> Said:
     """The message that the provider would have said to the end."""
     request = decode(msgspec.json.encode(ask(model, prompt)))
@@ -154,10 +159,6 @@ async def witness_all(cluster: Cluster, models: dict[str, str]) -> dict[str, Wit
     witnesses = [Witness(cluster, prompt, model) for prompt, model in models.items()]
     await asyncio.gather(*(witness.begin() for witness in witnesses))
     return {witness.prompt: witness for witness in witnesses}
-
-
-def _frames(reader: SseReader) -> list[Frame]:
-    return [data_frame(Kind.DIALECT, event.data) for event in reader.events[:-1]]
 
 
 def _texts(message: dict[str, Any]) -> Said:

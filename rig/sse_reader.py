@@ -6,6 +6,7 @@ broken: an id that does not rise, a connection that ended cleanly without a term
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -63,6 +64,7 @@ class SseReader:
         call: dict[str, Any] | None = None,
     ) -> None:
         self.events: list[Event] = []
+        self.times: list[float] = []  # of `time.monotonic`, when each event was read
         self.retries: list[bytes] = []  # reasons of the `retry` events
         self.statuses: list[int] = []  # of each answer that was no stream
         self.connections = 0  # that began to stream
@@ -172,6 +174,7 @@ class SseReader:
         if self.ended or event.id <= self.cursor:
             raise BrokenProtocol(f"{event.id} after {self.cursor}: {text[:200]!r}")
         self.events.append(event)
+        self.times.append(time.monotonic())
         self.ended = event.ends
         return True
 

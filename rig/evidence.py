@@ -5,8 +5,8 @@ import msgspec
 from broker.codec import decode
 from broker.frames import Frame, Kind
 from broker.model import JobState, Terminal
-from tests.fault.cluster import WAIT, Cluster, ask, key
-from tests.fault.sse_reader import SseReader, always
+from rig.cluster import WAIT, Cluster, ask, key
+from rig.sse_reader import SseReader, always
 
 ALL = 1_000_000  # entries
 

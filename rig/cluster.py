@@ -14,11 +14,12 @@ from typing import Any, cast
 
 import aiohttp
 
+from broker.cli import valkey
 from broker.model import Job, job_key
 from broker.settings.load import load
 from broker.store import Store, open_store
-from tests.conftest import StoreServer, store_binary
-from tests.deployment import Program
+from rig.program import Program
+from rig.store_server import StoreServer
 
 WAIT = 30.0  # seconds that a condition may take where no promise says how long
 _LOOK = 0.02  # seconds between two looks at a condition
@@ -48,9 +49,10 @@ class Cluster:
         self.apis: list[Program] = []
         self.workers: list[Program] = []
         self.urls: list[str] = []
+        self.sim_url = ""  # the provider's, as its clients take it
         data = folder / "store"
         data.mkdir()
-        self.server = StoreServer(store_binary("valkey"), data)
+        self.server = StoreServer(valkey.find_binary(), data)
         self._config = folder / "streamhold.toml"
         self._config_text = config
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
@@ -61,10 +63,10 @@ class Cluster:
     async def start(self, *, apis: int, workers: int) -> None:
         """Start all; returns once every API process is ready."""
         self.server.start()
-        sim_url = self.sim.wait_for(r"sim listening on (\S+)")
+        self.sim_url = sim_url = self.sim.wait_for(r"sim listening on (\S+)")
         self._config.write_text(self._config_text.replace("SIM_URL", sim_url))
         self._env |= {"STREAMHOLD_STORE_URL": self.server.url, "STREAMHOLD_SIM_URL": sim_url}
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._store = open_store(load(self._config, self._env), "test")
         self._counts = sim_url.removesuffix("/v1") + "/sim/calls"
         for _ in range(workers):
@@ -78,7 +80,7 @@ class Cluster:
 
     async def add_worker(self) -> None:
         """One worker more; returns once it has started."""
-        self._spawn_worker().wait_for("worker.started")
+        await asyncio.to_thread(self._spawn_worker().wait_for, "worker.started")
 
     async def add_api(self) -> None:
         """One API process more; returns once it is ready, which needs a worker."""
@@ -99,7 +101,8 @@ class Cluster:
         return Program(words, log, self._env)
 
     async def _find_api(self, index: int) -> None:
-        port = self.apis[index].wait_for(r'"api.listening".*"port":(\d+)')
+        listening = r'"api.listening".*"port":(\d+)'
+        port = await asyncio.to_thread(self.apis[index].wait_for, listening)
         self.urls.append(f"http://127.0.0.1:{port}")
 
         async def ready() -> bool:
@@ -130,6 +133,11 @@ class Cluster:
 
     def signal_worker(self, index: int, signum: signal.Signals) -> None:
         _signal(self.workers[index], signum)
+
+    async def exited(self, program: Program, seconds: float = WAIT) -> None:
+        """Return once it has ended; fails unless that was with 0."""
+        status = await asyncio.to_thread(program.process.wait, seconds)
+        assert status == 0, program.log.read_text()[-2000:]
 
     def kill_everything(self) -> None:
         """kill -9 of the store and of all our processes at once; not of the provider."""

@@ -1,0 +1,34 @@
+"""The report of a run: its figures, and the machine that they depend on."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.figures import Figure, Report
+
+
+def write_report(figures: Sequence[Figure], plan: Mapping[str, float], out: Path) -> Report:
+    """Put the figures together with time and machine, and write them as JSON."""
+    report = Report(
+        at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        machine=_machine(),
+        plan=dict(plan),
+        figures=list(figures),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    return report
+
+
+def _machine() -> dict[str, str]:
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    return {
+        "cores": str(len(os.sched_getaffinity(0))),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "load_average_after": load,
+    }
