@@ -310,7 +310,9 @@ class Generation:
                 return
             back = await read_back(self._store, job.key) if self._delivered else None
             self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
-            await self._store.jobs.settle(job.key, self._ledger.closing(job))
+            fields, last = self._ledger.closing(job), self._ledger.is_last(job)
+            if fields or last:
+                await self._store.jobs.settle(job.key, fields, last=last)
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 

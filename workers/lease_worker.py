@@ -37,6 +37,7 @@ from broker.store.wire import Wire
 from workers import cron
 from workers.breakers import BreakerView
 from workers.hold import Hold
+from workers.settling import settle
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
@@ -69,7 +70,8 @@ class LeaseWorker(Worker):
             partition.number: Writer(store.streams, partition, settings)
             for partition in store.keys.partitions
         }
-        self.rescuer = Rescuer(store)
+        self.rescuer = Rescuer(store, self._settle)
+        self._settling: set[asyncio.Task[None]] = set()
         self.breakers = BreakerView(store.breakers)
         self.ctx["breakers"] = self.breakers
         self._breaker_channel = store.keys.breaker_channel.encode()
@@ -282,6 +284,11 @@ class LeaseWorker(Worker):
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
 
+    def _settle(self, key: str) -> None:
+        task = self.loop.create_task(settle(self.store, key), name=f"settle {key}")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
     # ── Cron ──────────────────────────────────────────────────────────────────────────
 
     async def _cron(self) -> None:
@@ -352,7 +359,9 @@ class LeaseWorker(Worker):
         tasks = list(self.tasks.values())
         for hold in list(self.holds.values()):
             hold.take_away()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for settling in self._settling:
+            settling.cancel()
+        await asyncio.gather(*tasks, *self._settling, return_exceptions=True)
         if self._control_task is not None:
             self._control_task.cancel()
         await self._control.close()

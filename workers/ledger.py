@@ -32,6 +32,7 @@ class Ledger:
         self.reply = Reply()
         self.told = False  # whether an attempt of this claim was recorded
         self._spent = job.spent
+        self._claims = job.claims
         self._history = list(job.attempts)
         self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
         self._fields: list[Field] = [CALLING_TOLD]  # go with the next frame
@@ -137,15 +138,21 @@ class Ledger:
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
 
     def closing(self, job: Job) -> list[Field]:
-        """For a job that was ended from outside: what its record does not know yet."""
-        known = job.attempts
-        settled = {attempt.number for attempt in known if attempt.outcome and attempt.provider}
-        ours = [attempt for attempt in self._ours if attempt.number not in settled]
-        fields = [CALLING_TOLD, *map(attempt_field, ours)]
-        usage = self.usage()
-        if usage and job.usage is None:  # else another holder ended it, and knows of more
+        """For a job that was ended from outside: what its record does not know yet of us."""
+        known = {each.number: each for each in job.attempts if each.outcome and each.provider}
+        ours = {each.number: each for each in self._ours if each.number not in known}
+        fields = [*map(attempt_field, ours.values())]
+        if self.is_last(job):  # else the mark is a later claim's
+            fields.append(CALLING_TOLD)
+        known |= ours
+        usage = add(*(known[number].usage for number in sorted(known) if number > self._spent))
+        if ours and usage:
             fields.append(("usage", msgspec.json.encode(usage)))
         return fields
+
+    def is_last(self, job: Job) -> bool:
+        """Whether nobody has claimed the job after us."""
+        return job.claims == self._claims
 
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)
