@@ -170,7 +170,7 @@ class Generation:
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
     ) -> Run | End:
-        if self._job.losses >= policy.allowed:  # it kills its workers
+        if self._job.losses >= self._settings.worker.losses:  # it kills its workers
             return End(LOST_MID_STREAM if self._delivered else LOST)
         tried = self._ledger.tried
         if not self._delivered:
