@@ -105,7 +105,7 @@ def test_a_cut_stream_reaches_the_sdk_whole() -> None:
     def respond(request: httpx2.Request, number: int) -> httpx2.Response:
         after = int(request.headers.get("last-event-id", 0))
         rest = body[body.index(b"id: %d" % (after + 1)) :] if after else body
-        return answered(request, rest, None if number == 4 else 200)
+        return answered(request, rest, None if number == 4 else 150)
 
     wire = Wire(respond)
     with wire.sdk() as sdk:

@@ -27,7 +27,7 @@ class Call:
     passing refusal of the very first try is repeated too, instead of being left to the caller.
     """
 
-    key: str
+    key: str | None  # None: whatever answers is the server
     faults: Faults
     outage: Outage
     track: Track
@@ -38,7 +38,8 @@ class Call:
 
     def owns(self, head: Head) -> bool:
         """Whether it is the answer to this call, by Streamhold."""
-        return is_good(head) and head.headers.get("x-request-id") == self.key
+        known = self.key is None or head.headers.get("x-request-id") == self.key
+        return is_good(head) and known
 
     def goes_on(self, head: Head) -> bool:
         """Whether more of the stream follows."""
