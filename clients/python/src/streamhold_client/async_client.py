@@ -68,11 +68,8 @@ class AsyncClient:
         options: Mapping[str, Any] | None = None,
     ) -> Job:
         """Make a job, or find the one of this request id; without waiting for it."""
-        return job_of(
-            await self._ask(
-                submitting(request, request_id or new_key(), dialect, metadata, options)
-            )
-        )
+        ask = submitting(request, request_id or new_key(), dialect, metadata, options)
+        return job_of(await self._ask(ask))
 
     async def events(self, request_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         """Attach: the job's events after a cursor, over any loss, to ``End``."""
@@ -140,7 +137,9 @@ class AsyncClient:
 
     async def _carry(self, ask: Ask, after: int = 0) -> Got:
         async def send(cursor: int) -> httpx2.Response:
-            return await self._http.send(self._endpoint.request(ask, cursor), stream=True)
+            response = await self._http.send(self._endpoint.request(ask, cursor), stream=True)
+            self._endpoint.met = True
+            return response
 
         try:
             return await async_reading.carry(self._endpoint.call(after), send)

@@ -72,9 +72,8 @@ class Client:
         options: Mapping[str, Any] | None = None,
     ) -> Job:
         """Make a job, or find the one of this request id; without waiting for it."""
-        return job_of(
-            self._ask(submitting(request, request_id or new_key(), dialect, metadata, options))
-        )
+        ask = submitting(request, request_id or new_key(), dialect, metadata, options)
+        return job_of(self._ask(ask))
 
     def events(self, request_id: str, *, after: int = 0) -> Iterator[Event]:
         """Attach: the job's events after a cursor, over any loss, to ``End``."""
@@ -140,7 +139,9 @@ class Client:
 
     def _carry(self, ask: Ask, after: int = 0) -> Got:
         def send(cursor: int) -> httpx2.Response:
-            return self._http.send(self._endpoint.request(ask, cursor), stream=True)
+            response = self._http.send(self._endpoint.request(ask, cursor), stream=True)
+            self._endpoint.met = True
+            return response
 
         try:
             return reading.carry(self._endpoint.call(after), send)

@@ -28,10 +28,11 @@ class Endpoint:
         self._base = base_url.rstrip("/").removesuffix("/v1")
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._patience = patience
+        self.met: bool | None = None  # True once anything answered: until then it may not be there
 
     def call(self, after: int = 0) -> Call:
         call = Call(None, FAULTS, Outage(self._patience), Track(native_ends, after))
-        call.met = call.guarded = call.insists = True
+        call.met, call.guarded, call.insists = self.met, True, True
         call.refuse = _refuse
         return call
 
