@@ -193,3 +193,8 @@ def test_a_stranger_is_left_alone() -> None:
     with pytest.raises(Lost):
         reading.carry(call, server.send, server.sleep)
     assert len(server.asked) == 1
+
+
+def test_a_compressed_stream_is_left_alone() -> None:
+    server = FakeServer(CHAT, [Plan(headers={"content-encoding": "gzip"})])
+    assert whole(server) is server.answers[0]

@@ -5,12 +5,10 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import httpx2
 import pytest
-from anthropic import Anthropic
 from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
 
 import streamhold_client.httpx
@@ -268,52 +266,6 @@ def test_other_requests_pass_through() -> None:
     with wire.sdk() as sdk:
         sdk.models.list()
     assert "idempotency-key" not in wire.sent[0].headers
-
-
-def test_anthropics_sdk() -> None:
-    message: dict[str, Any] = {
-        "id": "m", "type": "message", "role": "assistant", "model": "x", "content": [],
-        "stop_reason": None, "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": 1},
-    }  # fmt: skip
-    events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": t}}
-            for t in ("Good", " day")
-        ),
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": 2},
-        },
-        {"type": "message_stop"},
-    ]
-    lines = [
-        f"id: {number}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-        for number, event in enumerate(events, 1)
-    ]
-
-    def respond(request: httpx2.Request, number: int) -> httpx2.Response:
-        after = int(request.headers.get("last-event-id", 0))
-        rest = b"".join(lines[after:])
-        return answered(request, rest, None if number > 6 else len(lines[after]) + 9)
-
-    wire = Wire(respond)
-    transport = streamhold_client.httpx2.ResumingTransport(httpx2.MockTransport(wire))
-    client = httpx2.Client(transport=transport)
-    with (
-        Anthropic(base_url="http://broker.test", api_key="x", http_client=client) as sdk,
-        sdk.messages.stream(
-            model="x", max_tokens=9, messages=[{"role": "user", "content": "hi"}]
-        ) as stream,
-    ):
-        assert "".join(stream.text_stream) == "Good day"
-        assert stream.get_final_message().stop_reason == "end_turn"
-    assert len(set(wire.keys)) == 1
-    assert len(wire.sent) == 7
 
 
 def test_the_two_libraries_have_the_same_module() -> None:

@@ -44,10 +44,14 @@ def is_passing(head: Head) -> bool:
 
 
 def is_stream(head: Head) -> bool:
-    """Whether events follow, in the clear."""
-    kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = head.headers.get("content-encoding", "identity").strip().lower()
-    return kind == "text/event-stream" and encoding == "identity"
+    """Whether events follow."""
+    kind = head.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower() == "text/event-stream"
+
+
+def is_clear(head: Head) -> bool:
+    """Whether the body is as it was written; events can't be told apart in anything else."""
+    return head.headers.get("content-encoding", "identity").strip().lower() == "identity"
 
 
 def retry_after(head: Head) -> float | None:

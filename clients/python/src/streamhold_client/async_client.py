@@ -1,6 +1,5 @@
 """The client of jobs, awaiting: the twin of ``client``, line by line."""
 
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -11,7 +10,7 @@ import httpx2
 
 from streamhold_client import async_reading, reading
 from streamhold_client.calls import new_key
-from streamhold_client.endpoint import Endpoint, is_pending, refused, wait_until, why
+from streamhold_client.endpoint import Endpoint, decoded, is_pending, refused, wait_until, why
 from streamhold_client.errors import TookTooLong, Unreachable
 from streamhold_client.events import Event, event_of
 from streamhold_client.httpx2 import FAULTS
@@ -28,7 +27,7 @@ class AsyncClient:
         base_url: where the API listens, with or without ``/v1``.
         api_key: your account's key, if the server has accounts.
         patience: seconds without a server that one call bears in all.
-        http: an ``httpx2.AsyncClient`` of your own.
+        http: an ``httpx2.AsyncClient`` of your own; it is left open.
 
     Every method raises ``Refused`` (``NotFound``, ``Gone``, ``Conflict``) or ``Unreachable``.
     """
@@ -42,6 +41,7 @@ class AsyncClient:
         http: httpx2.AsyncClient | None = None,
     ) -> None:
         self._endpoint = Endpoint(base_url, api_key, patience)
+        self._own = http is None
         self._http = http or httpx2.AsyncClient()
 
     async def __aenter__(self) -> Self:
@@ -56,7 +56,8 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        if self._own:
+            await self._http.aclose()
 
     async def submit(
         self,
@@ -129,7 +130,7 @@ class AsyncClient:
     async def _ask(self, ask: Ask) -> Any:
         got = await self._carry(ask)
         if isinstance(got, reading.Whole):
-            return json.loads(got.body)
+            return decoded(got.body)
         if isinstance(got, async_reading.AsyncReading):
             await got.aclose()
             raise Unreachable("a stream where there should be none")

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from anyio import sleep as pause_for
 
-from streamhold_client.answer import AsyncAnswer, is_passing, is_stream, retry_after
+from streamhold_client.answer import AsyncAnswer, is_clear, is_passing, is_stream, retry_after
 from streamhold_client.call import SHOWN, Call
 from streamhold_client.reading import Whole
 from streamhold_client.sse import Block
@@ -30,7 +30,7 @@ async def carry(
     while call.owns(answer):
         call.met = True
         if is_stream(answer):
-            return AsyncReading(call, send, answer, sleep)
+            return AsyncReading(call, send, answer, sleep) if is_clear(answer) else answer
         try:
             return Whole(answer, b"".join([data async for data in answer.aiter_raw()]))
         except call.faults.failed as error:

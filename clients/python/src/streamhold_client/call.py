@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamhold_client.answer import Head, is_good, is_stream
+from streamhold_client.answer import Head, is_clear, is_good, is_stream
 from streamhold_client.faults import Faults
 from streamhold_client.outage import Outage
 from streamhold_client.sse import Block
@@ -43,7 +43,7 @@ class Call:
 
     def goes_on(self, head: Head) -> bool:
         """Whether more of the stream follows."""
-        return head.status_code == 200 and self.owns(head) and is_stream(head)
+        return head.status_code == 200 and self.owns(head) and is_stream(head) and is_clear(head)
 
     def mends(self, error: Exception) -> bool:
         """Whether the call is to be made again after this."""

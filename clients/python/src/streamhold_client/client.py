@@ -4,7 +4,6 @@ Every request may be made twice without harm (a submitted job has its request id
 every one is made again after a loss, until ``patience`` runs out.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -15,7 +14,7 @@ import httpx2
 
 from streamhold_client import reading
 from streamhold_client.calls import new_key
-from streamhold_client.endpoint import Endpoint, is_pending, refused, wait_until, why
+from streamhold_client.endpoint import Endpoint, decoded, is_pending, refused, wait_until, why
 from streamhold_client.errors import TookTooLong, Unreachable
 from streamhold_client.events import Event, event_of
 from streamhold_client.httpx2 import FAULTS
@@ -32,7 +31,7 @@ class Client:
         base_url: where the API listens, with or without ``/v1``.
         api_key: your account's key, if the server has accounts.
         patience: seconds without a server that one call bears in all.
-        http: an ``httpx2.Client`` of your own.
+        http: an ``httpx2.Client`` of your own; it is left open.
 
     Every method raises ``Refused`` (``NotFound``, ``Gone``, ``Conflict``) or ``Unreachable``.
     """
@@ -46,6 +45,7 @@ class Client:
         http: httpx2.Client | None = None,
     ) -> None:
         self._endpoint = Endpoint(base_url, api_key, patience)
+        self._own = http is None
         self._http = http or httpx2.Client()
 
     def __enter__(self) -> Self:
@@ -60,7 +60,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        if self._own:
+            self._http.close()
 
     def submit(
         self,
@@ -131,7 +132,7 @@ class Client:
     def _ask(self, ask: Ask) -> Any:
         got = self._carry(ask)
         if isinstance(got, reading.Whole):
-            return json.loads(got.body)
+            return decoded(got.body)
         if isinstance(got, reading.Reading):
             got.close()
             raise Unreachable("a stream where there should be none")

@@ -8,7 +8,7 @@ import httpx2
 
 from streamhold_client.answer import Head, is_good
 from streamhold_client.call import Call
-from streamhold_client.errors import Refused, refusal
+from streamhold_client.errors import Refused, Unreachable, refusal
 from streamhold_client.httpx2 import FAULTS
 from streamhold_client.jobs import Ask
 from streamhold_client.outage import Outage
@@ -51,6 +51,14 @@ class Endpoint:
 def wait_until(end: float | None) -> float:
     """Seconds to ask a server to wait."""
     return _WAIT if end is None else round(max(0.0, min(_WAIT, end - time.monotonic())), 3)
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON of a good answer."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Unreachable("what answers there is not Streamhold") from error
 
 
 def is_pending(said: Any) -> bool:

@@ -93,7 +93,7 @@ class Patient:
         call.met = self.origins[_origin(request)]
         streams = asks_for_stream(body)
         if streams and call.met is not False:
-            headers["accept-encoding"] = "identity"  # events can't be told apart in anything else
+            headers["accept-encoding"] = "identity"
         return Carried(call, request, streams, self.silence, attempt)
 
     def failed(self, carried: Carried) -> None:

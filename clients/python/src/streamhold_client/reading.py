@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from streamhold_client.answer import Answer, Head, is_passing, is_stream, retry_after
+from streamhold_client.answer import Answer, Head, is_clear, is_passing, is_stream, retry_after
 from streamhold_client.call import SHOWN, Call
 from streamhold_client.sse import Block
 
@@ -43,7 +43,7 @@ def carry(call: Call, send: Send[R], sleep: Sleep = time.sleep) -> "R | Whole[R]
     while call.owns(answer):
         call.met = True
         if is_stream(answer):
-            return Reading(call, send, answer, sleep)
+            return Reading(call, send, answer, sleep) if is_clear(answer) else answer
         try:
             return Whole(answer, b"".join(answer.iter_raw()))
         except call.faults.failed as error:
