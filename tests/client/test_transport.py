@@ -13,7 +13,6 @@ from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
 
 import streamhold_client.httpx
 import streamhold_client.httpx2
-from streamhold_client.calls import Calls
 from tests.contract.sdk import text_of, user
 
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -197,37 +196,6 @@ async def test_equal_calls_at_once_with_retries(threads: bool) -> None:
             )
             await asyncio.gather(*calls)
     assert list(seen.values()) == [["0", "1"]] * 20
-
-
-def test_a_context_that_forgot() -> None:
-    calls = Calls()
-    found: list[str] = []
-
-    def attempt(count: str) -> None:
-        one = calls.begin(URL, b"{}", count)
-        found.append(one.key)
-        calls.failed(one)
-
-    for count in ("0", "1", "1", "2"):  # each in a thread of its own: nothing is inherited
-        thread = threading.Thread(target=attempt, args=(count,))
-        thread.start()
-        thread.join()
-    assert found[0] == found[1]
-    assert found[2] not in found[:2]
-    assert found[3] == found[2]
-
-
-def test_failed_attempts_are_forgotten() -> None:
-    now = 0.0
-    calls = Calls(lambda: now)
-    attempts = [calls.begin(URL, b"%d" % n, "0") for n in range(2000)]
-    for one in attempts:
-        calls.failed(one)
-    assert len(calls._failed) == 1024
-    assert calls.begin(URL, b"1990", "1").key == attempts[1990].key
-    assert calls.begin(URL, b"3", "1").key != attempts[3].key
-    now = 200.0
-    assert calls.begin(URL, b"1991", "1").key != attempts[1991].key
 
 
 def test_a_stranger_behind_it_sees_the_sdk_alone() -> None:

@@ -20,6 +20,7 @@ from tests.contract.sdk import begin, text_of, user, whole
 from tests.fault.conftest import Make
 from tests.soak.proxy import Link
 
+CONFIG = "[server]\ndrain = 0.3\n"
 TOKENS = 80
 MODEL = f"sim/tokens={TOKENS},interval=40ms,obfuscation=1"
 
@@ -39,6 +40,15 @@ class Address:
     async def kill(self) -> None:
         """kill -9 of the process behind it; only then another one is started."""
         self.cluster.signal_api(len(self.cluster.apis) - 1, signal.SIGKILL)
+        await self.replace()
+
+    async def drain(self) -> None:
+        """The same with SIGTERM: the process refuses calls and cuts streams before it ends."""
+        self.cluster.signal_api(len(self.cluster.apis) - 1, signal.SIGTERM)
+        await self.cluster.exited(self.cluster.apis[-1])
+        await self.replace()
+
+    async def replace(self) -> None:
         await self.cluster.add_api()
         self.point(len(self.cluster.apis) - 1)
 
@@ -52,7 +62,7 @@ class Address:
 
 @pytest.fixture
 async def address(make_cluster: Make) -> AsyncIterator[Address]:
-    cluster = await make_cluster(apis=1, workers=1)
+    cluster = await make_cluster(apis=1, workers=1, config=CONFIG)
     link = await Link("api").start()
     yield Address(cluster, link)
     await link.close()
@@ -131,6 +141,18 @@ async def test_a_whole_answer_over_a_kill(address: Address, asdk: AsyncOpenAI) -
     await address.kill()
     answer = await asking
     await check(address, "whole", answer.choices[0].message.content or "")
+
+
+@pytest.mark.timeout(90)
+async def test_a_stream_over_a_drain(address: Address, asdk: AsyncOpenAI) -> None:
+    seen: list[Any] = []
+    async for chunk in await begin(asdk, MODEL, "drained"):
+        seen.append(chunk)
+        if len(seen) == 10:
+            draining = asyncio.ensure_future(address.drain())
+    await draining
+    assert address.link.carried > 1
+    await check(address, "drained", text_of(seen))
 
 
 @pytest.mark.timeout(90)
