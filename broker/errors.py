@@ -67,6 +67,12 @@ class NotAuthenticated(StreamholdError):
     code = "invalid_api_key"
 
 
+class BadTicket(NotAuthenticated):
+    """The ticket is not valid here, or no longer."""
+
+    code = "invalid_ticket"
+
+
 class Forbidden(StreamholdError):
     """This host or origin may not call."""
 

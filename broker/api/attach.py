@@ -74,21 +74,18 @@ async def _create(core: Core, submission: Submission) -> Creation:
     return creation
 
 
-async def locate(core: Core, key: str, cursor: int) -> Job:
-    """The job, whose stream reaches as far as the cursor.
+def check_cursor(job: Job, cursor: int) -> None:
+    """Return if the job's stream reaches as far as the cursor.
 
     Raises:
         BadCursor: it lies beyond the stream's end.
-        JobNotFound, JobGone, StoreAway.
     """
-    job = await core.store.jobs.get(key)
     if cursor > job.last:
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
-    return job
 
 
 async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
-    """A reader of a located job from the cursor; None if the cursor is the terminal.
+    """A reader of a job from a cursor of its; None if the cursor is the terminal.
 
     Raises:
         StoreAway.

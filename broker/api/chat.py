@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import collect, follow, locate, narrowed, resume, while_connected
+from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of
 from broker.api.options import from_headers
@@ -62,7 +62,8 @@ async def create_completion(request: Request) -> Response:
 
 async def _attach(core: Core, submission: Submission, cursor: int) -> Reader | None:
     """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
-    job = await locate(core, submission.key, cursor)
+    job = await core.store.jobs.get(submission.key)
+    check_cursor(job, cursor)
     if job.dialect != DIALECT or job.digest != request_digest(submission.request):
         raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
     return await resume(core, job, cursor if submission.request.get("stream") else 0)

@@ -18,12 +18,14 @@ from tests.deployment import Deployment, account, ask
 
 ALICE, BOB = "key-of-alice", "key-of-bob"
 MAX_BODY = 200_000  # bytes
+ORIGIN = "http://app.localhost:3000"  # whose pages may call
 HEADER_HOLD = 1.5  # seconds
 CONFIG = f"""
 [server]
 ping = 0.2
 header_hold = {HEADER_HOLD}
 max_body = {MAX_BODY}
+allowed_origins = ["{ORIGIN}"]
 
 [worker]
 backoff = 0.01

@@ -37,6 +37,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
         f"GET {job}/result",
         f"POST {job}/cancel",
         f"POST {job}/retry",
+        f"POST {job}/tickets",
         "GET /openapi.json",
         "GET /healthz",
         "GET /readyz",
