@@ -184,6 +184,16 @@ async def set_tick(store: Store, **fields: str | int) -> None:
     await raw(store).hset(store.keys.partitions[0].prefix + "tick", mapping=fields)
 
 
+async def half_window_passes(store: Store, target: str) -> None:
+    """For the counts of a breaker that has counted."""
+    await raw(store).hincrby(store.keys.partitions[0].prefix + f"breaker:{target}", "bucket", -1)
+
+
+async def wait_is_over(store: Store, target: str) -> None:
+    """The cooldown of an open breaker, or the time of a trial."""
+    await raw(store).hset(store.keys.partitions[0].prefix + f"breaker:{target}", "until", 1)
+
+
 @asynccontextmanager
 async def listening(store: Store, channel: str) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
     """Subscribed; the call waits for the next message."""
