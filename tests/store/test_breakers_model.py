@@ -20,9 +20,7 @@ T = TypeVar("T")
 _DEPLOYMENTS = itertools.count(1)
 NAMES = ("p/m", "p/another m")
 LEAST, RATIO, COOLDOWN, TRIAL = 4, 0.5, 1000.0, 2000.0
-LIMITS = Limits(
-    window=1e6, least_calls=LEAST, failure_ratio=RATIO, cooldown=COOLDOWN, trial=TRIAL
-)
+LIMITS = Limits(window=1e6, least_calls=LEAST, failure_ratio=RATIO, cooldown=COOLDOWN, trial=TRIAL)
 
 
 @dataclass
@@ -94,15 +92,10 @@ class BreakerMachine(RuleBasedStateMachine):
     def check_published(self, name: str, changed: bool) -> None:
         """A change is published once, nothing else is."""
 
-        async def changes() -> list[bytes]:
-            await raw(self.store).publish(self.channel, "end of step")
-            return [data async for data in until_the_end()]
-
-        async def until_the_end() -> Any:
-            while (data := await self.heard()) != b"end of step":
-                yield data
-
-        found = [parse_change(data) for data in self.run(changes())]
+        self.run(raw(self.store).publish(self.channel, "end of step"))
+        found = []
+        while (data := self.run(self.heard())) != b"end of step":
+            found.append(parse_change(data))
         model = self.model[name]
         assert [(each.name, each.state, each.wait) for each in found] == (
             [(name, model.state, model.wait)] if changed else []
