@@ -22,7 +22,7 @@ from broker.store.streams import Batch, Entries
 BODY = b'{"model":"m","messages":[]}'
 TTL_SLACK = 60_000  # ms that a TTL may have run down by the time a test looks
 HOLDER = "worker-1"
-BATCH = Options(priority="batch")
+INTERACTIVE, BATCH = Options(), Options(priority="batch")
 
 
 def new_job(
@@ -30,6 +30,7 @@ def new_job(
     *,
     account: str = "acme",
     body: bytes = BODY,
+    options: Options = INTERACTIVE,
     **more: Any,
 ) -> NewJob:
     """A job that can be created; its request id is ``name``; ``more`` is as in NewJob."""
@@ -42,6 +43,7 @@ def new_job(
         digest=hashlib.sha256(body).hexdigest(),
         body=body,
         task=b"task of " + name.encode(),
+        options=options,
         **more,
     )
 

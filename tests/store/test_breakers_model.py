@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import fakeredis
 from hypothesis import settings
@@ -81,7 +81,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.listening = listening(self.store, self.channel)
         self.heard = self.run(self.listening.__aenter__())
 
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
+    def run(self, call: Awaitable[T]) -> T:
         return self.loop.run_until_complete(call)
 
     def teardown(self) -> None:

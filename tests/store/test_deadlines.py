@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.model import JobState, job_key
+from broker.model import JobState, Options, job_key
 from broker.store import Store
 from broker.store.leases import DEADLINE, QUEUE_TIMEOUT
 from broker.store.queue import Claim, Released
@@ -10,6 +10,7 @@ from tests.store.conftest import Open
 from tests.store.samples import (
     BATCH,
     HOLDER,
+    INTERACTIVE,
     append,
     arm,
     batch,
@@ -77,11 +78,9 @@ async def test_due_is_what_comes_first(open_here: Open, seconds: float | None, b
     assert await score(store, "due", KEY) == (await store.jobs.get(KEY)).created_ms + by
 
 
-@pytest.mark.parametrize("more", [{}, {"options": BATCH}])
-async def test_a_queued_job_past_its_deadline_fails_by_it(
-    store: Store, more: dict[str, object]
-) -> None:
-    await store.jobs.create(new_job(deadline=30.0, **more))
+@pytest.mark.parametrize("options", [INTERACTIVE, BATCH])
+async def test_a_queued_job_past_its_deadline_fails_by_it(store: Store, options: Options) -> None:
+    await store.jobs.create(new_job(deadline=30.0, options=options))
     await run_out(store)
     tick = await rescue(store)
     assert (tick.held_off, tick.late, tick.timed_out) == (True, [KEY], [])

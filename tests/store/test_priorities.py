@@ -8,6 +8,7 @@ from broker.store.queue import Claim, Released
 from tests.store.samples import (
     BATCH,
     HOLDER,
+    INTERACTIVE,
     append,
     arm,
     batch,
@@ -23,8 +24,9 @@ from tests.store.samples import (
 async def queue(store: Store, account: str, *requests: str) -> None:
     """Interactive jobs; those whose request ids begin with ``b`` are batch jobs."""
     for request in requests:
-        more = {"options": BATCH} if request.startswith("b") else {}
-        assert (await store.jobs.create(new_job(request, account=account, **more))).created
+        options = BATCH if request.startswith("b") else INTERACTIVE
+        new = new_job(request, account=account, options=options)
+        assert (await store.jobs.create(new)).created
 
 
 async def claim(store: Store, most: int = 100, most_batch: int | None = None) -> list[Claim]:
@@ -36,7 +38,7 @@ async def order(store: Store, most: int = 100, most_batch: int | None = None) ->
 
 
 async def release(store: Store, *claims: Claim) -> None:
-    leases = [Released(*(each.job.key, each.token)) for each in claims]
+    leases = [Released(each.job.key, each.token) for each in claims]
     released = store.queue.release(store.keys.partitions[0], HOLDER, leases, leaving=False)
     assert await released == len(claims)
 
