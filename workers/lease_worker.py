@@ -353,14 +353,14 @@ class LeaseWorker(Worker):
         for partition in self.store.keys.partitions:
             holds = [hold for hold in self._holds_in(partition) if not hold.finished]
             leases = [hold.leave() for hold in holds]
+            for hold in holds:  # before anything is awaited: a run could begin one more call
+                hold.take_away()
             try:
                 count = await self.store.queue.release(partition, self.holder, leases, leaving=True)
             except StoreAway:
                 log.warning("worker.not_released", jobs=len(leases))  # the rescuer will
             else:
                 log.info("worker.released", jobs=count)
-            for hold in holds:
-                hold.take_away()
 
     async def close(self) -> None:
         """Stop what a dead loop left running, close our connections, run the shutdown hook."""
