@@ -57,8 +57,6 @@ def said(*texts: str) -> Transcript:
 def test_the_first_attempt_clears_the_claim_s_mark_and_is_recorded() -> None:
     ledger = Ledger(job())
     frame, fields = ledger.begin(Run(A, 0.0))
-    assert not ledger.told
-    assert ledger.attempt is None
     assert frame.kind == Kind.NATIVE
     assert fields[0] == CALLING_TOLD
     assert list(recorded(fields)) == ["attempt:1"]
