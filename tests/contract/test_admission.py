@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 import openai
 import pytest
-import redis.asyncio
 from openai import AsyncOpenAI
 
+from broker.settings import Secret, Settings
+from broker.store import open_store
 from rig.cluster import until
 from rig.program import Program
 from rig.store_server import StoreServer
@@ -183,7 +184,9 @@ async def test_a_store_short_of_memory_takes_no_new_jobs_and_ends_the_running_on
     tight: Serve, prompt: str, share: float
 ) -> None:
     url, server = tight
-    async with aiohttp.ClientSession(url) as api, redis.asyncio.from_url(server.url) as client:
+    store = open_store(Settings(store_url=Secret(server.url)), "ballast")
+    client: Any = store.client
+    async with aiohttp.ClientSession(url) as api:
         await submit(api, SLOW, prompt)
         used = (await client.info("memory"))["used_memory"]
         await client.setrange("ballast", int(MEMORY * share - used), "x")
@@ -200,6 +203,7 @@ async def test_a_store_short_of_memory_takes_no_new_jobs_and_ends_the_running_on
         await client.delete("ballast")
         await until(lambda: _is_taken(api, f"{prompt}-new"))
         assert (await ended(api, f"{prompt}-new"))["state"] == "completed"
+    await store.close()
 
 
 async def _is_full(api: aiohttp.ClientSession) -> bool:

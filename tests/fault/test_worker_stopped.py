@@ -4,7 +4,7 @@ import signal
 
 from broker.model import JobState
 from broker.store.queue import Released
-from rig.cluster import WAIT, Cluster, key
+from rig.cluster import WAIT, Cluster, key, until
 from rig.evidence import replay, stored_frames, terminal_of
 from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
@@ -35,6 +35,8 @@ async def test_a_stopped_worker_appends_nothing_when_it_goes_on(make_cluster: Ma
 
     assert (await cluster.sim_counts())["aborted"] == len(readers)
     await _barrier(cluster)
+    await until(lambda: _counted(cluster, "streamhold_fenced_appends_total"))
+    assert await cluster.metric("streamhold_rescued_leases_total") == len(readers)
     for prompt, reader in zip(streams + silent, readers, strict=True):
         terminal = await terminal_of(cluster, prompt)
         assert len(await stored_frames(cluster, prompt)) == ends[prompt]
@@ -80,6 +82,10 @@ async def test_a_job_claimed_again_before_renewal_told_ends_its_former_call(
     assert await cluster.store.queue.release(partition, holder, [lease], leaving=False) == 1
     await cluster.until_ended(["silent"])
     await cluster.until_aborted(1)
+
+
+async def _counted(cluster: Cluster, name: str) -> bool:
+    return await cluster.metric(name) > 0
 
 
 async def _submit(cluster: Cluster) -> tuple[list[str], list[str]]:
