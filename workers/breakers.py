@@ -42,6 +42,11 @@ class Passage:
             self._trial = False
             self._view.count(self._name, 1, 0, trial=True)
 
+    def given_up(self) -> None:
+        """The call was ended by ourselves, and tells nothing: another may be the trial."""
+        if self._trial:
+            self._view.count(self._name, 0, 0, trial=True)
+
     def ended(self, failure: Failure | None) -> None:
         """The call has ended. A failure that the call itself is to blame for speaks well."""
         bad = failure is not None and failure.remedy != "final"

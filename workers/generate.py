@@ -170,7 +170,7 @@ class Generation:
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
     ) -> Run | End:
-        if self._job.losses >= policy.allowed:  # it kills its workers
+        if self._job.losses >= self._settings.worker.losses:  # it kills its workers
             return End(LOST_MID_STREAM if self._delivered else LOST)
         tried = self._ledger.tried
         if not self._delivered:
@@ -214,8 +214,8 @@ class Generation:
             flag = self._settings.prefill_for(self._job.model, *step.target)
             joining = Joining(transcript, step.mode, flag, self._ledger.usage())
         holding = ToolCalls() if policy.hold_tool_calls else None
-        await self._begin(step)
         try:
+            await self._begin(step)
             await self._stream(step, passage, joining, holding)
         except ProviderFailure as error:
             passage.ended(error.failure)
@@ -229,6 +229,9 @@ class Generation:
                 provider_status=failure.provider_status,
             )
             return failure
+        except BaseException:
+            passage.given_up()
+            raise
         passage.ended(None)
         self._ledger.end("completed")
         return None
@@ -307,7 +310,9 @@ class Generation:
                 return
             back = await read_back(self._store, job.key) if self._delivered else None
             self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
-            await self._store.jobs.settle(job.key, self._ledger.closing(job.attempts))
+            fields, last = self._ledger.closing(job), self._ledger.is_last(job)
+            if fields or last:
+                await self._store.jobs.settle(job.key, fields, last=last)
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 

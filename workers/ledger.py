@@ -32,6 +32,7 @@ class Ledger:
         self.reply = Reply()
         self.told = False  # whether an attempt of this claim was recorded
         self._spent = job.spent
+        self._claims = job.claims
         self._history = list(job.attempts)
         self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
         self._fields: list[Field] = [CALLING_TOLD]  # go with the next frame
@@ -104,18 +105,23 @@ class Ledger:
     @property
     def unmeasured(self) -> bool:
         """Whether the last attempt has ended without its provider's word on what it used."""
-        last = self._history[-1] if self._history else None
+        last = self._last
         return last is not None and last.outcome is not None and last.usage is None
 
     def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
         """Give the last attempt its usage: what the stream says, or else an estimate."""
-        if not self.unmeasured or not request:
+        attempt = self._last
+        if attempt is None or not self.unmeasured or not request:
             return
-        attempt = self._history[-1]
         delivered, events = transcript.length - transcript.before, self.reply.events
-        if delivered or events or (attempt.outcome in _UNSETTLED and attempt.provider):
+        if delivered or events or attempt.outcome in _UNSETTLED:
             attempt.usage = transcript.usage or estimate(request, delivered, events)
             self._fields.append(attempt_field(attempt))
+
+    @property
+    def _last(self) -> Attempt | None:
+        """The last attempt that told of itself: one that didn't has written nothing."""
+        return next((each for each in reversed(self._history) if each.provider), None)
 
     def usage(self) -> dict[str, Any] | None:
         """What all attempts cost, as far as it is known or was estimated."""
@@ -136,13 +142,22 @@ class Ledger:
         self._fields = [CALLING_TOLD]
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
 
-    def closing(self, recorded: list[Attempt]) -> list[Field]:
-        """For a job that was ended from outside: what its record does not know yet."""
-        settled = {attempt.number for attempt in recorded if attempt.outcome and attempt.provider}
-        ours = [attempt for attempt in self._ours if attempt.number not in settled]
-        fields = [CALLING_TOLD, *map(attempt_field, ours)]
-        usage = self.usage()
-        return [*fields, ("usage", msgspec.json.encode(usage))] if usage else fields
+    def closing(self, job: Job) -> list[Field]:
+        """For a job that was ended from outside: what its record does not know yet of us."""
+        known = {each.number: each for each in job.attempts if each.outcome and each.provider}
+        ours = {each.number: each for each in self._ours if each.number not in known}
+        fields = [*map(attempt_field, ours.values())]
+        if self.is_last(job):  # else the mark is a later claim's
+            fields.append(CALLING_TOLD)
+        known |= ours
+        usage = add(*(known[number].usage for number in sorted(known) if number > self._spent))
+        if ours and usage:
+            fields.append(("usage", msgspec.json.encode(usage)))
+        return fields
+
+    def is_last(self, job: Job) -> bool:
+        """Whether nobody has claimed the job after us."""
+        return job.claims == self._claims
 
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)

@@ -6,6 +6,7 @@ is known here. Every answer leaves with an ``x-request-id``: the one that the ca
 whatever came of it, else one of our making.
 """
 
+import asyncio
 import hashlib
 import ipaddress
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import error_response
-from broker.errors import Forbidden, NotAuthenticated, StreamholdError
+from broker.errors import Draining, Forbidden, NotAuthenticated, StreamholdError
 from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
 
@@ -57,8 +58,12 @@ class Door:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def stamped(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = message["headers"]
                 if not any(name == b"x-request-id" for name, _ in headers):
                     headers = [*headers, (b"x-request-id", scope["request_id"].encode())]
@@ -74,7 +79,13 @@ class Door:
         except StreamholdError as error:
             await error_response(scope["path"], error)(scope, receive, stamped)
             return
-        await self._app(scope, receive, stamped)
+        try:
+            await self._app(scope, receive, stamped)
+        except asyncio.CancelledError:
+            # The drain is over: the server would answer 500, and it is "come again".
+            if not started:
+                await error_response(scope["path"], Draining())(scope, receive, stamped)
+            raise
 
     def _check_host(self, value: str) -> None:
         name = _host_of(f"//{value}")

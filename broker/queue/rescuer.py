@@ -7,18 +7,25 @@ the jobs it held are queued again for the next worker to come.
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from broker import log
 from broker.errors import StoreAway
 from broker.store import Store
+from broker.store.keys import Partition
 from broker.store.leases import Tick
 
 
 class Rescuer:
-    """``run`` ticks until it is cancelled; ``ticks`` has the latest of each partition."""
+    """``run`` ticks until it is cancelled; ``ticks`` has the latest of each partition.
 
-    def __init__(self, store: Store) -> None:
+    ``settle`` is given the keys of ended jobs whose holders died before they had told how
+    their attempts ended; without one they are left to other processes.
+    """
+
+    def __init__(self, store: Store, settle: Callable[[str], None] | None = None) -> None:
         self._store = store
+        self._settle = settle
         self._seconds = store.settings.worker.rescue_tick
         self.ticks: dict[int, Tick] = {}
         self.seen = 0.0  # loop time of the last full round; 0 before the first
@@ -31,11 +38,15 @@ class Rescuer:
             begun = loop.time()
             try:
                 for partition in self._store.keys.partitions:
-                    self._note(partition.number, await self._store.leases.rescue(partition))
+                    self._note(partition.number, await self._tick(partition))
                 self.seen = loop.time()
             except StoreAway:
                 self.ticks.clear()
             await asyncio.sleep(max(0.0, begun + self._seconds - loop.time()))
+
+    async def _tick(self, partition: Partition) -> Tick:
+        settles = self._settle is not None
+        return await self._store.leases.rescue(partition, settles=settles)
 
     def _note(self, number: int, tick: Tick) -> None:
         self.ticks[number] = tick
@@ -49,6 +60,9 @@ class Rescuer:
         ):
             for key in keys:
                 log.warning(event, job_key=key)
+        for key in tick.unsettled:
+            assert self._settle is not None
+            self._settle(key)
 
     @property
     def workers(self) -> int:

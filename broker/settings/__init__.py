@@ -70,6 +70,7 @@ class Worker(Section, frozen=True):
     renew: float = 0.5
     rescue_tick: float = 0.25
     attempts: int = 3  # tries of a job in all, whatever ended each
+    losses: int = 3  # workers that a job may lose; then it is taken to be what kills them
     backoff: float = 0.2  # before the second try; doubles, with jitter
     queue_timeout: float = 600.0  # a job not claimed for so long fails
     drain: float = 20.0  # how long running jobs may go on after SIGTERM

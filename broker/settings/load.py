@@ -290,6 +290,7 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
         "queue_timeout",
         "max_pending",
         "max_kept",
+        "losses",
         "batch_share",
     ),
     "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),

@@ -73,3 +73,5 @@ class store_errors:
             raise StoreAway(type(error).__name__) from error
         if isinstance(error, ResponseError):
             raise translate(as_sent(error)) from error
+        if type(error) is RuntimeError:  # uvloop's word for a write to a transport just closed
+            raise StoreAway(type(error).__name__) from error

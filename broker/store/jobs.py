@@ -185,11 +185,23 @@ class Jobs:
                 )
             )
 
-    async def settle(self, key: str, fields: Sequence[tuple[str, bytes]]) -> None:
-        """Record how attempts ended whose job was cancelled from under its holder."""
+    async def body(self, key: str) -> bytes | None:
+        """The caller's request as JSON, while it is kept."""
+        with store_errors():
+            name = self._keys.partition(key).body(key)
+            body = await cast(Awaitable[bytes | None], self._client.get(name))
+        return bodies.unpack(body) if body else None
+
+    async def settle(
+        self, key: str, fields: Sequence[tuple[str, bytes]], *, last: bool = True
+    ) -> None:
+        """Record how attempts ended whose job was ended from under its holder.
+
+        ``last`` says that no attempt is left unsettled.
+        """
         prefix = self._keys.partition(key).prefix
         flat = [part for field in fields for part in field]
-        await self._scripts.run("settle", prefix, key, *flat)
+        await self._scripts.run("settle", prefix, key, int(last), *flat)
 
     async def retry(self, key: str) -> None:
         """Queue a failed job again that delivered nothing.

@@ -19,6 +19,9 @@ class Partition(msgspec.Struct, frozen=True):
     def job(self, key: str) -> str:
         return f"{self.prefix}job:{key}"
 
+    def body(self, key: str) -> str:
+        return f"{self.prefix}body:{key}"
+
     def stream(self, key: str) -> str:
         return f"{self.prefix}stream:{key}"
 

@@ -43,8 +43,10 @@ ABANDONED = Failure(
 class Tick(msgspec.Struct, frozen=True):
     """What one tick of the rescuer did and saw in a partition; the lists are job keys.
 
-    ``used`` and ``allowed`` are the server's bytes of memory; ``allowed`` is 0 without a
-    limit. ``totals`` counts what has happened in the partition since it was first used.
+    ``unsettled`` are ended jobs whose holder never told how its attempt ended, and which are
+    the caller's to settle. ``used`` and ``allowed`` are the server's bytes of memory;
+    ``allowed`` is 0 without a limit. ``totals`` counts what has happened in the partition
+    since it was first used.
     """
 
     held_off: bool
@@ -53,6 +55,7 @@ class Tick(msgspec.Struct, frozen=True):
     late: list[str]
     abandoned: list[str]
     mended: list[str]
+    unsettled: list[str]
     queued: int
     queued_batch: int
     running: int
@@ -91,13 +94,15 @@ class Leases:
         reply = await self._scripts.run("renew", partition.prefix, holder, self._lease_ms, *flat)
         return [bool(verdict) for verdict in reply]
 
-    async def rescue(self, partition: Partition) -> Tick:
-        """One tick."""
-        reply = await self._scripts.run("rescue", partition.prefix, *self._rescue_args)
-        rescued, timed_out, late, abandoned, mended = (
-            [key.decode() for key in keys] for keys in reply[1:6]
+    async def rescue(self, partition: Partition, *, settles: bool = False) -> Tick:
+        """One tick; ``settles`` says that the caller can settle attempts."""
+        reply = await self._scripts.run(
+            "rescue", partition.prefix, *self._rescue_args, int(settles)
         )
-        queued, queued_batch, running, workers = reply[6:10]
+        rescued, timed_out, late, abandoned, mended, unsettled = (
+            [key.decode() for key in keys] for keys in reply[1:7]
+        )
+        queued, queued_batch, running, workers, used, allowed = map(int, reply[7:13])
         return Tick(
             held_off=bool(reply[0]),
             rescued=rescued,
@@ -105,13 +110,14 @@ class Leases:
             late=late,
             abandoned=abandoned,
             mended=mended,
+            unsettled=unsettled,
             queued=queued,
             queued_batch=queued_batch,
             running=running,
             workers=workers,
-            used=int(reply[10]),
-            allowed=int(reply[11]),
-            totals={name.decode(): int(total) for name, total in pairs(reply[12]).items()},
+            used=used,
+            allowed=allowed,
+            totals={name.decode(): int(total) for name, total in pairs(reply[13]).items()},
         )
 
     async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:

@@ -22,6 +22,7 @@ def tick(*rescued: str, queued: int = 0, running: int = 0, workers: int = 0) -> 
         late=[],
         abandoned=[],
         mended=[],
+        unsettled=[],
         queued=queued,
         queued_batch=0,
         running=running,
@@ -39,7 +40,7 @@ class Leases:
         self.asked: asyncio.Queue[int] = asyncio.Queue()
         self.answers: asyncio.Queue[Tick | Exception] = asyncio.Queue()
 
-    async def rescue(self, partition: Partition) -> Tick:
+    async def rescue(self, partition: Partition, *, settles: bool = False) -> Tick:
         self.asked.put_nowait(partition.number)
         answer = await self.answers.get()
         if isinstance(answer, Exception):

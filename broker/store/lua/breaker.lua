@@ -35,6 +35,8 @@ local was = state
 if trial and state == 'half-open' then
   if bad > 0 then
     state, reopens = 'open', now + cooldown
+  elseif good == 0 then
+    state, reopens = 'open', now -- it was given up, and tells nothing
   else
     state, reopens, new, old = 'closed', 0, {good, 0}, {0, 0}
   end

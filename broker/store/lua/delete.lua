@@ -3,6 +3,7 @@
 -- until the record would have expired. The job must have ended (cancel it first).
 --
 -- KEYS[1]  the partition's prefix P: job:JK stream:JK templates:JK body:JK account:NAME
+--          unsettled
 -- ARGV     JK, record ttl (ms), used if the record had none
 -- Returns  {"missing"} | {"gone"} | {"live", state} | {"deleted"}
 -- Invariant: a request id that was deleted creates nothing while its tombstone stands.
@@ -17,6 +18,7 @@ local ttl = redis.call('PTTL', job)
 if ttl < 0 then ttl = ARGV[2] end
 redis.call('DEL', job, P .. 'stream:' .. jk, P .. 'templates:' .. jk, P .. 'body:' .. jk)
 redis.call('ZREM', P .. 'account:' .. is[2], jk)
+redis.call('ZREM', P .. 'unsettled', jk)
 redis.call('HSET', job, 'state', 'deleted')
 redis.call('PEXPIRE', job, ttl)
 return {'deleted'}

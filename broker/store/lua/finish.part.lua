@@ -70,12 +70,17 @@ local function pack(P, jk)
 end
 
 -- Give the job its final state and let go of all that only a live job needs. The body goes
--- with it, except where the job failed and delivered nothing: `retry` needs it, for as
--- long as the stream is kept. Invariant: afterwards the job is in no queue, lease or index
--- of open jobs, and every key it has expires.
-local function finish(P, jk, state, now, stream_ttl, record_ttl)
+-- with it, except where the job failed and delivered nothing: `retry` needs it, for as long
+-- as the stream is kept. A job that is ended from outside (not by its holder's terminal) may
+-- have an attempt that only the holder can settle, by settle.lua; should the holder be dead,
+-- the rescuer gives it to a worker to be estimated, for which the body is kept as well.
+-- Invariant: afterwards the job is in no queue, lease or index of open jobs, and every key it
+-- has expires.
+local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
   local job = P .. 'job:' .. jk
-  local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace')
+  local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace',
+    'claims')
+  local unsettled = outside and was[6]
   redis.call('HSET', job, 'state', state, 'ended', text(now))
   redis.call('HDEL', job, 'holder')
   redis.call('ZREM', P .. 'leases', jk)
@@ -87,7 +92,8 @@ local function finish(P, jk, state, now, stream_ttl, record_ttl)
     redis.call('HDEL', P .. 'busy', was[4])
   end
   count(P, state)
-  if state == 'failed' and not was[1] then
+  if unsettled then redis.call('ZADD', P .. 'unsettled', text(now + 5000), jk) end
+  if unsettled or (state == 'failed' and not was[1]) then
     redis.call('PEXPIRE', P .. 'body:' .. jk, stream_ttl)
   else
     redis.call('DEL', P .. 'body:' .. jk)
@@ -105,6 +111,6 @@ local function close(P, channel, jk, state, payload, failure, now, stream_ttl, r
   local last = text((tonumber(redis.call('HGET', job, 'last')) or 0) + 1)
   redis.call('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
   redis.call('HSET', job, 'last', last, 'token', draw(P, now), 'error', failure)
-  finish(P, jk, state, now, stream_ttl, record_ttl)
+  finish(P, jk, state, now, stream_ttl, record_ttl, true)
   redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
 end

@@ -2,13 +2,14 @@
 -- One tick of the rescuer; any number of processes may tick.
 --
 -- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch watched
---          beats fence totals job:* ...
+--          unsettled beats fence totals job:* ...
 -- ARGV     channel prefix, control channel prefix, tick (ms), lease (ms), queue timeout (ms),
 --          stream ttl (ms), record ttl (ms), most jobs a tick, then payload of the terminal
---          and failure as JSON, each: queue timeout, deadline, abandonment
+--          and failure as JSON, each: queue timeout, deadline, abandonment; then whether the
+--          caller settles attempts (1 or 0)
 -- Returns  {1 if leases were held off else 0, rescued JKs, JKs that timed out in the queue, JKs
---          past their deadline, JKs that were abandoned, mended JKs, length of the queue, of
---          the batch queue, leases, workers that beat within two leases, bytes of memory
+--          past their deadline, JKs that were abandoned, mended JKs, JKs that are the caller's
+--          to settle (for ten seconds), length of the queue, of the batch queue, leases, workers that beat within two leases, bytes of memory
 --          used, bytes allowed or 0, the partition's totals as a flat list}
 --
 -- Four duties:
@@ -82,6 +83,14 @@ for _, jk in expired('due') do
   end
 end
 
+local unsettled = {}
+if ARGV[15] == '1' then
+  for _, jk in expired('unsettled') do
+    redis.call('ZADD', P .. 'unsettled', text(now + 10000), jk)
+    unsettled[#unsettled + 1] = jk
+  end
+end
+
 local page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
 for _, jk in ipairs(page[2]) do
   local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority')
@@ -111,7 +120,8 @@ for number, priority in ipairs({'interactive', 'batch'}) do
   end
 end
 return {
-  now < hold and 1 or 0, rescued, timed_out, late, abandoned, mended, lengths[1], lengths[2],
+  now < hold and 1 or 0, rescued, timed_out, late, abandoned, mended, unsettled, lengths[1],
+  lengths[2],
   redis.call('ZCARD', P .. 'leases'),
   redis.call('ZCOUNT', P .. 'beats', text(now - 2 * lease), '+inf'),
   string.match(memory, 'used_memory:(%d+)') or '0', string.match(memory, 'maxmemory:(%d+)') or '0',

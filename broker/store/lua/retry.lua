@@ -3,7 +3,7 @@
 -- terminal's number, so that no number is ever used for two frames; its attempts go on.
 --
 -- KEYS[1]  the partition's prefix P: job:JK stream:JK templates:JK body:JK queue batch due open
---          wake wake-batch fair virtual arrivals fence busy watched
+--          wake wake-batch fair virtual arrivals fence busy watched unsettled
 -- ARGV     JK, queue timeout (ms), number of attempts so far
 -- Returns  {"missing"} | {"gone"} | {"refused", state} | {"queued"}
 
@@ -23,6 +23,7 @@ redis.call('DEL', P .. 'stream:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now), 'spent', ARGV[3])
 redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses')
 redis.call('PERSIST', job)
+redis.call('ZREM', P .. 'unsettled', jk)
 if is[5] then redis.call('HSET', job, 'deadline', text(now + tonumber(is[5]))) end
 place(P, jk, is[3], is[4])
 enqueue(P, jk, now, tonumber(ARGV[2]))

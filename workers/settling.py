@@ -1,0 +1,34 @@
+"""Settling: what an attempt cost whose worker died, in a job that was then ended from outside.
+
+A job that goes on is settled by its next holder. One that is cancelled, or past its deadline,
+while it waits for one has none; so any worker settles it, once the rescuer has found it.
+"""
+
+import msgspec
+
+from broker import log
+from broker.dialects.chat import Transcript
+from broker.errors import JobGone, JobNotFound, StoreAway
+from broker.store import Store
+from workers.joining import read_back
+from workers.ledger import Ledger
+
+
+async def settle(store: Store, key: str) -> None:
+    """Settle every attempt of an ended job that has no end yet."""
+    try:
+        job = await store.jobs.get(key)
+        if not job.state.final:
+            return  # retried; its next holder settles it
+        body = await store.jobs.body(key)
+        back = await read_back(store, key) if job.delivered else None
+        ledger = Ledger(job)
+        request = msgspec.json.decode(body) if body else {}
+        ledger.settle(request, Transcript.of(back.frames if back else ()))
+        fields = ledger.closing(await store.jobs.get(key))
+        await store.jobs.settle(key, fields)
+        log.info("job.settled", request_id=job.request_id, fields=len(fields))
+    except StoreAway:
+        pass  # it is found again
+    except (JobGone, JobNotFound):
+        pass  # deleted, with all that it cost
