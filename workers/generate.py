@@ -214,8 +214,8 @@ class Generation:
             flag = self._settings.prefill_for(self._job.model, *step.target)
             joining = Joining(transcript, step.mode, flag, self._ledger.usage())
         holding = ToolCalls() if policy.hold_tool_calls else None
-        await self._begin(step)
         try:
+            await self._begin(step)
             await self._stream(step, passage, joining, holding)
         except ProviderFailure as error:
             passage.ended(error.failure)

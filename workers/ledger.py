@@ -105,18 +105,23 @@ class Ledger:
     @property
     def unmeasured(self) -> bool:
         """Whether the last attempt has ended without its provider's word on what it used."""
-        last = self._history[-1] if self._history else None
+        last = self._last
         return last is not None and last.outcome is not None and last.usage is None
 
     def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
         """Give the last attempt its usage: what the stream says, or else an estimate."""
-        if not self.unmeasured or not request:
+        attempt = self._last
+        if attempt is None or not self.unmeasured or not request:
             return
-        attempt = self._history[-1]
         delivered, events = transcript.length - transcript.before, self.reply.events
-        if delivered or events or (attempt.outcome in _UNSETTLED and attempt.provider):
+        if delivered or events or attempt.outcome in _UNSETTLED:
             attempt.usage = transcript.usage or estimate(request, delivered, events)
             self._fields.append(attempt_field(attempt))
+
+    @property
+    def _last(self) -> Attempt | None:
+        """The last attempt that told of itself: one that didn't has written nothing."""
+        return next((each for each in reversed(self._history) if each.provider), None)
 
     def usage(self) -> dict[str, Any] | None:
         """What all attempts cost, as far as it is known or was estimated."""

@@ -43,6 +43,17 @@ targets = ["sim/status=500", "sim/tokens=12,interval=1ms"]
 [routes.revoked-first]
 targets = ["revoked/tokens=12", "sim/tokens=12,interval=1ms"]
 
+[routes.several]
+targets = ["sim/tokens=3", "sim/tokens=4", "sim/status=500"]
+
+[routes.failing]
+targets = ["sim/status=500"]
+retries = 2
+
+[routes.silent]
+targets = ["sim/hang"]
+deadline = 30
+
 {account("alice", ALICE)}
 {account("bob", BOB)}
 """
