@@ -98,11 +98,15 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The one frame that ends a stream; each view renders it in its own way."""
+    """The one frame that ends a stream; each view renders it in its own way.
+
+    ``told`` says that the frame before it was the provider's own word on the failure.
+    """
 
     state: JobState
     usage: dict[str, Any] | None = None
     error: Failure | None = None
+    told: bool = False
 
 
 class Job(msgspec.Struct, omit_defaults=True):
