@@ -134,6 +134,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     options: Options = Options()
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
+    keep: bool = False  # whether its request is kept for as long as its stream
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")
