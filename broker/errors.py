@@ -91,6 +91,12 @@ class UnknownModel(StreamholdError):
     code = "model_not_found"
 
 
+class OtherDialect(BadRequest):
+    """The model's provider does not speak the dialect of this call."""
+
+    code = "other_dialect"
+
+
 class JobNotFound(StreamholdError):
     """There is no job under this request id."""
 

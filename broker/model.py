@@ -166,7 +166,8 @@ def job_key(account: str, request_id: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(parts).digest()[:15]).decode()
 
 
-def request_digest(request: dict[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of a request, how it is to be streamed left out."""
+def request_digest(dialect: str, request: dict[str, Any]) -> str:
+    """SHA-256 of dialect and canonical JSON of a request, how it is to be streamed left out."""
     bare = {k: v for k, v in request.items() if k not in ("stream", "stream_options")}
-    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+    text = msgspec.json.encode(bare, order="deterministic")
+    return hashlib.sha256(dialect.encode() + b"\n" + text).hexdigest()

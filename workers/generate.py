@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from broker import log
-from broker.dialects.chat import Transcript
+from broker.dialects.dialect import Transcript
+from broker.dialects.registry import DIALECTS
 from broker.errors import (
     BadRequest,
     JobGone,
@@ -84,6 +85,7 @@ class Generation:
     ) -> None:
         self._claim = hold.claim
         self._job = hold.claim.job
+        self._dialect = DIALECTS[self._job.dialect]
         self._pen = hold.pen
         self._ledger = hold.ledger
         self._settings = settings
@@ -107,7 +109,7 @@ class Generation:
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
         self._ledger.end("failed", failure)
-        self._ledger.settle(self._request, Transcript())
+        self._ledger.settle(self._request, self._dialect.transcript(()))
         self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
         await self._pen.settled()
 
@@ -180,11 +182,11 @@ class Generation:
 
     @property
     def _choices(self) -> int:
-        return self._request.get("n") or 1
+        return self._dialect.choices(self._request)
 
     async def _read_back(self) -> Transcript:
         """Where the begun answer stands, from its own stream; settles what was lost with it."""
-        transcript = Transcript()
+        transcript = self._dialect.transcript(())
         while self._delivered:
             await self._pen.settled()
             try:
@@ -200,7 +202,7 @@ class Generation:
                         raise FramesLost(back.last)
                     continue
                 self._pen.adopt(back.templates)
-                transcript = Transcript.of(back.frames)
+                transcript = self._dialect.transcript(back.frames)
                 break
         self._ledger.settle(self._request, transcript)
         return transcript
@@ -212,8 +214,9 @@ class Generation:
         joining: Joining | None = None
         if self._delivered:
             flag = self._settings.prefill_for(self._job.model, *step.target)
-            joining = Joining(transcript, step.mode, flag, self._ledger.usage())
-        holding = ToolCalls() if policy.hold_tool_calls else None
+            spent = self._ledger.usage()
+            joining = Joining(self._dialect, transcript, step.mode, flag, spent)
+        holding = ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
         try:
             await self._begin(step)
             await self._stream(step, passage, joining, holding)
@@ -309,7 +312,8 @@ class Generation:
             if not job.state.final:
                 return
             back = await read_back(self._store, job.key) if self._delivered else None
-            self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
+            transcript = self._dialect.transcript(back.frames if back else ())
+            self._ledger.settle(self._request, transcript)
             fields, last = self._ledger.closing(job), self._ledger.is_last(job)
             if fields or last:
                 await self._store.jobs.settle(job.key, fields, last=last)

@@ -6,15 +6,17 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from broker.api import chat, events, health, jobs, openapi, providers
+from broker.api import events, health, jobs, openapi, providers
 from broker.api.core import Core
 from broker.api.door import Door
+from broker.api.inference import Inference
 from broker.api.problems import (
     on_client_gone,
     on_defect,
     on_http_exception,
     on_streamhold_error,
 )
+from broker.dialects.registry import DIALECTS
 from broker.errors import StreamholdError
 
 _JOB = "/v1/jobs/{request_id}"
@@ -24,7 +26,10 @@ def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
     app = Starlette(
         routes=[
-            Route("/v1/chat/completions", chat.create_completion, methods=["POST"]),
+            *(
+                Route(dialect.path, Inference(dialect).create, methods=["POST"])
+                for dialect in DIALECTS.values()
+            ),
             Route("/v1/models", health.list_models, methods=["GET"]),
             Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),

@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
-from broker.errors import BadCursor
+from broker.errors import BadCursor, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -23,10 +23,15 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. BadRequest: an option goes beyond the model's route.
+        UnknownModel: no such model. OtherDialect: a target of it speaks another one.
+        BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
+    for target in policy.targets:
+        spoken = settings.providers[target.provider].dialect
+        if spoken != submission.dialect:
+            raise OtherDialect(f"{str(target)!r} speaks {spoken!r}.", param="model")
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(

@@ -11,8 +11,9 @@ from broker.api.core import core_of
 from broker.api.jobs import job_response, key_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse, retry_event
-from broker.dialects import chat
 from broker.dialects.native import NativeView
+from broker.dialects.registry import DIALECTS
+from broker.dialects.wire import encode
 from broker.errors import BadRequest, StoreAway, StoreFull
 from broker.model import Job
 
@@ -62,7 +63,8 @@ async def get_result(request: Request) -> Response:
         response = failure_response(request.url.path, terminal.error, final=True)
         response.headers.update(headers)
         return response
-    return Response(chat.encode(chat.fold(frames)), 200, headers, "application/json")
+    answer = encode(DIALECTS[job.dialect].fold(frames))
+    return Response(answer, 200, headers, "application/json")
 
 
 def _pending(job: Job) -> Response:

@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from broker.api.answers import answered
 from broker.api.options import DESCRIBED, header_of
-from broker.api.problems import speaks_chat
+from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
 _Schema = dict[str, Any]
 
 _PROBLEM = ("Problem", "application/problem+json")
+_ERRORS = {"chat": ("ChatError", "application/json")}
 _REQUEST_ID = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 _NULLABLE_ID = {"type": ["string", "null"], "pattern": _REQUEST_ID}
 
@@ -54,7 +55,8 @@ def describe() -> _Schema:
 def _behind_the_door(paths: _Schema) -> _Schema:
     """The paths, and what is refused of any call before its endpoint sees it."""
     for path, operations in paths.items():
-        answer = ("ChatError", "application/json") if speaks_chat(path) else _PROBLEM
+        dialect = dialect_at(path)
+        answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
             responses.setdefault("403", _answer("This Host or Origin may not call", *answer))

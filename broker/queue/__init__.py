@@ -50,6 +50,10 @@ class Submission(msgspec.Struct, frozen=True):
     def key(self) -> str:
         return job_key(self.account, self.request_id)
 
+    @property
+    def digest(self) -> str:
+        return request_digest(self.dialect, self.request)
+
 
 async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> Creation:
     """Create the job and queue it for ``function``, or find the same job there already.
@@ -67,7 +71,7 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             request_id=submission.request_id,
             dialect=submission.dialect,
             model=submission.request["model"],
-            digest=request_digest(submission.request),
+            digest=submission.digest,
             body=submission.body,
             task=task,
             metadata=submission.metadata,

@@ -7,6 +7,7 @@ import pytest
 
 from broker.codec import Encoder
 from broker.dialects.chat import Transcript
+from broker.dialects.chat.dialect import CHAT
 from broker.errors import JobNotFound
 from broker.frames import Frame, Kind, data_frame, data_of, message_head
 from broker.store.streams import Batch, Entries
@@ -80,7 +81,7 @@ SAID = Transcript.of([*chunk("12345678"), *chunk({"reasoning": "1234"})])
 
 def asked(request: dict[str, Any], prefill: bool | str = True, mode: Any = "continue") -> Any:
     before = json.dumps(request)
-    result = Joining(SAID, mode, prefill, None).request(request)
+    result = Joining(CHAT, SAID, mode, prefill, None).request(request)
     assert json.dumps(request) == before
     return result
 
@@ -108,7 +109,7 @@ def test_otherwise_the_same_is_asked_again(mode: str) -> None:
 
 
 def joined(mode: Any, *frames: Frame, spent: dict[str, Any] | None = None) -> list[Any]:
-    way = Joining(Transcript.of(chunk("Hel")), mode, True, spent)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, True, spent)
     return [(frame.kind, json.loads(data_of(frame.body))) for frame in way.join(frames)]
 
 
@@ -144,7 +145,7 @@ def test_a_whole_answer_is_a_chunk_and_its_usage(mode: str, content: str) -> Non
 
 @pytest.mark.parametrize("frames", [chunk("Hex"), stop(), chunk("He"), []])
 def test_a_replay_that_differs_is_a_failure(frames: list[Frame]) -> None:
-    way = Joining(Transcript.of(chunk("Hel")), "replay", False, None)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", False, None)
     with pytest.raises(ProviderFailure) as caught:  # noqa: PT012 - at the latest in the end
         way.join(frames)
         way.end()
@@ -160,7 +161,7 @@ OLD = chunk({"function_call": {"name": "f", "arguments": ""}})
 
 @pytest.mark.parametrize("call", [CALL, OLD])
 def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> None:
-    calls = ToolCalls()
+    calls = ToolCalls(CHAT.begins_call)
     text, more = chunk("a"), chunk("b")
     assert calls.pass_on(text) == text
     assert calls.pass_on([*text, *call, *more]) == text
@@ -181,6 +182,6 @@ def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> Non
     ],
 )
 def test_what_begins_no_call_passes(frames: list[Frame]) -> None:
-    calls = ToolCalls()
+    calls = ToolCalls(CHAT.begins_call)
     assert calls.pass_on(frames) == frames
     assert calls.release() == []

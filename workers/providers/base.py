@@ -25,7 +25,8 @@ class Call(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct):
     """What is known about the answer so far; filled while it streams, and true at any time."""
 
-    usage: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None  # once it is measured to the end
+    said: dict[str, Any] | None = None  # what is known of it before that
     provider_id: str | None = None
     first_token: float | None = None  # seconds from the call's start to its first frame
     events: int = 0  # frames given
