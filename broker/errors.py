@@ -103,6 +103,12 @@ class JobNotFound(StreamholdError):
     code = "job_not_found"
 
 
+class ResponseNotFound(JobNotFound):
+    """There is no response with this id."""
+
+    code = "response_not_found"
+
+
 class JobGone(StreamholdError):
     """The job's stream was deleted or has expired."""
 

@@ -35,12 +35,14 @@ async def stream_events(request: Request) -> Response:
     if core.draining.is_set():
         return _come_again(cursor, "draining", headers)
     try:
-        reader = await resume(core, await locate(core, key, cursor), cursor)
+        job = await locate(core, key, cursor)
+        reader = await resume(core, job, cursor)
     except (StoreAway, StoreFull) as error:
         return _come_again(cursor, error.code, headers)
     if reader is None:
         return Response(status_code=204, headers=headers)
-    return StreamResponse(core, reader, NativeView(request_id), headers, hands_back=True)
+    view = NativeView(request_id, DIALECTS[job.dialect].numbers)
+    return StreamResponse(core, reader, view, headers, hands_back=True)
 
 
 async def get_result(request: Request) -> Response:

@@ -53,6 +53,7 @@ async def create_job(request: Request) -> Response:
         request=call,
         body=body,
         metadata=new.metadata,
+        keep=dialect.keeps(call),
     )
     request.scope["request_id"] = submission.request_id
     options = from_headers(request.headers) if new.options is None else check(new.options)

@@ -9,13 +9,17 @@ from starlette.responses import Response
 
 from broker.api.answers import answered
 from broker.api.options import DESCRIBED, header_of
+from broker.api.responses_described import paths, schemas
 from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
 _Schema = dict[str, Any]
 
 _PROBLEM = ("Problem", "application/problem+json")
-_ERRORS = {"chat": ("ChatError", "application/json")}
+_ERRORS = {
+    "chat": ("ChatError", "application/json"),
+    "responses": ("ChatError", "application/json"),
+}
 _REQUEST_ID = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 _NULLABLE_ID = {"type": ["string", "null"], "pattern": _REQUEST_ID}
 
@@ -39,7 +43,13 @@ def describe() -> _Schema:
             "description": "A durable stream broker for LLM inference.",
         },
         "paths": _behind_the_door(
-            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+            {
+                **_chat_paths(),
+                **paths([_KEY, _LAST, *_NARROWING]),
+                **_job_paths(),
+                **_provider_paths(),
+                **_other_paths(),
+            }
         ),
         "components": {
             "schemas": _schemas(),
@@ -327,6 +337,7 @@ def _schemas() -> _Schema:
     anything: _Schema = {"type": ["object", "null"]}
     return {
         **answered(),
+        **schemas(),
         "ChatRequest": {
             "type": "object",
             "required": ["model", "messages"],
@@ -344,8 +355,13 @@ def _schemas() -> _Schema:
             "required": ["request"],
             "properties": {
                 "request_id": _NULLABLE_ID,
-                "dialect": {"enum": ["chat"]},
-                "request": {"$ref": "#/components/schemas/ChatRequest"},
+                "dialect": {"enum": ["chat", "responses"]},
+                "request": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/ChatRequest"},
+                        {"$ref": "#/components/schemas/ResponsesRequest"},
+                    ]
+                },
                 "metadata": anything,
                 "options": {
                     "type": ["object", "null"],

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from broker.dialects.chat.wire import encode
 from broker.dialects.responses import Inbound
 from broker.dialects.responses.event import fields_of, made_frame, named
 from broker.dialects.responses.gathered import ENDS, LIFE
 from broker.dialects.responses.told import tell
+from broker.dialects.wire import encode
 from broker.frames import Frame
 from broker.model import Failure
 from workers.providers import failures

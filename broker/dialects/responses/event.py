@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.chat.wire import decode_object, encode
+from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame, Kind, data_frame, data_of
 
 # As OpenAI writes it. Anchored to the object's start, so that it is its own number and no

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.chat.wire import encode
 from broker.dialects.responses.event import event_frame, fields_of, unnumbered
 from broker.dialects.responses.gathered import LIFE
+from broker.dialects.wire import encode
 from broker.frames import Frame
 
 _LIFE = frozenset(LIFE)

@@ -14,11 +14,13 @@ ones: a reader has them already, with whatever is sealed in them.
 
 from typing import Any, Literal
 
-from broker.dialects.chat.owed import Diverged, Text
-from broker.dialects.chat.usage import add
-from broker.dialects.chat.wire import decode_object, encode
+from broker.dialects.chat.owed import Text
+from broker.dialects.dialect import Diverged
+from broker.dialects.responses.event import event_of, made_frame
 from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS
 from broker.dialects.responses.transcript import Transcript
+from broker.dialects.usage import add
+from broker.frames import Frame, Kind
 
 _IDS = frozenset(("id", "item_id", "call_id", "approval_request_id"))
 # What may differ from one run to the next without a reader's seeing another answer.
@@ -29,7 +31,7 @@ _Place = tuple[Any, ...]
 
 
 class Joint:
-    """Turns the data of a later attempt's events into the data that readers get.
+    """Turns a later attempt's events into those that readers get.
 
     ``spent`` is what the attempts before it cost: their sum is the usage that readers see.
     """
@@ -43,7 +45,7 @@ class Joint:
         self._lived = {event["type"] for event in said.events if event.get("type") in LIFE}
         self._whole: dict[int, Any] = {}  # the items that were delivered whole, by index
         self._names: dict[str, str] = {}  # ids of the new run, and the delivered ones
-        self._held: list[bytes] = []  # new, but something is still owed
+        self._held: list[Frame] = []  # new, but something is still owed
         self._paid = False
         texts: dict[_Place, list[str]] = {}
         for event in said.events:
@@ -56,18 +58,16 @@ class Joint:
         for place, parts in texts.items():
             self._texts[place] = Text("".join(parts), str(place[0]))
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The events to write for an event of the new attempt, none if nothing is left of it.
-
-        Raises:
-            Diverged: it differs from what was delivered.
-        """
-        event = decode_object(data)
+    def join(self, frame: Frame) -> list[Frame]:
+        """See ``broker.dialects.dialect.Joint``."""
+        event = event_of(frame)
         if event is None:
-            return [data]
+            return [frame]
+        if frame.kind == Kind.WHOLE:
+            event = {"type": ENDS[0], "response": event}
         left = self._left(event)
         if left is not None:
-            self._held.append(encode(left))
+            self._held.append(made_frame(left))
         if self.owes:
             return []
         held, self._held = self._held, []

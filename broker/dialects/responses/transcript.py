@@ -21,6 +21,7 @@ class Transcript:
         self.events: list[dict[str, Any]] = []
         self.before = 0
         self.usage: dict[str, Any] | None = None
+        self.said: dict[str, Any] | None = None  # the dialect tells usage at the end only
         self._gathered = Gathered()
         self._joined = False
         self._whole = False

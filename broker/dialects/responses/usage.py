@@ -1,15 +1,20 @@
-"""Usage in the responses dialect's names; see ``broker.dialects.chat.usage``."""
+"""Usage in the responses dialect's names; see ``broker.dialects.usage``."""
 
 from typing import Any
 
 import msgspec
 
-from broker.dialects.chat.usage import tokens
+from broker.dialects.usage import tokens
 
 _ASKED = ("input", "instructions", "tools")
 
 
-def estimate(request: dict[str, Any], delivered: int, frames: int = 0) -> dict[str, Any]:
+def estimate(
+    request: dict[str, Any],
+    delivered: int,
+    frames: int = 0,
+    said: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The usage of an attempt that was cut off after ``delivered`` characters of answer.
 
     A frame is not a token here: an answer has many that say nothing new.

@@ -2,7 +2,7 @@
 
 An answer ends with the dialect's own event, so that a terminal after one shows nothing: the
 connection just ends, and the frame before the terminal is as good as it for a cursor (see
-``at_end``). Any other end is an ``error`` event. Its fields stand in it twice: beside the
+``last_shown``). Any other end is an ``error`` event. Its fields stand in it twice: beside the
 type, where the dialect has them, and under ``error``, where the official SDKs look for
 something to raise.
 """
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from broker.dialects.chat.errors import terminal_error
-from broker.dialects.chat.wire import encode
 from broker.dialects.responses.event import numbered
+from broker.dialects.wire import encode
 from broker.frames import Frame, Kind, data_of
 from broker.model import Job, JobState, Terminal
 
@@ -61,8 +61,6 @@ def error_event(terminal: Terminal) -> dict[str, Any]:
     return {"type": "error", **fields, "error": error}
 
 
-def at_end(job: Job, cursor: int) -> bool:
-    """Whether nothing that this view shows comes after the cursor any more."""
-    if not job.state.final:
-        return False
-    return cursor >= job.last - (job.state is JobState.COMPLETED)
+def last_shown(job: Job) -> int:
+    """The number after which this view shows nothing of an ended job any more."""
+    return job.last - (job.state is JobState.COMPLETED)
