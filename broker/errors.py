@@ -97,10 +97,22 @@ class UnknownModel(StreamholdError):
     code = "model_not_found"
 
 
+class OtherDialect(BadRequest):
+    """The model's provider does not speak the dialect of this call."""
+
+    code = "other_dialect"
+
+
 class JobNotFound(StreamholdError):
     """There is no job under this request id."""
 
     code = "job_not_found"
+
+
+class ResponseNotFound(JobNotFound):
+    """There is no response with this id."""
+
+    code = "response_not_found"
 
 
 class JobGone(StreamholdError):

@@ -31,8 +31,13 @@ def asked() -> _Schema:
             "required": ["request"],
             "properties": {
                 "request_id": {"type": ["string", "null"], "pattern": REQUEST_ID},
-                "dialect": {"enum": ["chat"]},
-                "request": {"$ref": "#/components/schemas/ChatRequest"},
+                "dialect": {"enum": ["chat", "responses"]},
+                "request": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/ChatRequest"},
+                        {"$ref": "#/components/schemas/ResponsesRequest"},
+                    ]
+                },
                 "metadata": anything,
                 "options": {
                     "type": ["object", "null"],

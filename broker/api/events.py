@@ -11,8 +11,9 @@ from broker.api.jobs import job_response, key_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse, come_again, cursor_of
 from broker.api.tickets import Ticket
-from broker.dialects import chat
 from broker.dialects.native import NativeView
+from broker.dialects.registry import DIALECTS
+from broker.dialects.wire import encode
 from broker.errors import BadRequest, StoreAway, StoreFull
 from broker.model import Job
 
@@ -40,7 +41,8 @@ async def stream_events(request: Request) -> Response:
         return come_again(cursor, error.code)
     if reader is None:
         return Response(status_code=204, headers=headers)
-    return StreamResponse(core, reader, NativeView(request_id), headers, hands_back=True)
+    view = NativeView(request_id, DIALECTS[job.dialect].numbers)
+    return StreamResponse(core, reader, view, headers, hands_back=True)
 
 
 async def get_result(request: Request) -> Response:
@@ -62,7 +64,8 @@ async def get_result(request: Request) -> Response:
         response = failure_response(request.url.path, terminal.error, final=True)
         response.headers.update(headers)
         return response
-    return Response(chat.encode(chat.fold(frames)), 200, headers, "application/json")
+    answer = encode(DIALECTS[job.dialect].fold(frames))
+    return Response(answer, 200, headers, "application/json")
 
 
 async def _job(request: Request) -> Job:

@@ -1,6 +1,6 @@
 """``/v1/jobs``: submit without waiting, look, list, cancel, retry, delete, issue tickets."""
 
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -11,8 +11,8 @@ from broker.api.body import decode_object, has_body, read_json
 from broker.api.core import account_of, core_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
-from broker.dialects import chat
 from broker.dialects.native import failure_object
+from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key, new_request_id
 from broker.queue import Submission
@@ -25,7 +25,7 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
 
     request: msgspec.Raw
-    dialect: Literal["chat"] = "chat"
+    dialect: str = "chat"
     request_id: str | None = None
     metadata: dict[str, Any] | None = None
     options: Options | None = None  # in place of those that headers may ask for
@@ -45,17 +45,21 @@ async def create_job(request: Request) -> Response:
     new = _decode(data, NewJob)
     body = bytes(new.request)
     call = decode_object(body)
-    chat.check(call)
+    dialect = DIALECTS.get(new.dialect)
+    if dialect is None:
+        raise BadRequest(f"'dialect' is one of {', '.join(DIALECTS)}.", param="dialect")
+    dialect.check(call)
     given = new.request_id
     if given is None:
         given = request.headers.get("idempotency-key")
     submission = Submission(
         account=account_of(request),
         request_id=new_request_id() if given is None else check_request_id(given),
-        dialect=new.dialect,
+        dialect=dialect.name,
         request=call,
         body=body,
         metadata=new.metadata,
+        keep=dialect.keeps(call),
     )
     request.scope["request_id"] = submission.request_id
     options = from_headers(request.headers) if new.options is None else check(new.options)

@@ -10,13 +10,18 @@ from starlette.responses import Response
 from broker.api.answers import answered
 from broker.api.asked import REQUEST_ID, asked
 from broker.api.options import DESCRIBED, header_of
-from broker.api.problems import speaks_chat
+from broker.api.responses_described import paths, schemas
+from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
 _Schema = dict[str, Any]
 
 _KEYS: list[_Schema] = [{"bearer": []}, {"key": []}, {}]
 _PROBLEM = ("Problem", "application/problem+json")
+_ERRORS = {
+    "chat": ("ChatError", "application/json"),
+    "responses": ("ChatError", "application/json"),
+}
 
 
 async def document(request: Request) -> Response:
@@ -38,10 +43,16 @@ def describe() -> _Schema:
             "description": "A durable stream broker for LLM inference.",
         },
         "paths": _behind_the_door(
-            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+            {
+                **_chat_paths(),
+                **paths([_KEY, _LAST, *_NARROWING]),
+                **_job_paths(),
+                **_provider_paths(),
+                **_other_paths(),
+            }
         ),
         "components": {
-            "schemas": {**answered(), **asked()},
+            "schemas": {**answered(), **schemas(), **asked()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -55,7 +66,8 @@ def describe() -> _Schema:
 def _behind_the_door(paths: _Schema) -> _Schema:
     """The paths, and what is refused of any call before its endpoint sees it."""
     for path, operations in paths.items():
-        answer = ("ChatError", "application/json") if speaks_chat(path) else _PROBLEM
+        dialect = dialect_at(path)
+        answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
             responses.setdefault("403", _answer("This Host or Origin may not call", *answer))

@@ -34,6 +34,27 @@ backoff = 0.01
 base_url = "{{sim}}"
 api_key_env = "REVOKED_KEY"
 
+[providers.voice]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[providers.voice2]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[routes.spoken]
+targets = ["voice/tokens=12,interval=1ms"]
+
+[routes.spoken-second]
+targets = ["voice/status=500", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-after-begun]
+targets = ["voice/tokens=12,interval=1ms,errorafter=0", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-again]
+targets = ["voice/tokens=30,interval=5ms,dropafter=12,failfirst=1"]
+on_loss = "replay"
+
 [routes.plain]
 targets = ["sim/tokens=12,interval=1ms"]
 
