@@ -23,8 +23,8 @@ class Inbound:
 
     def __init__(self, response_id: str, request: dict[str, Any]) -> None:
         self._id = response_id
-        self._previous = request.get("previous_response_id")
-        self._flags = {
+        self._asked = {
+            "previous_response_id": request.get("previous_response_id"),
             "background": bool(request.get("background")),
             "store": request.get("store") is not False,
         }
@@ -50,9 +50,7 @@ class Inbound:
         if not isinstance(response, dict):
             return response
         response["id"] = self._id
-        if response.get("previous_response_id") is not None:
-            response["previous_response_id"] = self._previous
-        response.update((k, v) for k, v in self._flags.items() if k in response)
+        response.update((k, v) for k, v in self._asked.items() if k in response)
         return response
 
 
