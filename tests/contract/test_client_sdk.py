@@ -14,6 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 import streamhold_client.httpx
 import streamhold_client.httpx2
 from rig.cluster import until
+from tests.contract import responses
 from tests.contract.conftest import ALICE
 from tests.contract.sdk import QUICK, begin, chunks, keyed, text_of, user, whole
 from tests.contract.test_chat_sdk import TOOLS
@@ -82,6 +83,22 @@ async def test_tool_calls_cut_ever_so_often(
     assert link.carried >= 3
     assert seen == await chunks(sdk, model, prompt, **options)
     assert deployment.sim_calls(prompt) == 1
+
+
+async def test_a_response_cut_ever_so_often(
+    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+) -> None:
+    model, seen = "voice/tokens=40,interval=10ms", []
+    async for event in await responses.begin(carried, model, prompt, extra_headers=keyed(prompt)):
+        seen.append(event)
+        if len(seen) % 8 == 0:
+            link.cut()
+    assert link.carried >= 4
+    assert seen == await responses.events(sdk, model, prompt, extra_headers=keyed(prompt))
+    assert seen[-1].type == "response.completed"
+    answer = await responses.respond(carried, model, prompt)  # under a key of the transport's
+    assert answer.output_text == responses.text_of(seen)
+    assert deployment.sim_calls(prompt) == 2
 
 
 async def test_by_blocking_with_either_library(
