@@ -3,6 +3,8 @@
 | | |
 |---|---|
 | ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
+| ``POST /v1/messages`` | the same in Anthropic's Messages |
+| ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
 | ``GET /v1/models`` | the one model with a plain name |
 | ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted", "closed"}`` |
 | ``POST /sim/reset`` | counts from nothing again |
@@ -16,16 +18,18 @@ import asyncio
 import signal
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import uvloop
 from aiohttp import web
 
-from sim.answer import CREATED, compose
-from sim.behaviour import BehaviourError, parse
+from sim import messages
+from sim.answer import CREATED, Answer, compose
+from sim.behaviour import Behaviour, BehaviourError, parse
 from sim.calls import Calls
 from sim.errors import answer_error
 from sim.playback import play, play_whole, refuse
-from sim.render import script
+from sim.render import Script, script, whole
 from sim.request import ChatRequest, RequestError, decode
 
 _BAD_KEY = "sk-bad"
@@ -64,6 +68,8 @@ def create_app() -> web.Application:
     app[_CALLS] = Calls()
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_post("/v1/messages", _messages)
+    app.router.add_post("/v1/messages/count_tokens", _count_tokens)
     app.router.add_get("/v1/models", _models)
     app.router.add_get("/sim/calls", _calls)
     app.router.add_post("/sim/reset", _reset)
@@ -127,33 +133,75 @@ def _loopback(host: str) -> str:
     return host
 
 
+class _Surface(NamedTuple):
+    """How one dialect is spoken."""
+
+    decode: Callable[[bytes], ChatRequest]
+    script: Callable[[Answer, ChatRequest, Behaviour], Script]
+    whole: Callable[[Answer, Behaviour], bytes]
+
+
+_CHAT = _Surface(decode, script, whole)
+_MESSAGES = _Surface(
+    messages.decode, lambda answer, _, behaviour: messages.script(answer, behaviour), messages.whole
+)
+
+
 async def _chat(request: web.Request) -> web.StreamResponse:
+    return await _call(request, _CHAT)
+
+
+async def _messages(request: web.Request) -> web.StreamResponse:
+    return await _call(request, _MESSAGES)
+
+
+async def _call(request: web.Request, surface: _Surface) -> web.StreamResponse:
     body = await request.read()
     try:
-        asked = decode(body)
+        asked = surface.decode(body)
     except RequestError as error:
-        return answer_error(400, f"The request can't be read: {error}")
+        return answer_error(request, 400, f"The request can't be read: {error}")
     try:
         with request.app[_CALLS].counted(asked.model, asked.prompt) as ordinal:
-            if request.headers.get("Authorization") == f"Bearer {_BAD_KEY}":
-                return answer_error(401, "Incorrect API key provided.")
-            return await _answer(request, asked, ordinal)
+            if _BAD_KEY in _keys(request):
+                return answer_error(request, 401, "Incorrect API key provided.")
+            return await _answer(request, surface, asked, ordinal)
     except ConnectionError:  # counted; raised further, aiohttp would log it as our failure
         return web.Response()
 
 
-async def _answer(request: web.Request, asked: ChatRequest, ordinal: int) -> web.StreamResponse:
+def _keys(request: web.Request) -> tuple[str, str]:
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bearer, request.headers.get("x-api-key", "")
+
+
+async def _answer(
+    request: web.Request, surface: _Surface, asked: ChatRequest, ordinal: int
+) -> web.StreamResponse:
     try:
         behaviour = parse(asked.model).at_call(ordinal)
     except BehaviourError as error:
-        return answer_error(404, f"The model does not exist: {error}", param="model")
+        message = f"The model does not exist: {error}"
+        return answer_error(request, 404, message, param="model")
     refusal = await refuse(request, behaviour)
     if refusal is not None:
         return refusal
     answer = compose(asked, behaviour, ordinal)
     if asked.stream and not behaviour.nostream:
-        return await play(request, script(answer, asked, behaviour), behaviour)
-    return await play_whole(request, answer, behaviour)
+        return await play(request, surface.script(answer, asked, behaviour), behaviour)
+    return await play_whole(request, answer, behaviour, surface.whole(answer, behaviour))
+
+
+async def _count_tokens(request: web.Request) -> web.StreamResponse:
+    try:
+        asked = messages.decode(await request.read(), counting=True)
+        behaviour = parse(asked.model)
+    except (RequestError, BehaviourError) as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+    if _BAD_KEY in _keys(request):
+        return answer_error(request, 401, "Incorrect API key provided.")
+    refusal = await refuse(request, behaviour)
+    return refusal or web.json_response({"input_tokens": asked.prompt_tokens})
 
 
 async def _models(request: web.Request) -> web.Response:

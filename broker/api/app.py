@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from broker.api import events, health, jobs, openapi, providers
+from broker.api import count_tokens, events, health, jobs, openapi, providers
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
@@ -30,6 +30,7 @@ def create_app(core: Core) -> Starlette:
                 Route(dialect.path, Inference(dialect).create, methods=["POST"])
                 for dialect in DIALECTS.values()
             ),
+            Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route("/v1/models", health.list_models, methods=["GET"]),
             Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),

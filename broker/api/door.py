@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import error_response
+from broker.dialects.registry import dialect_at
 from broker.errors import Draining, Forbidden, NotAuthenticated, StreamholdError
 from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
@@ -59,15 +60,20 @@ class Door:
             return
 
         started = False
+        dialect = dialect_at(scope["path"])
+        alias = dialect.request_id_header if dialect else None
 
         async def stamped(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 headers = message["headers"]
-                if not any(name == b"x-request-id" for name, _ in headers):
-                    headers = [*headers, (b"x-request-id", scope["request_id"].encode())]
-                    message = {**message, "headers": headers}
+                own = next((value for name, value in headers if name == b"x-request-id"), None)
+                named = own or scope["request_id"].encode()
+                added = [] if own else [(b"x-request-id", named)]
+                if alias is not None:
+                    added.append((alias, named))
+                message = {**message, "headers": [*headers, *added]}
             await send(message)
 
         headers = dict(scope["headers"])

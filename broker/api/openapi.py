@@ -1,23 +1,34 @@
 """``/openapi.json``: the public face, for tools. PROTOCOL.md is its prose."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.answers import answered
-from broker.api.options import DESCRIBED, header_of
-from broker.dialects.registry import dialect_at
+from broker.api.openapi_calls import call_paths, call_schemas
+from broker.api.openapi_parts import (
+    CURSOR,
+    KEY,
+    LAST,
+    NARROWING,
+    REQUEST_ID,
+    Schema,
+    answer,
+    body,
+    parameter,
+)
+from broker.api.options import DESCRIBED
+from broker.dialects.registry import DIALECTS, dialect_at
 from broker.model import JobState
 
-_Schema = dict[str, Any]
-
 _PROBLEM = ("Problem", "application/problem+json")
-_ERRORS = {"chat": ("ChatError", "application/json")}
-_REQUEST_ID = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
-_NULLABLE_ID = {"type": ["string", "null"], "pattern": _REQUEST_ID}
+_ERRORS = {
+    "chat": ("ChatError", "application/json"),
+    "messages": ("MessagesError", "application/json"),
+}
+_NULLABLE_ID = {"type": ["string", "null"], "pattern": REQUEST_ID}
 
 
 async def document(request: Request) -> Response:
@@ -25,7 +36,7 @@ async def document(request: Request) -> Response:
     return Response(msgspec.json.encode(describe()), media_type="application/json")
 
 
-def describe() -> _Schema:
+def describe() -> Schema:
     """The whole document."""
     try:
         release = version("streamhold")
@@ -39,7 +50,7 @@ def describe() -> _Schema:
             "description": "A durable stream broker for LLM inference.",
         },
         "paths": _behind_the_door(
-            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+            {**call_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
         ),
         "components": {
             "schemas": _schemas(),
@@ -52,43 +63,29 @@ def describe() -> _Schema:
     }
 
 
-def _behind_the_door(paths: _Schema) -> _Schema:
+def _behind_the_door(paths: Schema) -> Schema:
     """The paths, and what is refused of any call before its endpoint sees it."""
     for path, operations in paths.items():
         dialect = dialect_at(path)
-        answer = _ERRORS[dialect.name] if dialect else _PROBLEM
+        refusal = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
-            responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
+            responses.setdefault("403", answer("This Host or Origin may not call", *refusal))
             if operation.get("security") != []:
-                responses.setdefault("401", _answer("No valid key", *answer))
+                responses.setdefault("401", answer("No valid key", *refusal))
     return paths
 
 
-def _parameter(
-    name: str, place: str, kind: str, text: str, *, required: bool = False, **limits: Any
-) -> _Schema:
-    return {
-        "name": name,
-        "in": place,
-        "required": required,
-        "description": text,
-        "schema": {"type": kind, **limits},
-    }
+def _answers(text: str) -> Schema:
+    either = [{"$ref": f"#/components/schemas/{kind}Answer"} for kind in ("Chat", "Messages")]
+    return {"description": text, "content": {"application/json": {"schema": {"anyOf": either}}}}
 
 
-def _answer(text: str, schema: str | None = None, media: str = "application/json") -> _Schema:
-    answer: _Schema = {"description": text}
-    if schema is not None:
-        answer["content"] = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return answer
-
-
-def _text(text: str, media: str) -> _Schema:
+def _text(text: str, media: str) -> Schema:
     return {"description": text, "content": {media: {"schema": {"type": "string"}}}}
 
 
-def _problems(*statuses: int) -> dict[str, _Schema]:
+def _problems(*statuses: int) -> dict[str, Schema]:
     texts = {
         400: "Malformed",
         404: "No such job",
@@ -100,10 +97,10 @@ def _problems(*statuses: int) -> dict[str, _Schema]:
         429: "The account's limit; see Retry-After",
         503: "Not now; see Retry-After",
     }
-    return {str(status): _answer(texts[status], *_PROBLEM) for status in statuses}
+    return {str(status): answer(texts[status], *_PROBLEM) for status in statuses}
 
 
-def _failures() -> dict[str, _Schema]:
+def _failures() -> dict[str, Schema]:
     """How a job can have failed, where its failure is the answer."""
     texts = {
         404: "No such job, or the provider has no such model",
@@ -113,108 +110,35 @@ def _failures() -> dict[str, _Schema]:
         502: "The provider failed",
         504: "The provider, or the job, took too long",
     }
-    return {str(status): _answer(text, *_PROBLEM) for status, text in texts.items()}
-
-
-def _body(schema: str) -> _Schema:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"required": True, "content": content}
+    return {str(status): answer(text, *_PROBLEM) for status, text in texts.items()}
 
 
 _STATES = [state.value for state in JobState]
-_TIME: _Schema = {"minimum": 0, "maximum": 10**12}
-_CURSOR: _Schema = {"minimum": 0, "maximum": 10**15 - 1}
-_ID = _parameter(
-    "request_id", "path", "string", "The job's request id.", required=True, pattern=_REQUEST_ID
-)
-_LAST = _parameter(
-    "Last-Event-ID", "header", "integer", "The cursor: go on after this event.", **_CURSOR
-)
-_KEY = _parameter(
-    "Idempotency-Key", "header", "string", "The request id; else one is made.", pattern=_REQUEST_ID
+_TIME: Schema = {"minimum": 0, "maximum": 10**12}
+_ID = parameter(
+    "request_id", "path", "string", "The job's request id.", required=True, pattern=REQUEST_ID
 )
 
 
-# A list is given in a header as a comma list.
-_NARROWING = [
-    {
-        "name": header_of(name),
-        "in": "header",
-        "required": False,
-        "description": text,
-        "schema": {"type": "string"} if schema.get("type") == "array" else schema,
-    }
-    for name, (schema, text) in DESCRIBED.items()
-]
-
-
-def _chat_paths() -> _Schema:
-    errors = {
-        str(status): _answer(text, "ChatError")
-        for status, text in (
-            (400, "Malformed"),
-            (404, "No such model, or nothing to attach to"),
-            (410, "The job was deleted, or its stream has expired"),
-            (413, "Too large"),
-            (415, "Not JSON"),
-            (422, "The request id names another request"),
-            (429, "The provider's limit, or the account's"),
-            (502, "No provider answered"),
-            (503, "Not now; see Retry-After"),
-            (504, "The provider, or the job, took too long"),
-        )
-    }
-    return {
-        "/v1/chat/completions": {
-            "post": {
-                "operationId": "createChatCompletion",
-                "summary": "OpenAI's chat completions, durable and resumable",
-                "parameters": [_KEY, _LAST, *_NARROWING],
-                "requestBody": _body("ChatRequest"),
-                "responses": {
-                    "200": {
-                        "description": "The answer, or its events if `stream` is true",
-                        "content": {
-                            "application/json": {
-                                "schema": {"$ref": "#/components/schemas/ChatAnswer"}
-                            },
-                            "text/event-stream": {"schema": {"type": "string"}},
-                        },
-                    },
-                    "204": _answer("The cursor is the end of the stream"),
-                    **errors,
-                },
-            }
-        },
-        "/v1/models": {
-            "get": {
-                "operationId": "listModels",
-                "summary": "The public model names",
-                "responses": {"200": _answer("The models", "Listed")},
-            }
-        },
-    }
-
-
-def _job_paths() -> _Schema:
+def _job_paths() -> Schema:
     one = "/v1/jobs/{request_id}"
-    job = _answer("The job", "Job")
+    job = answer("The job", "Job")
     listing = [
-        _parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
-        _parameter("after", "query", "string", "`next` of the page before."),
-        _parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
-        _parameter("model", "query", "string", "Only jobs of this model."),
-        _parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
-        _parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
+        parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
+        parameter("after", "query", "string", "`next` of the page before."),
+        parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
+        parameter("model", "query", "string", "Only jobs of this model."),
+        parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
+        parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
     ]
-    wait = _parameter(
+    wait = parameter(
         "wait", "query", "number", "Seconds to wait for the end, 60 at most.", minimum=0
     )
-    after = _parameter(
-        "after", "query", "integer", "The cursor, for clients without headers.", **_CURSOR
+    after = parameter(
+        "after", "query", "integer", "The cursor, for clients without headers.", **CURSOR
     )
 
-    def operation(name: str, text: str, responses: _Schema, *parameters: _Schema) -> _Schema:
+    def operation(name: str, text: str, responses: Schema, *parameters: Schema) -> Schema:
         return {
             "operationId": name,
             "summary": text,
@@ -227,8 +151,8 @@ def _job_paths() -> _Schema:
             "post": {
                 "operationId": "createJob",
                 "summary": "Submit without waiting",
-                "parameters": [_KEY, *_NARROWING],
-                "requestBody": _body("NewJob"),
+                "parameters": [KEY, *NARROWING],
+                "requestBody": body("NewJob"),
                 "responses": {
                     "202": job,
                     "200": job,
@@ -239,7 +163,7 @@ def _job_paths() -> _Schema:
                 "operationId": "listJobs",
                 "summary": "The account's jobs, newest first",
                 "parameters": listing,
-                "responses": {"200": _answer("A page", "Jobs"), **_problems(400, 503)},
+                "responses": {"200": answer("A page", "Jobs"), **_problems(400, 503)},
             },
         },
         one: {
@@ -247,7 +171,7 @@ def _job_paths() -> _Schema:
             "delete": operation(
                 "deleteJob",
                 "Delete the job; cancels it first",
-                {"204": _answer("Deleted"), **_problems(400, 404, 410, 503)},
+                {"204": answer("Deleted"), **_problems(400, 404, 410, 503)},
             ),
         },
         f"{one}/events": {
@@ -256,10 +180,10 @@ def _job_paths() -> _Schema:
                 "The stream in the native view",
                 {
                     "200": _text("Events; the last is named `end`", "text/event-stream"),
-                    "204": _answer("The cursor is the end of the stream"),
+                    "204": answer("The cursor is the end of the stream"),
                     **_problems(400, 404, 410),
                 },
-                _LAST,
+                LAST,
                 after,
             )
         },
@@ -268,7 +192,7 @@ def _job_paths() -> _Schema:
                 "getResult",
                 "The whole answer",
                 {
-                    "200": _answer("The folded answer, in the job's dialect", "ChatAnswer"),
+                    "200": _answers("The folded answer, in the job's dialect"),
                     "202": job,
                     **_problems(400, 409, 410, 503),
                     **_failures(),
@@ -291,22 +215,22 @@ def _job_paths() -> _Schema:
     }
 
 
-def _provider_paths() -> _Schema:
+def _provider_paths() -> Schema:
     providers = {
         "operationId": "listProviders",
         "summary": "The providers, their targets, and the targets' circuit breakers",
-        "responses": {"200": _answer("The providers", "Listed"), **_problems(503)},
+        "responses": {"200": answer("The providers", "Listed"), **_problems(503)},
     }
     return {"/v1/providers": {"get": providers}}
 
 
-def _other_paths() -> _Schema:
-    ready = _answer("It takes calls", "Readiness")
-    answers: dict[str, tuple[str, dict[str, _Schema]]] = {
+def _other_paths() -> Schema:
+    ready = answer("It takes calls", "Readiness")
+    answers: dict[str, tuple[str, dict[str, Schema]]] = {
         "/healthz": ("Whether the process lives", {"200": _json_of("It lives")}),
         "/readyz": (
             "Whether calls can be served",
-            {"200": ready, "503": _answer("Not now; the checks say why", "Readiness")},
+            {"200": ready, "503": answer("Not now; the checks say why", "Readiness")},
         ),
         "/metrics": ("Prometheus metrics", {"200": _text("Prometheus' text", "text/plain")}),
         "/openapi.json": ("This document", {"200": _json_of("OpenAPI 3.1")}),
@@ -317,35 +241,28 @@ def _other_paths() -> _Schema:
     }
 
 
-def _json_of(text: str) -> _Schema:
+def _json_of(text: str) -> Schema:
     return {"description": text, "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
-def _schemas() -> _Schema:
+def _schemas() -> Schema:
     """What is sent; what is answered stands in a module of its own."""
-    text: _Schema = {"type": "string"}
-    anything: _Schema = {"type": ["object", "null"]}
+    anything: Schema = {"type": ["object", "null"]}
     return {
         **answered(),
-        "ChatRequest": {
-            "type": "object",
-            "required": ["model", "messages"],
-            "properties": {
-                "model": {**text, "minLength": 1, "maxLength": 512},
-                "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
-                "stream": {"type": ["boolean", "null"]},
-                "stream_options": anything,
-            },
-            "additionalProperties": True,
-        },
+        **call_schemas(),
         "NewJob": {
             "type": "object",
             "required": ["request"],
             "properties": {
                 "request_id": _NULLABLE_ID,
-                "dialect": {"enum": ["chat"]},
-                "request": {"$ref": "#/components/schemas/ChatRequest"},
+                "dialect": {"enum": list(DIALECTS)},
+                "request": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/ChatRequest"},
+                        {"$ref": "#/components/schemas/MessagesRequest"},
+                    ]
+                },
                 "metadata": anything,
                 "options": {
                     "type": ["object", "null"],

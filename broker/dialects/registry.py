@@ -2,8 +2,9 @@
 
 from broker.dialects.chat.dialect import CHAT
 from broker.dialects.dialect import Dialect
+from broker.dialects.messages.dialect import MESSAGES
 
-DIALECTS: dict[str, Dialect] = {each.name: each for each in (CHAT,)}
+DIALECTS: dict[str, Dialect] = {each.name: each for each in (CHAT, MESSAGES)}
 
 
 def dialect_at(path: str) -> Dialect | None:

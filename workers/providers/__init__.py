@@ -10,8 +10,10 @@ from broker.settings import Settings
 from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
+from workers.providers.messages import MessagesProvider
+from workers.providers.upstream import Upstream
 
-_DIALECTS = {"chat": ChatProvider}
+_DIALECTS: dict[str, type[Upstream]] = {"chat": ChatProvider, "messages": MessagesProvider}
 
 
 class Providers:
