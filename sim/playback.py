@@ -54,12 +54,9 @@ async def play(request: web.Request, script: Script, behaviour: Behaviour) -> we
 
 
 async def play_whole(
-    request: web.Request, answer: Answer, behaviour: Behaviour, content: bytes
+    request: web.Request, content: bytes, answer: Answer, behaviour: Behaviour
 ) -> web.StreamResponse:
-    """Send a whole answer when its last token is due; half of it, if it ends early.
-
-    ``content`` is the answer as it was rendered.
-    """
+    """Send an answer, rendered whole, when its last token is due; half of it, if it ends early."""
     count = sum(choice.count for choice in answer.choices)
     end, after = behaviour.end or (None, count)
     if after > count:

@@ -50,9 +50,11 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
+from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
 from workers.hold import Hold
-from workers.joining import Joining, ToolCalls, read_back
+from workers.joining import Joining, ToolCalls
 from workers.providers import Providers
 from workers.providers.base import Call, ProviderFailure
 from workers.writer import Fenced, FramesLost, Pen
@@ -94,6 +96,7 @@ class Generation:
         self._store = store
         self._delivered = self._job.delivered
         self._request: dict[str, Any] = {}
+        self._previous: str | None = None  # the provider's id of the response before
 
     async def run(self) -> None:
         """Run to the terminal and return when it is stored.
@@ -103,8 +106,18 @@ class Generation:
         """
         failure = await self._answer_in_time()
         state = JobState.COMPLETED if failure is None else JobState.FAILED
-        self._finish(Terminal(state, usage=self._ledger.usage(), error=failure))
+        parting = self._parting(failure)
+        self._deliver(parting)
+        usage = self._ledger.usage()
+        self._finish(Terminal(state, usage=usage, error=failure, told=bool(parting)))
         await self._pen.settled()
+
+    def _parting(self, failure: Failure | None) -> Sequence[Frame]:
+        """The provider's own word on the failure that ends a begun answer, where it had one."""
+        parting, tried = self._ledger.reply.parting, self._ledger.tried
+        if parting is None or failure is None or not self._delivered or not tried:
+            return ()
+        return (parting,) if tried[-1].error == failure else ()
 
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
@@ -139,6 +152,18 @@ class Generation:
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
+        key = self._dialect.follows(self._request)
+        if key is not None:
+            previous = await find_previous(self._store, self._job.account, key)
+            if previous is None:
+                return UNKNOWN
+            narrower = narrowed(policy, previous)
+            if narrower is None:
+                return ELSEWHERE
+            policy, self._previous = narrower, previous.id
+        return await self._try_targets(policy)
+
+    async def _try_targets(self, policy: Policy) -> Failure | None:
         while True:
             transcript = await self._read_back()
             if transcript.complete(self._choices):
@@ -257,6 +282,8 @@ class Generation:
             model=step.target.model,
             request=asked,
             timeouts=self._settings.timeouts_for(self._job.model, *step.target),
+            key=self._job.key,
+            previous=self._previous,
         )
         provider = self._providers.get(step.target.provider)
         # aclosing: however this ends, the upstream connection is closed here and now.
@@ -277,12 +304,13 @@ class Generation:
             self._deliver(holding.release())
 
     def _deliver(self, frames: Sequence[Frame]) -> None:
-        if self._delivered:
-            if frames:
-                self._pen.write(frames)
-        elif frames:
+        if not frames:
+            return
+        fields = self._ledger.known()
+        if not self._delivered:
             self._delivered = True
-            self._pen.write(frames, [("delivered", b"1")])
+            fields.append(("delivered", b"1"))
+        self._pen.write(frames, fields)
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()

@@ -6,49 +6,18 @@ dead: there is one machinery for both. The pure part is the dialect's: its
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
-from broker.codec import Template
 from broker.dialects.dialect import Dialect, Diverged, Transcript
 from broker.frames import Frame
 from broker.model import Failure
 from broker.routing import Mode
-from broker.store import Store
-from broker.tail import Segment
 from workers.providers.base import ProviderFailure
 from workers.providers.failures import garbled
 
-_PAGE = 512  # entries a read
 _MOST_HELD = 16 * 1024 * 1024  # bytes of tool calls
-
-
-class Back(NamedTuple):
-    """A stream as it was read back: its frames from the first on, and the last one's number."""
-
-    frames: list[Frame]
-    templates: dict[int, Template]
-    last: int
-
-
-async def read_back(store: Store, key: str) -> Back:
-    """The whole of a stream.
-
-    Raises:
-        StoreAway, JobGone.
-    """
-    frames: list[Frame] = []
-    cursor = 0
-    while True:
-        entries = await store.streams.read(key, cursor, _PAGE)
-        for last, payload in entries.rows:
-            # A page may begin within an entry: an ended stream's are put together meanwhile.
-            segment = Segment.decoded(last, payload, entries.templates)
-            frames += segment.after(cursor).frames
-            cursor = last
-        if len(entries.rows) < _PAGE:
-            return Back(frames, entries.templates, cursor)
 
 
 class Joining:

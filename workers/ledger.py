@@ -90,6 +90,17 @@ class Ledger:
         self.told = True
         self.reply = Reply()
 
+    def known(self) -> list[Field]:
+        """The attempt in progress once its provider's id for it is known; nothing after that.
+
+        Whoever takes over from a worker that died has no other way to learn of it.
+        """
+        attempt, found = self.attempt, self.reply.provider_id
+        if attempt is None or found is None or attempt.provider_id is not None:
+            return []
+        attempt.provider_id = found
+        return [attempt_field(attempt)]
+
     def end(self, outcome: str, failure: Failure | None = None) -> None:
         """Note how the attempt in progress ended; the next frame carries it to the store."""
         attempt = self.attempt

@@ -10,7 +10,7 @@ from broker import log
 from broker.dialects.registry import DIALECTS
 from broker.errors import JobGone, JobNotFound, StoreAway
 from broker.store import Store
-from workers.joining import read_back
+from broker.tail.back import read_back
 from workers.ledger import Ledger
 
 

@@ -1,7 +1,7 @@
 """From a request id to a reader: the one way in which any endpoint follows a job."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -89,27 +89,28 @@ async def _create(core: Core, submission: Submission) -> Creation:
     return creation
 
 
-async def locate(core: Core, key: str, cursor: int) -> Job:
-    """The job, whose stream reaches as far as the cursor.
+def check_cursor(job: Job, cursor: int) -> None:
+    """Return if the job's stream reaches as far as the cursor.
 
     Raises:
         BadCursor: it lies beyond the stream's end.
-        JobNotFound, JobGone, StoreAway.
     """
-    job = await core.store.jobs.get(key)
     if cursor > job.last:
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
-    return job
 
 
-async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
-    """A reader of a located job from the cursor; None if the cursor is the terminal.
+async def resume(
+    core: Core, job: Job, cursor: int, last: Callable[[Job], int] | None = None
+) -> Reader | None:
+    """A reader of a located job from the cursor; None if nothing will come after it.
+
+    That is after the terminal, or what ``last`` says of an ended job.
 
     Raises:
         StoreAway.
     """
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
-    if job.state.final and cursor == job.last:
+    if job.state.final and cursor >= (job.last if last is None else last(job)):
         return None
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
+from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.errors import Draining, StoreAway
 from broker.queue.rescuer import Rescuer
@@ -34,6 +35,7 @@ class Core:
         self.tail = Tail(self.store, f"{name}-tail")
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
+        self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
         self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
         self._http: aiohttp.ClientSession | None = None

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import collect, follow, locate, narrowed, resume, while_connected
+from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of
 from broker.api.options import from_headers
@@ -45,13 +45,19 @@ class Inference:
             options = from_headers(request.headers)
             reader = await follow(core, narrowed(core, submission, options))
         else:
-            found = await _attach(core, submission, cursors.parse(after))
+            found = await self._attach(core, submission, cursors.parse(after))
             if found is None:
                 return Response(status_code=204, headers=_headers(submission.request_id))
             reader = found
         replays = "idempotency-key" in request.headers
         if submission.request.get("stream"):
             return self._streamed(core, request, reader, submission, replays)
+        return await self._answered(core, request, reader, submission, replays)
+
+    async def _answered(
+        self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
+    ) -> Response:
+        """The answer to a caller that does not stream."""
         return await self._whole(core, request, reader, submission.request_id, replays)
 
     async def _submission(self, core: Core, request: Request) -> Submission:
@@ -69,7 +75,17 @@ class Inference:
             dialect=self._dialect.name,
             request=call,
             body=body,
+            keep=self._dialect.keeps(call),
         )
+
+    async def _attach(self, core: Core, submission: Submission, cursor: int) -> Reader | None:
+        """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
+        job = await core.store.jobs.get(submission.key)
+        check_cursor(job, cursor)
+        if job.digest != submission.digest:
+            raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
+        after = cursor if submission.request.get("stream") else 0
+        return await resume(core, job, after, self._dialect.last_shown)
 
     def _streamed(
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
@@ -100,14 +116,6 @@ class Inference:
             return response
         answer = encode(self._dialect.fold(frames))
         return Response(answer, 200, _headers(request_id), "application/json")
-
-
-async def _attach(core: Core, submission: Submission, cursor: int) -> Reader | None:
-    """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
-    job = await locate(core, submission.key, cursor)
-    if job.digest != submission.digest:
-        raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
-    return await resume(core, job, cursor if submission.request.get("stream") else 0)
 
 
 def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:

@@ -1,34 +1,28 @@
 """``/openapi.json``: the public face, for tools. PROTOCOL.md is its prose."""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.api import messages_described, responses_described
 from broker.api.answers import answered
-from broker.api.openapi_calls import call_paths, call_schemas
-from broker.api.openapi_parts import (
-    CURSOR,
-    KEY,
-    LAST,
-    NARROWING,
-    REQUEST_ID,
-    Schema,
-    answer,
-    body,
-    parameter,
-)
-from broker.api.options import DESCRIBED
-from broker.dialects.registry import DIALECTS, dialect_at
+from broker.api.asked import REQUEST_ID, asked
+from broker.api.options import DESCRIBED, header_of
+from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
+_Schema = dict[str, Any]
+
+_KEYS: list[_Schema] = [{"bearer": []}, {"key": []}, {}]
 _PROBLEM = ("Problem", "application/problem+json")
 _ERRORS = {
     "chat": ("ChatError", "application/json"),
+    "responses": ("ChatError", "application/json"),
     "messages": ("MessagesError", "application/json"),
 }
-_NULLABLE_ID = {"type": ["string", "null"], "pattern": REQUEST_ID}
 
 
 async def document(request: Request) -> Response:
@@ -36,7 +30,7 @@ async def document(request: Request) -> Response:
     return Response(msgspec.json.encode(describe()), media_type="application/json")
 
 
-def describe() -> Schema:
+def describe() -> _Schema:
     """The whole document."""
     try:
         release = version("streamhold")
@@ -50,42 +44,69 @@ def describe() -> Schema:
             "description": "A durable stream broker for LLM inference.",
         },
         "paths": _behind_the_door(
-            {**call_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+            {
+                **_chat_paths(),
+                **responses_described.paths([_KEY, _LAST, *_NARROWING]),
+                **messages_described.paths([_KEY, _LAST, *_NARROWING]),
+                **_job_paths(),
+                **_provider_paths(),
+                **_other_paths(),
+            }
         ),
         "components": {
-            "schemas": _schemas(),
+            "schemas": {
+                **answered(),
+                **responses_described.schemas(),
+                **messages_described.schemas(),
+                **asked(),
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
             },
         },
-        "security": [{"bearer": []}, {"key": []}, {}],
+        "security": _KEYS,
     }
 
 
-def _behind_the_door(paths: Schema) -> Schema:
+def _behind_the_door(paths: _Schema) -> _Schema:
     """The paths, and what is refused of any call before its endpoint sees it."""
     for path, operations in paths.items():
         dialect = dialect_at(path)
-        refusal = _ERRORS[dialect.name] if dialect else _PROBLEM
+        answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
-            responses.setdefault("403", answer("This Host or Origin may not call", *refusal))
+            responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
             if operation.get("security") != []:
-                responses.setdefault("401", answer("No valid key", *refusal))
+                responses.setdefault("401", _answer("No valid key", *answer))
     return paths
 
 
-def _answers(text: str) -> Schema:
-    either = [{"$ref": f"#/components/schemas/{kind}Answer"} for kind in ("Chat", "Messages")]
-    return {"description": text, "content": {"application/json": {"schema": {"anyOf": either}}}}
+def _parameter(
+    name: str, place: str, kind: str, text: str, *, required: bool = False, **limits: Any
+) -> _Schema:
+    return {
+        "name": name,
+        "in": place,
+        "required": required,
+        "description": text,
+        "schema": {"type": kind, **limits},
+    }
 
 
-def _text(text: str, media: str) -> Schema:
+def _answer(text: str, schema: str | None = None, media: str = "application/json") -> _Schema:
+    answer: _Schema = {"description": text}
+    if schema is not None:
+        answer["content"] = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return answer
+
+
+def _text(text: str, media: str) -> _Schema:
     return {"description": text, "content": {media: {"schema": {"type": "string"}}}}
 
 
-def _problems(*statuses: int) -> dict[str, Schema]:
+def _problems(*statuses: int) -> dict[str, _Schema]:
     texts = {
         400: "Malformed",
         404: "No such job",
@@ -97,10 +118,10 @@ def _problems(*statuses: int) -> dict[str, Schema]:
         429: "The account's limit; see Retry-After",
         503: "Not now; see Retry-After",
     }
-    return {str(status): answer(texts[status], *_PROBLEM) for status in statuses}
+    return {str(status): _answer(texts[status], *_PROBLEM) for status in statuses}
 
 
-def _failures() -> dict[str, Schema]:
+def _failures() -> dict[str, _Schema]:
     """How a job can have failed, where its failure is the answer."""
     texts = {
         404: "No such job, or the provider has no such model",
@@ -110,49 +131,125 @@ def _failures() -> dict[str, Schema]:
         502: "The provider failed",
         504: "The provider, or the job, took too long",
     }
-    return {str(status): answer(text, *_PROBLEM) for status, text in texts.items()}
+    return {str(status): _answer(text, *_PROBLEM) for status, text in texts.items()}
+
+
+def _body(schema: str) -> _Schema:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"required": True, "content": content}
 
 
 _STATES = [state.value for state in JobState]
-_TIME: Schema = {"minimum": 0, "maximum": 10**12}
-_ID = parameter(
+_TIME: _Schema = {"minimum": 0, "maximum": 10**12}
+_CURSOR: _Schema = {"minimum": 0, "maximum": 10**15 - 1}
+_ID = _parameter(
     "request_id", "path", "string", "The job's request id.", required=True, pattern=REQUEST_ID
+)
+_LAST = _parameter(
+    "Last-Event-ID", "header", "integer", "The cursor: go on after this event.", **_CURSOR
+)
+_KEY = _parameter(
+    "Idempotency-Key", "header", "string", "The request id; else one is made.", pattern=REQUEST_ID
 )
 
 
-def _job_paths() -> Schema:
+# A list is given in a header as a comma list.
+_NARROWING = [
+    {
+        "name": header_of(name),
+        "in": "header",
+        "required": False,
+        "description": text,
+        "schema": {"type": "string"} if schema.get("type") == "array" else schema,
+    }
+    for name, (schema, text) in DESCRIBED.items()
+]
+
+
+def _chat_paths() -> _Schema:
+    errors = {
+        str(status): _answer(text, "ChatError")
+        for status, text in (
+            (400, "Malformed"),
+            (404, "No such model, or nothing to attach to"),
+            (410, "The job was deleted, or its stream has expired"),
+            (413, "Too large"),
+            (415, "Not JSON"),
+            (422, "The request id names another request"),
+            (429, "The provider's limit, or the account's"),
+            (502, "No provider answered"),
+            (503, "Not now; see Retry-After"),
+            (504, "The provider, or the job, took too long"),
+        )
+    }
+    return {
+        "/v1/chat/completions": {
+            "post": {
+                "operationId": "createChatCompletion",
+                "summary": "OpenAI's chat completions, durable and resumable",
+                "parameters": [_KEY, _LAST, *_NARROWING],
+                "requestBody": _body("ChatRequest"),
+                "responses": {
+                    "200": {
+                        "description": "The answer, or its events if `stream` is true",
+                        "content": {
+                            "application/json": {
+                                "schema": {"$ref": "#/components/schemas/ChatAnswer"}
+                            },
+                            "text/event-stream": {"schema": {"type": "string"}},
+                        },
+                    },
+                    "204": _answer("The cursor is the end of the stream"),
+                    **errors,
+                },
+            }
+        },
+        "/v1/models": {
+            "get": {
+                "operationId": "listModels",
+                "summary": "The public model names",
+                "responses": {"200": _answer("The models", "Listed")},
+            }
+        },
+    }
+
+
+def _job_paths() -> _Schema:
     one = "/v1/jobs/{request_id}"
-    job = answer("The job", "Job")
+    job = _answer("The job", "Job")
     listing = [
-        parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
-        parameter("after", "query", "string", "`next` of the page before."),
-        parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
-        parameter("model", "query", "string", "Only jobs of this model."),
-        parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
-        parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
+        _parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
+        _parameter("after", "query", "string", "`next` of the page before."),
+        _parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
+        _parameter("model", "query", "string", "Only jobs of this model."),
+        _parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
+        _parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
     ]
-    wait = parameter(
+    wait = _parameter(
         "wait", "query", "number", "Seconds to wait for the end, 60 at most.", minimum=0
     )
-    after = parameter(
-        "after", "query", "integer", "The cursor, for clients without headers.", **CURSOR
+    after = _parameter(
+        "after", "query", "integer", "The cursor, for clients without headers.", **_CURSOR
     )
 
-    def operation(name: str, text: str, responses: Schema, *parameters: Schema) -> Schema:
-        return {
+    def operation(
+        name: str, text: str, responses: _Schema, *parameters: _Schema, tickets: bool = False
+    ) -> _Schema:
+        described = {
             "operationId": name,
             "summary": text,
             "parameters": [_ID, *parameters],
             "responses": responses,
         }
+        return {**described, "security": [*_KEYS, {"ticket": []}]} if tickets else described
 
     return {
         "/v1/jobs": {
             "post": {
                 "operationId": "createJob",
                 "summary": "Submit without waiting",
-                "parameters": [KEY, *NARROWING],
-                "requestBody": body("NewJob"),
+                "parameters": [_KEY, *_NARROWING],
+                "requestBody": _body("NewJob"),
                 "responses": {
                     "202": job,
                     "200": job,
@@ -163,7 +260,7 @@ def _job_paths() -> Schema:
                 "operationId": "listJobs",
                 "summary": "The account's jobs, newest first",
                 "parameters": listing,
-                "responses": {"200": answer("A page", "Jobs"), **_problems(400, 503)},
+                "responses": {"200": _answer("A page", "Jobs"), **_problems(400, 503)},
             },
         },
         one: {
@@ -171,7 +268,7 @@ def _job_paths() -> Schema:
             "delete": operation(
                 "deleteJob",
                 "Delete the job; cancels it first",
-                {"204": answer("Deleted"), **_problems(400, 404, 410, 503)},
+                {"204": _answer("Deleted"), **_problems(400, 404, 410, 503)},
             ),
         },
         f"{one}/events": {
@@ -180,11 +277,12 @@ def _job_paths() -> Schema:
                 "The stream in the native view",
                 {
                     "200": _text("Events; the last is named `end`", "text/event-stream"),
-                    "204": answer("The cursor is the end of the stream"),
+                    "204": _answer("The cursor is the end of the stream"),
                     **_problems(400, 404, 410),
                 },
-                LAST,
+                _LAST,
                 after,
+                tickets=True,
             )
         },
         f"{one}/result": {
@@ -192,12 +290,13 @@ def _job_paths() -> Schema:
                 "getResult",
                 "The whole answer",
                 {
-                    "200": _answers("The folded answer, in the job's dialect"),
+                    "200": _answer("The folded answer, in the job's dialect", "ChatAnswer"),
                     "202": job,
                     **_problems(400, 409, 410, 503),
                     **_failures(),
                 },
                 wait,
+                tickets=True,
             )
         },
         f"{one}/cancel": {
@@ -212,25 +311,38 @@ def _job_paths() -> Schema:
                 {"202": job, **_problems(400, 404, 409, 410, 503)},
             )
         },
+        f"{one}/tickets": {
+            "post": {
+                **operation(
+                    "createTicket",
+                    "An address of the stream or the result that needs no key",
+                    {
+                        "201": _answer("The ticket", "Ticket"),
+                        **_problems(400, 404, 410, 413, 415, 503),
+                    },
+                ),
+                "requestBody": {**_body("TicketWanted"), "required": False},
+            }
+        },
     }
 
 
-def _provider_paths() -> Schema:
+def _provider_paths() -> _Schema:
     providers = {
         "operationId": "listProviders",
         "summary": "The providers, their targets, and the targets' circuit breakers",
-        "responses": {"200": answer("The providers", "Listed"), **_problems(503)},
+        "responses": {"200": _answer("The providers", "Listed"), **_problems(503)},
     }
     return {"/v1/providers": {"get": providers}}
 
 
-def _other_paths() -> Schema:
-    ready = answer("It takes calls", "Readiness")
-    answers: dict[str, tuple[str, dict[str, Schema]]] = {
+def _other_paths() -> _Schema:
+    ready = _answer("It takes calls", "Readiness")
+    answers: dict[str, tuple[str, dict[str, _Schema]]] = {
         "/healthz": ("Whether the process lives", {"200": _json_of("It lives")}),
         "/readyz": (
             "Whether calls can be served",
-            {"200": ready, "503": answer("Not now; the checks say why", "Readiness")},
+            {"200": ready, "503": _answer("Not now; the checks say why", "Readiness")},
         ),
         "/metrics": ("Prometheus metrics", {"200": _text("Prometheus' text", "text/plain")}),
         "/openapi.json": ("This document", {"200": _json_of("OpenAPI 3.1")}),
@@ -241,38 +353,5 @@ def _other_paths() -> Schema:
     }
 
 
-def _json_of(text: str) -> Schema:
+def _json_of(text: str) -> _Schema:
     return {"description": text, "content": {"application/json": {"schema": {"type": "object"}}}}
-
-
-def _schemas() -> Schema:
-    """What is sent; what is answered stands in a module of its own."""
-    anything: Schema = {"type": ["object", "null"]}
-    return {
-        **answered(),
-        **call_schemas(),
-        "NewJob": {
-            "type": "object",
-            "required": ["request"],
-            "properties": {
-                "request_id": _NULLABLE_ID,
-                "dialect": {"enum": list(DIALECTS)},
-                "request": {
-                    "anyOf": [
-                        {"$ref": "#/components/schemas/ChatRequest"},
-                        {"$ref": "#/components/schemas/MessagesRequest"},
-                    ]
-                },
-                "metadata": anything,
-                "options": {
-                    "type": ["object", "null"],
-                    "properties": {
-                        name: {**schema, "description": text}
-                        for name, (schema, text) in DESCRIBED.items()
-                    },
-                    "additionalProperties": False,
-                },
-            },
-            "additionalProperties": False,
-        },
-    }

@@ -144,6 +144,7 @@ async def on_defect(request: Request, error: Exception) -> Response:
     log.exception("call.defect", path=request.url.path, request_id=request_id)
     response = error_response(request.url.path, errors.StreamholdError())
     response.headers["x-request-id"] = request_id
+    response.raw_headers.extend(request.scope.get("stamps", ()))
     return response
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from broker.dialects import View
 from broker.frames import Frame
-from broker.model import Failure
+from broker.model import Failure, Job
 
 Mode = Literal["continue", "replay"]
 Object = dict[str, Any]
@@ -99,3 +99,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Callable[[Object, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]
     failure: Callable[[Failure], Object]
+    # Whether a request may be asked for after its job's end, and is kept until then.
+    keeps: Callable[[Object], bool] = lambda _request: False
+    # The key of the job whose answer a request goes on from.
+    follows: Callable[[Object], str | None] = lambda _request: None
+    # The last number of an ended job's stream of which the dialect's view shows anything.
+    last_shown: Callable[[Job], int] = lambda job: job.last
+    numbers: bool = False  # whether an event is to say its own number

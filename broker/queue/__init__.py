@@ -44,6 +44,7 @@ class Submission(msgspec.Struct, frozen=True):
     grace: float | None = None
     most_open: int | None = None
     admitted: bool = True
+    keep: bool = False  # the body, for as long as the stream
 
     @property
     def key(self) -> str:
@@ -79,5 +80,6 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             grace=submission.grace,
             most_open=submission.most_open,
             admitted=submission.admitted,
+            keep=submission.keep,
         )
     )

@@ -43,6 +43,10 @@ HEADERS = frozenset(
         "allow",
         "cache-control",
         "x-accel-buffering",
+        "referrer-policy",
+        "vary",
+        "access-control-allow-origin",
+        "access-control-expose-headers",
     ]
 )
 _CHAT = ("/v1/chat/", "/v1/models")

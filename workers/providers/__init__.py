@@ -4,6 +4,8 @@
 class, listed in ``_DIALECTS``; everything about HTTP that dialects share is ``exchange``.
 """
 
+from collections.abc import Callable
+
 import aiohttp
 
 from broker.settings import Settings
@@ -11,9 +13,13 @@ from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
 from workers.providers.messages import MessagesProvider
-from workers.providers.upstream import Upstream
+from workers.providers.responses import ResponsesProvider
 
-_DIALECTS: dict[str, type[Upstream]] = {"chat": ChatProvider, "messages": MessagesProvider}
+_DIALECTS: dict[str, Callable[..., Provider]] = {
+    "chat": ChatProvider,
+    "responses": ResponsesProvider,
+    "messages": MessagesProvider,
+}
 
 
 class Providers:

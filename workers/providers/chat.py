@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from broker.frames import Frame
+from workers.providers.asking import bearer
 from workers.providers.base import Call, Reply
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.upstream import Upstream
@@ -16,7 +17,7 @@ class ChatProvider(Upstream):
     path = "/chat/completions"
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._secret}"} if self._secret is not None else {}
+        return bearer(self._key)
 
     def _body(self, call: Call, streams: bool) -> bytes:
         body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}

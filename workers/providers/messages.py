@@ -18,8 +18,8 @@ class MessagesProvider(Upstream):
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         headers = {"anthropic-version": VERSION}
-        if self._secret is not None:
-            headers["x-api-key"] = self._secret
+        if self._key is not None:
+            headers["x-api-key"] = self._key.reveal().strip()
         if betas := request.get(BETA):
             headers["anthropic-beta"] = ",".join(betas)
         return headers

@@ -15,9 +15,10 @@ from broker.model import Failure
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
+from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, ProviderFailure, Reply
 from workers.providers.exchange import Exchange
-from workers.providers.splitter import EventTooLarge, SseEvent, SseSplitter
+from workers.providers.splitter import SseEvent, SseSplitter
 
 WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
 
@@ -64,7 +65,7 @@ class Upstream(ABC):
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
             await exchange.post(self._url, self._headers(call, streams), self._body(call, streams))
-            if await _is_whole(exchange):
+            if await is_whole(exchange):
                 frame = self._whole(await exchange.whole(WHOLE_LIMIT), reply)
                 reply.first_token = exchange.elapsed
                 exchange.complete()
@@ -72,7 +73,7 @@ class Upstream(ABC):
                 return
             splitter, decoder = SseSplitter(), self._decoder(call, reply)
             async for data in exchange:
-                events = _split(splitter, data)
+                events = split(splitter, data)
                 if not events:
                     continue
                 exchange.progress(len(events))
@@ -91,22 +92,7 @@ class Upstream(ABC):
                 raise ProviderFailure(exchange.lost or failures.cut())
 
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
-        headers = CIMultiDict(
-            {
-                "Content-Type": "application/json",
-                "Accept": "text/event-stream" if streams else "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": "streamhold",
-            }
-        )
-        headers.update(self._own_headers(call.request))
-        headers.update(self._provider.headers)  # the operator has the last word
-        return headers
-
-    @property
-    def _secret(self) -> str | None:
-        """The account's key."""
-        return None if self._key is None else self._key.reveal().strip()
+        return headers(self._provider, streams, self._own_headers(call.request))
 
     @abstractmethod
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
@@ -127,30 +113,3 @@ class Upstream(ABC):
         Raises:
             ProviderFailure: it is none, or holds an error.
         """
-
-
-async def _is_whole(exchange: Exchange) -> bool:
-    """Whether the answer is one JSON object; false if it is a stream of events.
-
-    Raises:
-        ProviderFailure: it is neither, or it has another status than 200.
-    """
-    response = exchange.response
-    if response.status != 200:
-        raise ProviderFailure(await exchange.refusal())
-    if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise ProviderFailure(failures.garbled("content_encoding"))
-    match response.content_type:
-        case "text/event-stream":
-            return False
-        case "application/json":
-            return True
-        case _:
-            raise ProviderFailure(failures.garbled("content_type"))
-
-
-def _split(splitter: SseSplitter, data: bytes) -> list[SseEvent]:
-    try:
-        return splitter.feed(data)
-    except EventTooLarge as error:
-        raise ProviderFailure(failures.garbled("event_too_large")) from error
