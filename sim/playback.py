@@ -31,7 +31,7 @@ async def refuse(request: web.Request, behaviour: Behaviour) -> web.StreamRespon
     await asyncio.sleep(behaviour.ttft)
     if behaviour.status is None:
         return web.Response(text=_HTML, content_type="text/html")
-    response = answer_error(behaviour.status, "The simulated provider refused on purpose.")
+    response = answer_error(request, behaviour.status, "The simulated provider refused on purpose.")
     if behaviour.retryafter is not None:
         response.headers["Retry-After"] = f"{behaviour.retryafter:g}"
     return response
@@ -63,7 +63,7 @@ async def play_whole(
         end, after = None, count
     await asyncio.sleep(behaviour.ttft + after // len(answer.choices) * behaviour.interval)
     if end is End.ERROR:
-        return answer_error(500, "The simulated provider failed on purpose.")
+        return answer_error(request, 500, "The simulated provider failed on purpose.")
     garbled = behaviour.garbleafter is not None and behaviour.garbleafter <= count
     if end is None and not garbled:
         return web.Response(body=content, content_type="application/json")

@@ -4,6 +4,8 @@
 |---|---|
 | ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
 | ``POST /v1/responses`` | the same, as a response |
+| ``POST /v1/messages`` | the same, as a message |
+| ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
 | ``GET /v1/models`` | the one model with a plain name |
 | ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted", "closed"}`` |
 | ``POST /sim/reset`` | counts from nothing again |
@@ -21,7 +23,7 @@ from ipaddress import ip_address
 import uvloop
 from aiohttp import web
 
-from sim import responses_render, responses_request
+from sim import messages, responses_render, responses_request
 from sim.answer import CREATED, compose
 from sim.behaviour import Behaviour, BehaviourError, parse
 from sim.calls import Calls
@@ -69,6 +71,8 @@ def create_app() -> web.Application:
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
     app.router.add_post("/v1/responses", _respond)
+    app.router.add_post("/v1/messages", _message)
+    app.router.add_post("/v1/messages/count_tokens", _count_tokens)
     app.router.add_get("/v1/models", _models)
     app.router.add_get("/sim/calls", _calls)
     app.router.add_post("/sim/reset", _reset)
@@ -137,7 +141,7 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     try:
         asked = decode(body)
     except RequestError as error:
-        return answer_error(400, f"The request can't be read: {error}")
+        return answer_error(request, 400, f"The request can't be read: {error}")
 
     async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
         made = compose(asked, behaviour, ordinal)
@@ -148,18 +152,51 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     return await _counted(request, asked.model, asked.prompt, answer)
 
 
+async def _message(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
+    try:
+        asked = messages.decode(body)
+    except RequestError as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+
+    async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
+        made = compose(asked, behaviour, ordinal)
+        if asked.stream and not behaviour.nostream:
+            return await play(request, messages.script(made, behaviour), behaviour)
+        return await play_whole(request, messages.whole(made, behaviour), made, behaviour)
+
+    return await _counted(request, asked.model, asked.prompt, answer)
+
+
+async def _count_tokens(request: web.Request) -> web.StreamResponse:
+    try:
+        asked = messages.decode(await request.read(), counting=True)
+        behaviour = parse(asked.model)
+    except (RequestError, BehaviourError) as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+    if _BAD_KEY in _keys(request):
+        return answer_error(request, 401, "Incorrect API key provided.")
+    refusal = await refuse(request, behaviour)
+    return refusal or web.json_response({"input_tokens": asked.prompt_tokens})
+
+
+def _keys(request: web.Request) -> tuple[str, str]:
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bearer, request.headers.get("x-api-key", "")
+
+
 async def _respond(request: web.Request) -> web.StreamResponse:
     body = await request.read()
     try:
         asked = responses_request.decode(body)
         chat = asked.as_chat()
     except (RequestError, ValueError) as error:
-        return answer_error(400, f"The request can't be read: {error}")
+        return answer_error(request, 400, f"The request can't be read: {error}")
     known = request.app[_RESPONSES]
 
     async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
         if asked.previous_response_id is not None and asked.previous_response_id not in known:
-            return answer_error(400, "No such response.", param="previous_response_id")
+            return answer_error(request, 400, "No such response.", param="previous_response_id")
         made = responses_render.named(compose(chat, behaviour, ordinal))
         if asked.store is not False:
             known.add(made.id)
@@ -181,12 +218,14 @@ async def _counted(
     """Count the call, refuse it if it is to be refused, else answer it."""
     try:
         with request.app[_CALLS].counted(model, prompt) as ordinal:
-            if request.headers.get("Authorization") == f"Bearer {_BAD_KEY}":
-                return answer_error(401, "Incorrect API key provided.")
+            if _BAD_KEY in _keys(request):
+                return answer_error(request, 401, "Incorrect API key provided.")
             try:
                 behaviour = parse(model).at_call(ordinal)
             except BehaviourError as error:
-                return answer_error(404, f"The model does not exist: {error}", param="model")
+                return answer_error(
+                    request, 404, f"The model does not exist: {error}", param="model"
+                )
             refusal = await refuse(request, behaviour)
             return await answer(behaviour, ordinal) if refusal is None else refusal
     except ConnectionError:  # counted; raised further, aiohttp would log it as our failure

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from broker.api import events, health, jobs, openapi, providers, responses
+from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
@@ -38,6 +38,7 @@ def create_app(core: Core) -> Starlette:
                 Route(dialect.path, _inference(dialect).create, methods=["POST"])
                 for dialect in DIALECTS.values()
             ),
+            Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route(_RESPONSE, responses.retrieve, methods=["GET"]),
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
             Route(f"{_RESPONSE}/cancel", responses.cancel, methods=["POST"]),

@@ -31,11 +31,12 @@ def asked() -> _Schema:
             "required": ["request"],
             "properties": {
                 "request_id": {"type": ["string", "null"], "pattern": REQUEST_ID},
-                "dialect": {"enum": ["chat", "responses"]},
+                "dialect": {"enum": ["chat", "responses", "messages"]},
                 "request": {
                     "anyOf": [
                         {"$ref": "#/components/schemas/ChatRequest"},
                         {"$ref": "#/components/schemas/ResponsesRequest"},
+                        {"$ref": "#/components/schemas/MessagesRequest"},
                     ]
                 },
                 "metadata": anything,

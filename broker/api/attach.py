@@ -1,7 +1,7 @@
 """From a request id to a reader: the one way in which any endpoint follows a job."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,8 @@ from broker.errors import BadCursor, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
-from broker.routing import policy_for
+from broker.routing import Target, policy_for
+from broker.settings import Settings
 from broker.store.jobs import Creation
 from broker.tail import Reader
 
@@ -28,10 +29,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
-    for target in policy.targets:
-        spoken = settings.providers[target.provider].dialect
-        if spoken != submission.dialect:
-            raise OtherDialect(f"{str(target)!r} speaks {spoken!r}.", param="model")
+    spoken(settings, submission.dialect, policy.targets)
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
@@ -42,6 +40,18 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         most_open=account.concurrency if account else None,
         admitted=core.has_memory,
     )
+
+
+def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:
+    """Check that every target speaks a dialect.
+
+    Raises:
+        OtherDialect: one doesn't.
+    """
+    for target in targets:
+        its = settings.providers[target.provider].dialect
+        if its != dialect:
+            raise OtherDialect(f"{str(target)!r} speaks {its!r}.", param="model")
 
 
 async def submit(core: Core, submission: Submission) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
+import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
 
@@ -37,12 +38,21 @@ class Core:
         self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
         self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
+        self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
 
     @property
     def has_memory(self) -> bool:
         """Whether the store has memory for new jobs, beside what the running ones may take."""
         return self.rescuer.free_memory > self.settings.store.headroom
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """For what is passed through to a provider; made at the first use, on a running loop."""
+        if self._http is None:
+            jar = aiohttp.DummyCookieJar()
+            self._http = aiohttp.ClientSession(cookie_jar=jar, trust_env=False)
+        return self._http
 
     def admit(self) -> None:
         """Raise Draining if this process takes no new calls."""
@@ -100,6 +110,8 @@ class Core:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            if self._http is not None:
+                await self._http.close()
             await self.store.close()
 
 

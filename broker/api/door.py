@@ -23,6 +23,7 @@ from broker.api.origins import Headers, Origins
 from broker.api.problems import error_response
 from broker.api.stream import come_again, cursor_of
 from broker.api.tickets import given, presented
+from broker.dialects.registry import dialect_at
 from broker.errors import (
     BadCursor,
     Draining,
@@ -143,8 +144,12 @@ class Door:
 
 
 def _stamp(scope: Scope, headers: Headers) -> Headers:
-    own = {name for name, _ in headers}
-    stamps = [(b"x-request-id", scope["request_id"].encode()), *scope["stamps"]]
+    own = dict(headers)
+    request_id = own.get(b"x-request-id") or scope["request_id"].encode()
+    stamps = [(b"x-request-id", request_id), *scope["stamps"]]
+    dialect = dialect_at(scope["path"])
+    if dialect is not None and dialect.request_id_header is not None:
+        stamps.append((dialect.request_id_header, request_id))
     return [*headers, *(stamp for stamp in stamps if stamp[0] not in own)]
 
 

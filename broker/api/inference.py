@@ -63,7 +63,7 @@ class Inference:
     async def _submission(self, core: Core, request: Request) -> Submission:
         body = await read_json(request, core.settings.server.max_body)
         call = decode_object(body)
-        said = _said_in_headers(self._dialect, request.headers, call)
+        said = with_headers(self._dialect, request.headers, call)
         if said:
             call |= said
             body = encode(call)
@@ -118,7 +118,7 @@ class Inference:
         return Response(answer, 200, _headers(request_id), "application/json")
 
 
-def _said_in_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:
+def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:
     """What headers add to a request: comma lists, each in the field that is kept for it."""
     found: dict[str, Any] = {}
     for header, field in dialect.headers.items():

@@ -7,10 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.api import messages_described, responses_described
 from broker.api.answers import answered
 from broker.api.asked import REQUEST_ID, asked
 from broker.api.options import DESCRIBED, header_of
-from broker.api.responses_described import paths, schemas
 from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
@@ -21,6 +21,7 @@ _PROBLEM = ("Problem", "application/problem+json")
 _ERRORS = {
     "chat": ("ChatError", "application/json"),
     "responses": ("ChatError", "application/json"),
+    "messages": ("MessagesError", "application/json"),
 }
 
 
@@ -45,14 +46,20 @@ def describe() -> _Schema:
         "paths": _behind_the_door(
             {
                 **_chat_paths(),
-                **paths([_KEY, _LAST, *_NARROWING]),
+                **responses_described.paths([_KEY, _LAST, *_NARROWING]),
+                **messages_described.paths([_KEY, _LAST, *_NARROWING]),
                 **_job_paths(),
                 **_provider_paths(),
                 **_other_paths(),
             }
         ),
         "components": {
-            "schemas": {**answered(), **schemas(), **asked()},
+            "schemas": {
+                **answered(),
+                **responses_described.schemas(),
+                **messages_described.schemas(),
+                **asked(),
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},

@@ -85,6 +85,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     owns: tuple[str, ...]  # beginnings of the paths whose errors have its shape
     # Headers of a call that are part of the request, and the field in which each is kept.
     headers: dict[str, str] = {}
+    request_id_header: bytes | None = None  # in which its clients look for the request id too
     check: Callable[[Object], None]  # raises BadRequest
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request

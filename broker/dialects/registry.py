@@ -2,9 +2,10 @@
 
 from broker.dialects.chat.dialect import CHAT
 from broker.dialects.dialect import Dialect
+from broker.dialects.messages.dialect import MESSAGES
 from broker.dialects.responses.dialect import RESPONSES
 
-DIALECTS: dict[str, Dialect] = {each.name: each for each in (CHAT, RESPONSES)}
+DIALECTS: dict[str, Dialect] = {each.name: each for each in (CHAT, RESPONSES, MESSAGES)}
 
 
 def dialect_at(path: str) -> Dialect | None:

@@ -171,6 +171,7 @@ def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> Non
             providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
+        providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
         providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
 

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
 from tests.deployment import Deployment, account, ask
@@ -33,6 +34,11 @@ backoff = 0.01
 [providers.revoked]
 base_url = "{{sim}}"
 api_key_env = "REVOKED_KEY"
+
+[providers.whole]
+base_url = "{{sim}}"
+dialect = "messages"
+streams = false
 
 [providers.voice]
 base_url = "{{sim}}"
@@ -132,6 +138,14 @@ async def sdks(deployment: Deployment) -> AsyncIterator[list[AsyncOpenAI]]:
 def sdk(sdks: list[AsyncOpenAI]) -> AsyncOpenAI:
     """An official client of Alice's for the first API process."""
     return sdks[0]
+
+
+@pytest.fixture
+async def claude(deployment: Deployment) -> AsyncIterator[AsyncAnthropic]:
+    """An official client of the messages dialect, Alice's. It never retries by itself."""
+    url = deployment.urls[0]
+    async with AsyncAnthropic(base_url=url, api_key=ALICE, max_retries=0, timeout=30) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,13 @@ from broker.settings import Settings
 from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
+from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
 
 _DIALECTS: dict[str, Callable[..., Provider]] = {
     "chat": ChatProvider,
     "responses": ResponsesProvider,
+    "messages": MessagesProvider,
 }
 
 

@@ -1,5 +1,7 @@
 """What asking a provider has in common, whatever its dialect: headers out, the kind of body in."""
 
+from collections.abc import Mapping
+
 from multidict import CIMultiDict
 
 from broker.settings import Provider, Secret
@@ -9,8 +11,13 @@ from workers.providers.exchange import Exchange
 from workers.providers.splitter import EventTooLarge, SseEvent, SseSplitter
 
 
-def headers(provider: Provider, key: Secret | None, streams: bool) -> CIMultiDict[str]:
-    """The headers of a call; the operator has the last word on them."""
+def bearer(key: Secret | None) -> dict[str, str]:
+    """The header that OpenAI and its kin take a key in."""
+    return {} if key is None else {"Authorization": f"Bearer {key.reveal().strip()}"}
+
+
+def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers of a call: common ones, the dialect's own; the operator has the last word."""
     headers = CIMultiDict(
         {
             "Content-Type": "application/json",
@@ -19,8 +26,7 @@ def headers(provider: Provider, key: Secret | None, streams: bool) -> CIMultiDic
             "User-Agent": "streamhold",
         }
     )
-    if key is not None:
-        headers["Authorization"] = f"Bearer {key.reveal().strip()}"
+    headers.update(own)
     headers.update(provider.headers)
     return headers
 

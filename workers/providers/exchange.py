@@ -22,6 +22,7 @@ from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from broker.model import Failure
+from broker.refusal import ERROR_BODY, refused
 from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.base import ProviderFailure
@@ -232,13 +233,13 @@ class Exchange:
             async with asyncio.timeout(_ERROR_BODY_WAIT):
                 async for data in self:
                     body += data
-                    if len(body) >= failures.ERROR_BODY:
+                    if len(body) >= ERROR_BODY:
                         break
         except TimeoutError:
             pass  # the status alone will do
         retry_after = self.response.headers.get("Retry-After")
-        text = bytes(body[: failures.ERROR_BODY])
-        return failures.refused(self.response.status, text, retry_after, time.time())
+        text = bytes(body[:ERROR_BODY])
+        return refused(self.response.status, text, retry_after, time.time())
 
 
 class _Linger:

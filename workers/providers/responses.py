@@ -11,7 +11,7 @@ from broker.frames import Frame
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
-from workers.providers.asking import headers, is_whole, split
+from workers.providers.asking import bearer, headers, is_whole, split
 from workers.providers.base import Call, ProviderFailure, Reply
 from workers.providers.exchange import Exchange
 from workers.providers.responses_decoder import ResponsesDecoder, decode_whole
@@ -41,7 +41,7 @@ class ResponsesProvider:
         streams = self._provider.streams and call.wants_stream
         inbound = Inbound(response_id(call.key), call.request)
         async with Exchange(self._session, call.timeouts) as exchange:
-            sent = headers(self._provider, self._key, streams)
+            sent = headers(self._provider, streams, bearer(self._key))
             await exchange.post(self._url, sent, _body(call, streams))
             if await is_whole(exchange):
                 body = await exchange.whole(WHOLE_LIMIT)

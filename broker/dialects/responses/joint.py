@@ -14,8 +14,8 @@ ones: a reader has them already, with whatever is sealed in them.
 
 from typing import Any, Literal
 
-from broker.dialects.chat.owed import Text
 from broker.dialects.dialect import Diverged
+from broker.dialects.owed_text import Text
 from broker.dialects.responses.event import event_of, made_frame
 from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS
 from broker.dialects.responses.transcript import Transcript
