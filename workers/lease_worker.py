@@ -41,6 +41,7 @@ from workers.settling import settle
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
+_FULL_WAIT = 0.5  # seconds without an ear for batch jobs, while they have all their slots
 _NOT_RUNNABLE = Failure(
     type="internal_error", message="The worker does not know how to run this job.", status=500
 )
@@ -81,7 +82,7 @@ class LeaseWorker(Worker):
         self._reserved = 0  # slots promised to claims under way
         self._most_batch = max(1, int(settings.concurrency * settings.batch_share))
         self._freed = asyncio.Event()  # slots were freed, or a promise ended
-        self._batch_freed = asyncio.Event()
+        self._batch_freed = {p: asyncio.Event() for p in store.keys.partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -122,8 +123,11 @@ class LeaseWorker(Worker):
     @property
     def free_batch(self) -> int:
         """Those of the slots that a batch job may take: the others are kept for interactive."""
-        held = sum(hold.batch for hold in self.holds.values())
-        return max(0, min(self.free, self._most_batch - held - self._reserved))
+        return max(0, min(self.free, self._most_batch - self._held_batch - self._reserved))
+
+    @property
+    def _held_batch(self) -> int:
+        return sum(hold.batch for hold in self.holds.values())
 
     async def _poll(self, partition: Partition) -> None:
         """Claim while there are free slots and jobs; wait for the lack of either to end."""
@@ -134,17 +138,20 @@ class LeaseWorker(Worker):
                 return
             try:
                 if not await self._claim(partition, self.free):
-                    batch = self.free_batch > 0
-                    await self.store.queue.wait(partition, BLOCK, batch=batch)
+                    # Not `free_batch`: another poller's claim holds slots for a moment only.
+                    batch = self._held_batch < self._most_batch
+                    seconds = BLOCK if batch else _FULL_WAIT
+                    await self.store.queue.wait(partition, seconds, batch=batch)
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
 
     async def _fill_with_batch(self, partition: Partition) -> None:
         """Claim when a batch job has ended: a poller that had no room for another one waits
         for interactive jobs only, and would not hear of it."""
+        freed = self._batch_freed[partition]
         while self.allow_pick_jobs:
-            self._batch_freed.clear()
-            await self._batch_freed.wait()
+            await freed.wait()
+            freed.clear()  # before the claim: what is freed while it is under way counts
             try:
                 if self.allow_pick_jobs and self.free_batch > 0:
                     await self._claim(partition, self.free)
@@ -183,7 +190,8 @@ class LeaseWorker(Worker):
             del self.tasks[hold.key]
         self._freed.set()
         if hold.batch:
-            self._batch_freed.set()
+            for freed in self._batch_freed.values():
+                freed.set()
         if hold.over:
             self._ended.append((self.loop.time() + self._settings.keep_acknowledged, hold))
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
@@ -345,14 +353,14 @@ class LeaseWorker(Worker):
         for partition in self.store.keys.partitions:
             holds = [hold for hold in self._holds_in(partition) if not hold.finished]
             leases = [hold.leave() for hold in holds]
+            for hold in holds:  # before anything is awaited: a run could begin one more call
+                hold.take_away()
             try:
                 count = await self.store.queue.release(partition, self.holder, leases, leaving=True)
             except StoreAway:
                 log.warning("worker.not_released", jobs=len(leases))  # the rescuer will
             else:
                 log.info("worker.released", jobs=count)
-            for hold in holds:
-                hold.take_away()
 
     async def close(self) -> None:
         """Stop what a dead loop left running, close our connections, run the shutdown hook."""

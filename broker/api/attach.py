@@ -1,14 +1,14 @@
 """From a request id to a reader: the one way in which any endpoint follows a job."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
-from broker.errors import BadCursor
+from broker.errors import BadCursor, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -23,10 +23,15 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. BadRequest: an option goes beyond the model's route.
+        UnknownModel: no such model. OtherDialect: a target of it speaks another one.
+        BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
+    for target in policy.targets:
+        spoken = settings.providers[target.provider].dialect
+        if spoken != submission.dialect:
+            raise OtherDialect(f"{str(target)!r} speaks {spoken!r}.", param="model")
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
@@ -74,27 +79,28 @@ async def _create(core: Core, submission: Submission) -> Creation:
     return creation
 
 
-async def locate(core: Core, key: str, cursor: int) -> Job:
-    """The job, whose stream reaches as far as the cursor.
+def check_cursor(job: Job, cursor: int) -> None:
+    """Return if the job's stream reaches as far as the cursor.
 
     Raises:
         BadCursor: it lies beyond the stream's end.
-        JobNotFound, JobGone, StoreAway.
     """
-    job = await core.store.jobs.get(key)
     if cursor > job.last:
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
-    return job
 
 
-async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
-    """A reader of a located job from the cursor; None if the cursor is the terminal.
+async def resume(
+    core: Core, job: Job, cursor: int, last: Callable[[Job], int] | None = None
+) -> Reader | None:
+    """A reader of a located job from the cursor; None if nothing will come after it.
+
+    That is after the terminal, or what ``last`` says of an ended job.
 
     Raises:
         StoreAway.
     """
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
-    if job.state.final and cursor == job.last:
+    if job.state.final and cursor >= (job.last if last is None else last(job)):
         return None
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
+from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.errors import Draining, StoreAway
 from broker.queue.rescuer import Rescuer
@@ -33,6 +34,7 @@ class Core:
         self.tail = Tail(self.store, f"{name}-tail")
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
+        self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
         self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs

@@ -59,18 +59,18 @@ def from_headers(headers: Headers) -> Options:
         if not header.startswith(_PREFIX):
             continue
         name = header.removeprefix(_PREFIX).replace("-", "_")
-        if name not in _READ:
+        if name not in _READ or header != header_of(name):
             raise BadRequest(f"There is no header {header!r}.", param=header)
         if name in values:
             raise BadRequest(f"{header!r} is given twice.", param=header)
         try:
             values[name] = _READ[name](text.strip())
+            check(msgspec.convert({name: values[name]}, Options))
+        except BadRequest as error:
+            raise BadRequest(error.detail, param=header) from error
         except ValueError as error:
             raise BadRequest(f"{header!r} has a value that can't be read.", param=header) from error
-    try:
-        return check(msgspec.convert(values, Options))
-    except msgspec.ValidationError as error:
-        raise BadRequest(str(error), param=_PREFIX.rstrip("-")) from error
+    return msgspec.convert(values, Options)
 
 
 def check(options: Options) -> Options:

@@ -49,6 +49,7 @@ class Breakers:
             str(limits.failure_ratio),
             int(limits.cooldown * 1000),
         )
+        self._half_ms = int(limits.window * 1000) / 2
         self._trial_ms = int(limits.trial * 1000)
 
     async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
@@ -84,7 +85,10 @@ class Breakers:
             if gone := [name for name, row in zip(names, records, strict=True) if not row]:
                 await cast(Awaitable[int], self._client.srem(f"{self._prefix}breakers", *gone))
         now = seconds * 1000 + micros // 1000
-        return [_parse(*row, now) for row in zip(names, records, strict=True) if row[1]]
+        half_window = int(now // self._half_ms)
+        return [
+            _parse(*row, now, half_window) for row in zip(names, records, strict=True) if row[1]
+        ]
 
 
 def parse_change(data: bytes) -> Breaker:
@@ -93,15 +97,19 @@ def parse_change(data: bytes) -> Breaker:
     return Breaker(name, cast(State, state), int(wait) / 1000)
 
 
-def _parse(name: str, record: dict[bytes, bytes], now: int) -> Breaker:
+def _parse(name: str, record: dict[bytes, bytes], now: int, half_window: int) -> Breaker:
     def number(*fields: bytes) -> int:
         return sum(int(record.get(field, b"0")) for field in fields)
+
+    # What the record counts is of the half window of its last call, and of the one before.
+    age = half_window - number(b"bucket")
+    halves = 2 if age <= 0 else max(0, 2 - age)
 
     return Breaker(
         name,
         cast(State, record[b"state"].decode()),
         max(0, number(b"until") - now) / 1000,
-        number(b"good", b"good0"),
-        number(b"bad", b"bad0"),
+        number(*(b"good", b"good0")[:halves]),
+        number(*(b"bad", b"bad0")[:halves]),
         number(b"changed") or None,
     )

@@ -50,6 +50,7 @@ class NewJob(msgspec.Struct, frozen=True):
     deadline: float | None = None
     grace: float | None = None
     most_open: int | None = None
+    keep: bool = False  # the body, for as long as the stream
     admitted: bool = True  # false: the store is short of memory, and may only say what is there
 
 
@@ -87,15 +88,37 @@ class Jobs:
             JobGone: the request id's job was deleted.
             QueueFull, AccountBusy, StoreFull: a new job is not admitted just now.
         """
+        try:
+            reply = await self._create(new)
+        except StoreFull:
+            prefix = self._keys.partition(new.key).prefix
+            reply = await self._scripts.run("find", prefix, new.key, new.digest)
+        match reply[0]:
+            case b"created":
+                return Creation(True, _ms(new.grace) or None)
+            case b"exists":
+                return Creation(False, int(reply[1]) if reply[1] else None)
+            case b"queue-full" if new.admitted:
+                raise QueueFull()
+            case b"queue-full" | b"full":
+                raise StoreFull()
+            case b"account-full":
+                raise AccountBusy(f"It may have {new.most_open}.")
+            case b"conflict":
+                raise RequestIdReused(f"It is {new.request_id!r}.", param="Idempotency-Key")
+            case _:
+                raise JobGone(new.request_id)
+
+    async def _create(self, new: NewJob) -> list[bytes]:
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
         if new.metadata is not None:
             fields += ["metadata", msgspec.json.encode(new.metadata)]
         if new.options != Options():
             fields += ["options", msgspec.json.encode(new.options)]
-        grace = _ms(new.grace)
-        body = bodies.pack(new.body, self._store.compress_above)
-        reply = await self._scripts.run(
+        if new.keep:
+            fields += ["keep", "1"]
+        reply: list[bytes] = await self._scripts.run(
             "create",
             self._keys.partition(new.key).prefix,
             new.key,
@@ -103,28 +126,16 @@ class Jobs:
             new.account,
             self._queue_ms,
             self._record_ms,
-            body,
+            bodies.pack(new.body, self._store.compress_above),
             new.options.priority,
             self._store.max_queued if new.admitted else 0,
             # Each partition keeps its own count, and is given its share of the limit.
             -(-(new.most_open or 0) // len(self._keys.partitions)),
             _ms(new.deadline),
-            grace,
+            _ms(new.grace),
             *fields,
         )
-        match reply[0]:
-            case b"created":
-                return Creation(True, grace or None)
-            case b"exists":
-                return Creation(False, int(reply[1]) if reply[1] else None)
-            case b"queue-full":
-                raise QueueFull() if new.admitted else StoreFull()
-            case b"account-full":
-                raise AccountBusy(f"It may have {new.most_open}.")
-            case b"conflict":
-                raise RequestIdReused(f"It is {new.request_id!r}.", param="Idempotency-Key")
-            case _:
-                raise JobGone(new.request_id)
+        return reply
 
     async def get(self, key: str) -> Job:
         """The job.

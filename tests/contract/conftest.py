@@ -18,12 +18,14 @@ from tests.deployment import Deployment, account, ask
 
 ALICE, BOB = "key-of-alice", "key-of-bob"
 MAX_BODY = 200_000  # bytes
+ORIGIN = "http://app.localhost:3000"  # whose pages may call
 HEADER_HOLD = 1.5  # seconds
 CONFIG = f"""
 [server]
 ping = 0.2
 header_hold = {HEADER_HOLD}
 max_body = {MAX_BODY}
+allowed_origins = ["{ORIGIN}"]
 
 [worker]
 backoff = 0.01
@@ -31,6 +33,27 @@ backoff = 0.01
 [providers.revoked]
 base_url = "{{sim}}"
 api_key_env = "REVOKED_KEY"
+
+[providers.voice]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[providers.voice2]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[routes.spoken]
+targets = ["voice/tokens=12,interval=1ms"]
+
+[routes.spoken-second]
+targets = ["voice/status=500", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-after-begun]
+targets = ["voice/tokens=12,interval=1ms,errorafter=0", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-again]
+targets = ["voice/tokens=30,interval=5ms,dropafter=12,failfirst=1"]
+on_loss = "replay"
 
 [routes.plain]
 targets = ["sim/tokens=12,interval=1ms"]
@@ -40,6 +63,17 @@ targets = ["sim/status=500", "sim/tokens=12,interval=1ms"]
 
 [routes.revoked-first]
 targets = ["revoked/tokens=12", "sim/tokens=12,interval=1ms"]
+
+[routes.several]
+targets = ["sim/tokens=3", "sim/tokens=4", "sim/status=500"]
+
+[routes.failing]
+targets = ["sim/status=500"]
+retries = 2
+
+[routes.silent]
+targets = ["sim/hang"]
+deadline = 30
 
 {account("alice", ALICE)}
 {account("bob", BOB)}

@@ -18,6 +18,7 @@ from tests.conftest import STORES
 _NUMBERS = itertools.count(1)
 
 Open = Callable[..., Store]
+_BREAKER = settings.Breaker()
 
 
 @pytest.fixture(params=("fake", *STORES))
@@ -34,6 +35,7 @@ def make_settings(
     lease: float = 30.0,
     rescue_tick: float = 20.0,
     queue_timeout: float = 600.0,
+    breaker: settings.Breaker = _BREAKER,
     **store: Any,
 ) -> settings.Settings:
     """Settings under which no lease ends and no tick goes missing while a test runs."""
@@ -41,6 +43,7 @@ def make_settings(
         store_url=settings.Secret(url or ""),
         store=settings.Store(deployment=deployment, **store),
         worker=settings.Worker(lease=lease, rescue_tick=rescue_tick, queue_timeout=queue_timeout),
+        breaker=breaker,
     )
 
 
@@ -56,7 +59,7 @@ def open_at(url: str | None, server: fakeredis.FakeServer, options: settings.Set
 async def open_here(address: str | None) -> AsyncIterator[Open]:
     """Opens the test's deployment, as often as it likes, each time over new connections.
 
-    Takes ``lease``, ``rescue_tick``, ``queue_timeout`` and the fields of the ``[store]`` table.
+    Takes what ``make_settings`` takes, the fields of the ``[store]`` table among it.
     """
     deployment = f"test{next(_NUMBERS)}"
     server = fakeredis.FakeServer()

@@ -6,6 +6,7 @@ from broker.codec import Encoder, Template
 from broker.frames import Frame, Kind, message_head
 from broker.model import JobState
 from broker.store.queue import Claim
+from broker.store.record import CALLING_TOLD
 from broker.store.streams import Batch
 from tests.store.samples import terminal
 
@@ -54,7 +55,7 @@ class Held:
             head=message_head(first, last, definitions),
             payload=bytes(out),
             definitions=tuple(definitions),
-            fields=(("delivered", b"1"),) if delivered else (),
+            fields=(CALLING_TOLD, ("delivered", b"1")) if delivered else (CALLING_TOLD,),
             final=final,
         )
         return batch, frames

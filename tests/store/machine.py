@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import fakeredis
@@ -28,7 +28,7 @@ _DEPLOYMENTS = itertools.count(1)
 
 
 class Compared(RuleBasedStateMachine):
-    """The two, driven on a loop of their own; the rules are in ``test_model``."""
+    """The two, driven on a loop of their own; the rules are in ``callers`` and ``test_model``."""
 
     address: str | None = None
 
@@ -40,6 +40,7 @@ class Compared(RuleBasedStateMachine):
         self.partition = self.store.keys.partitions[0]
         self.model = Model()
         self.held: list[Held] = []
+        self.again: Callable[[], None] | None = None  # a call whose answer was lost, perhaps
         self.run(arm(self.store))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -89,11 +90,11 @@ class Compared(RuleBasedStateMachine):
                 assert (len(record), entries, definitions) == (1, [], {})
                 continue
             records[key] = record
-            assert [int(record.get(name, 0)) for name in (b"last", b"claims", b"losses")] == [
-                job.last,
-                job.claims,
-                job.losses,
-            ]
+            counts = ("last", "claims", "losses", "calling", "spent")
+            assert {name: int(record.get(name.encode(), 0)) for name in counts} == {
+                name: getattr(job, name) for name in counts
+            }
+            assert (b"deadline" in record) is (b"allowed" in record) is job.deadline
             assert (b"delivered" in record) is job.delivered
             assert (b"holder" in record) is (job.state == "running")
             self.check_stream(key, entries, definitions)
@@ -125,14 +126,23 @@ class Compared(RuleBasedStateMachine):
     def every_open_job_is_in_its_one_place(self) -> None:
         prefix = self.partition.prefix
         pipe = raw(self.store).pipeline(transaction=False)
-        for name in ("queue", "due", "leases"):
+        for name in ("queue", "batch", "due", "leases", "watched"):
             pipe.zrange(prefix + name, 0, -1)
         pipe.smembers(prefix + "open")
+        pipe.hgetall(prefix + "busy")
         pipe.llen(self.partition.wake)
-        queue, due, leases, opened, tokens = self.run(pipe.execute())
+        pipe.llen(self.partition.wake_batch)
+        pipe.zrange(prefix + "unsettled", 0, -1)
+        queue, batch, due, leases, watched, opened, busy, tokens, tokens_batch, unsettled = (
+            self.run(pipe.execute())
+        )
+        assert {key.decode() for key in unsettled} == self.model.unsettled()
         assert [member[16:].decode() for member in queue] == self.model.queue()
-        running = set(self.model.having("running"))
+        assert [member[16:].decode() for member in batch] == self.model.queue(batch=True)
         assert {key.decode() for key in due} == set(self.model.having("queued"))
-        assert {key.decode() for key in leases} == running
-        assert {key.decode() for key in opened} == running | set(self.model.having("queued"))
+        assert {key.decode() for key in leases} == set(self.model.having("running"))
+        assert {key.decode() for key in watched} == self.model.watched()
+        assert {key.decode() for key in opened} == set(self.model.opened())
+        assert {name.decode(): int(count) for name, count in busy.items()} == self.model.busy()
         assert tokens <= len(queue)
+        assert tokens_batch <= len(batch)

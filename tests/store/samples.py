@@ -11,16 +11,18 @@ import msgspec
 
 from broker.codec import decode, verbatim
 from broker.frames import Frame, Kind, message_head
-from broker.model import JobState, Terminal, job_key
+from broker.model import JobState, Options, Terminal, job_key
 from broker.store import Store
 from broker.store.jobs import NewJob
 from broker.store.keys import Partition
 from broker.store.queue import Claim
+from broker.store.record import CALLING_TOLD
 from broker.store.streams import Batch, Entries
 
 BODY = b'{"model":"m","messages":[]}'
 TTL_SLACK = 60_000  # ms that a TTL may have run down by the time a test looks
 HOLDER = "worker-1"
+INTERACTIVE, BATCH = Options(), Options(priority="batch")
 
 
 def new_job(
@@ -28,9 +30,10 @@ def new_job(
     *,
     account: str = "acme",
     body: bytes = BODY,
-    metadata: dict[str, Any] | None = None,
+    options: Options = INTERACTIVE,
+    **more: Any,
 ) -> NewJob:
-    """A job that can be created; its request id is ``name``."""
+    """A job that can be created; its request id is ``name``; ``more`` is as in NewJob."""
     return NewJob(
         key=job_key(account, name),
         account=account,
@@ -40,7 +43,8 @@ def new_job(
         digest=hashlib.sha256(body).hexdigest(),
         body=body,
         task=b"task of " + name.encode(),
-        metadata=metadata,
+        options=options,
+        **more,
     )
 
 
@@ -73,7 +77,8 @@ def batch(
 ) -> Batch:
     """Frames with these bodies from ``first`` on, then a terminal if ``final`` is given.
 
-    ``payload`` is encoded already: one frame against a template of ``definitions``.
+    ``payload`` is encoded already: one frame against a template of ``definitions``. The record
+    is told of the attempt, as with a holder's first frame.
     """
     frames = [Frame(kind, text) for text in texts]
     if final is not None:
@@ -88,7 +93,7 @@ def batch(
         head=message_head(first, last, list(definitions)),
         payload=payload + b"".join(verbatim(frame.kind, frame.body) for frame in frames),
         definitions=definitions,
-        fields=(("delivered", b"1"),) if delivered else (),
+        fields=(CALLING_TOLD, ("delivered", b"1")) if delivered else (CALLING_TOLD,),
         final=final,
     )
 
@@ -138,6 +143,32 @@ async def waiting(store: Store) -> tuple[int, int]:
     return await raw(store).zcard(partition.prefix + "queue"), await raw(store).llen(partition.wake)
 
 
+async def waiting_batch(store: Store) -> tuple[int, int]:
+    """Jobs in the batch queue, and its wake tokens."""
+    partition = store.keys.partitions[0]
+    batch = await raw(store).zcard(partition.prefix + "batch")
+    return batch, await raw(store).llen(partition.wake_batch)
+
+
+async def now_ms(store: Store) -> int:
+    """The store's clock."""
+    seconds, micros = await raw(store).time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def score(store: Store, name: str, key: str) -> float | None:
+    """The job's score in one of its partition's sorted sets."""
+    found: float | None = await raw(store).zscore(store.keys.partition(key).prefix + name, key)
+    return found
+
+
+async def pass_by(store: Store, name: str, *keys: str) -> None:
+    """Let the times of jobs in a sorted set be over, whatever the clock says."""
+    for key in keys:
+        own = store.keys.partition(key).prefix + name
+        assert await raw(store).zadd(own, {key: 0}, xx=True, ch=True) == 1
+
+
 async def arm(store: Store, partition: Partition | None = None) -> None:
     """Make the next tick rescue: the last was just now, on this server, nothing held off."""
     partition = partition or store.keys.partitions[0]
@@ -146,10 +177,23 @@ async def arm(store: Store, partition: Partition | None = None) -> None:
 
 
 async def expire(store: Store, *keys: str) -> None:
-    """Let the leases of running jobs be over, whatever the clock says."""
-    for key in keys:
-        leases = store.keys.partition(key).prefix + "leases"
-        assert await raw(store).zadd(leases, {key: 0}, xx=True, ch=True) == 1
+    """Let the leases of running jobs be over."""
+    await pass_by(store, "leases", *keys)
+
+
+async def set_tick(store: Store, **fields: str | int) -> None:
+    """Change what the last tick of the only partition left behind."""
+    await raw(store).hset(store.keys.partitions[0].prefix + "tick", mapping=fields)
+
+
+async def half_window_passes(store: Store, target: str) -> None:
+    """For the counts of a breaker that has counted."""
+    await raw(store).hincrby(store.keys.partitions[0].prefix + f"breaker:{target}", "bucket", -1)
+
+
+async def wait_is_over(store: Store, target: str) -> None:
+    """The cooldown of an open breaker, or the time of a trial."""
+    await raw(store).hset(store.keys.partitions[0].prefix + f"breaker:{target}", "until", 1)
 
 
 @asynccontextmanager

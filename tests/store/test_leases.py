@@ -20,9 +20,11 @@ from tests.store.samples import (
     listening,
     names,
     new_job,
+    now_ms,
     raw,
     rescue,
     running,
+    set_tick,
     until,
     waiting,
 )
@@ -34,16 +36,6 @@ async def lease_end(store: Store, key: str = KEY) -> float:
     score = await raw(store).zscore(store.keys.partitions[0].prefix + "leases", key)
     assert score is not None
     return float(score)
-
-
-async def set_tick(store: Store, **fields: str | int) -> None:
-    name = store.keys.partitions[0].prefix + "tick"
-    await raw(store).hset(name, mapping=fields)
-
-
-async def now_ms(store: Store) -> int:
-    seconds, micros = await raw(store).time()
-    return int(seconds) * 1000 + int(micros) // 1000
 
 
 async def test_renewal_gives_a_full_term(store: Store) -> None:

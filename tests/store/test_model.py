@@ -1,6 +1,6 @@
 """The scripts against a naive model: whatever is called in whatever order, both agree.
 
-A lease ends by writing its score, not by waiting, so that every run takes the same steps.
+Times end by writing their scores, not by waiting, so that every run takes the same steps.
 """
 
 from hypothesis import settings
@@ -13,20 +13,18 @@ from hypothesis.stateful import (
 )
 
 from broker.codec import decode
-from broker.errors import JobGone, NotRetriable, RequestIdReused
 from broker.frames import Frame, Kind
-from broker.model import JobState, job_key
-from broker.store.jobs import CANCELLED, ended
-from broker.store.leases import QUEUE_TIMEOUT
+from broker.model import JobState
+from broker.store.jobs import ended
+from broker.store.leases import ABANDONED, DEADLINE, QUEUE_TIMEOUT
 from broker.store.queue import Released
-from tests.store.held import Held
-from tests.store.machine import JOBS, KEYS, Compared
-from tests.store.model import OPEN
-from tests.store.samples import expire, new_job, numbered, raw, terminal
+from broker.store.record import CALLING_TOLD
+from tests.store.callers import BODIES, SECONDS, Callers, Shape, some_shape
+from tests.store.held import Held, Sent
+from tests.store.machine import JOBS, KEYS
+from tests.store.samples import names, pass_by, raw
 
 HOLDERS = ("one", "two")
-BODIES = (b'{"n":1}', b'{"n":2}')
-
 some_keys = st.sets(st.sampled_from(KEYS), max_size=3)
 a_frame = st.tuples(
     st.sampled_from((Kind.DIALECT, Kind.DIALECT, Kind.NATIVE)),
@@ -42,84 +40,39 @@ def picks(most: int) -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(0, 9), min_size=1, max_size=most)
 
 
-class StoreMachine(Compared):
+class StoreMachine(Callers):
     """Every rule does one call and compares its answer; the invariants compare the rest."""
 
     @initialize(
-        jobs=st.lists(st.sampled_from(JOBS), min_size=2, max_size=6), most=st.integers(1, 4)
+        jobs=st.lists(st.tuples(st.sampled_from(JOBS), some_shape), min_size=2, max_size=6),
+        most=st.integers(1, 4),
     )
-    def start(self, jobs: list[tuple[str, str]], most: int) -> None:
+    def start(self, jobs: list[tuple[tuple[str, str], Shape]], most: int) -> None:
         """Some jobs are there, and some of them running, so that a run is not spent on that."""
-        for job in jobs:
-            self.create(job, BODIES[0])
-        self.claim(HOLDERS[0], most)
-
-    # ── the callers ────────────────────────────────────────────────────────────────────
-
-    @rule(job=st.sampled_from(JOBS), body=st.sampled_from(BODIES))
-    def create(self, job: tuple[str, str], body: bytes) -> None:
-        account, name = job
-        call = self.store.jobs.create(new_job(name, account=account, body=body))
-        expected = self.model.create(job_key(*job), account, body)
-        if expected in ("conflict", "gone"):
-            self.raises(call, {"conflict": RequestIdReused, "gone": JobGone}[expected])
-        else:
-            assert self.run(call).created is (expected == "created")
-
-    @precondition(lambda self: len(self.model.having("cancelled")) < 2)
-    @rule(key=st.sampled_from(KEYS))
-    def cancel(self, key: str) -> None:
-        call = self.store.jobs.cancel(key)
-        if self.refused(key, call):
-            return
-        if self.model.state(key) in OPEN:
-            payload, _ = ended(JobState.CANCELLED, CANCELLED)
-            self.model.end(key, "cancelled", *decode(payload, {}))
-        assert self.run(call) == self.model.state(key)
-
-    @precondition(lambda self: len(self.model.having("deleted")) < 2)
-    @rule(key=st.sampled_from(KEYS))
-    def delete(self, key: str) -> None:
-        call = self.store.jobs.delete(key)
-        if self.refused(key, call):
-            return
-        if self.model.state(key) == "queued":
-            self.model.end(key, "cancelled", terminal(JobState.CANCELLED))
-        self.model.delete(key)
-        self.run(call)
-
-    @rule(key=st.sampled_from(KEYS))
-    def retry(self, key: str) -> None:
-        call = self.store.jobs.retry(key)
-        if self.refused(key, call):
-            return
-        if self.model.can_retry(key):
-            self.run(call)
-            self.model.retry(key)
-        else:
-            self.raises(call, NotRetriable)
-
-    @rule(pick=st.integers(0, 5), after=st.integers(0, 8), count=st.sampled_from((1, 2, 99)))
-    def read(self, pick: int, after: int, count: int) -> None:
-        keys = [key for key in KEYS if key in self.model.jobs and self.model.jobs[key].frames]
-        key = (keys or KEYS)[pick % len(keys or KEYS)]
-        call = self.store.streams.read(key, after, count)
-        if self.refused(key, call):
-            return
-        read = self.run(call)
-        assert numbered(read, after) == self.model.read(key, after, count)
-        assert (read.state, read.last) == (self.model.state(key), self.model.jobs[key].last)
+        for job, shape in jobs:
+            self.create(job, BODIES[0], shape, None, True)
+        self.claim(HOLDERS[0], most, None, False)
 
     # ── the workers ────────────────────────────────────────────────────────────────────
 
-    @rule(holder=st.sampled_from(HOLDERS), most=st.integers(1, 3))
-    def claim(self, holder: str, most: int) -> None:
-        claims = self.run(self.store.queue.claim(self.partition, holder, most))
-        assert [claim.job.key for claim in claims] == self.model.claim(most)
+    @rule(
+        holder=st.sampled_from(HOLDERS),
+        most=st.integers(1, 3),
+        most_batch=st.sampled_from((None, 0, 1, 2)),
+        lost=st.sampled_from((False, False, False, True)),
+    )
+    def claim(self, holder: str, most: int, most_batch: int | None, lost: bool) -> None:
+        """Of a lost claim nobody ever knows: its jobs wait for their leases to end."""
+        claims = self.run(self.store.queue.claim(self.partition, holder, most, most_batch))
+        taken = self.model.claim(most, None if most_batch is None else min(most, most_batch))
+        assert [claim.job.key for claim in claims] == taken
         for claim in claims:
-            assert claim.body == self.model.jobs[claim.job.key].body
+            model = self.model.jobs[claim.job.key]
+            assert (claim.body, len(claim.job.attempts)) == (model.body, model.calling - 1)
             templates = self.run(self.store.streams.read(claim.job.key, 0, 1)).templates
-            self.held.append(Held(claim, templates))
+            if not lost:
+                self.held.append(Held(claim, templates))
+        self.again = (lambda: self.claim(holder, most, most_batch, False)) if lost else None
 
     @precondition(lambda self: self.current())
     @rule(picks=picks(3), frames=some_frames, final=st.sampled_from((None, None, *ENDS)))
@@ -160,12 +113,17 @@ class StoreMachine(Compared):
     def send(
         self, sending: list[tuple[Held, str]], frames: list[Frame], final: JobState | None
     ) -> None:
-        sent = [held.send(how, self.last(held.pair[0]), frames, final) for held, how in sending]
+        self.transmit(
+            [held.send(how, self.last(held.pair[0]), frames, final) for held, how in sending]
+        )
+
+    def transmit(self, sent: list[Sent]) -> None:
         verdicts = self.run(self.store.streams.append(self.partition, [b for b, _ in sent]))
         assert verdicts == [
             self.model.append(batch.key, batch.token, batch.first, frames, batch.final)
             for batch, frames in sent
         ]
+        self.again = lambda: self.transmit(sent)
 
     @precondition(lambda self: self.held)
     @rule(picks=picks(4), holder=st.sampled_from(HOLDERS))
@@ -175,38 +133,97 @@ class StoreMachine(Compared):
         assert renewed == [self.model.holds(*pair) for pair in pairs]
 
     @precondition(lambda self: self.held)
-    @rule(picks=picks(3), leaving=st.booleans())
-    def release(self, picks: list[int], leaving: bool) -> None:
+    @rule(picks=picks(3), leaving=st.booleans(), told=st.booleans())
+    def release(self, picks: list[int], leaving: bool, told: bool) -> None:
         pairs = [self.held[-1 - pick % len(self.held)].pair for pick in picks]
+        self.hand_back(pairs, leaving, told)
+
+    def hand_back(self, pairs: list[tuple[str, int]], leaving: bool, told: bool) -> None:
         mine = {key for key, token in pairs if self.model.holds(key, token)}
         for key in mine:
-            self.model.give_back(key, lost=False)
-        leases = [Released(*pair) for pair in pairs]
+            self.model.give_back(key, lost=False, told=told)
+        leases = [Released(*pair, [CALLING_TOLD] if told else []) for pair in pairs]
         call = self.store.queue.release(self.partition, "one", leases, leaving=leaving)
         assert self.run(call) == len(mine)
+        self.again = lambda: self.hand_back(pairs, leaving, told)
 
+    @rule(key=st.sampled_from(KEYS))
+    def settle(self, key: str) -> None:
+        self.run(self.store.jobs.settle(key, [CALLING_TOLD]))
+        self.model.settle(key)
+
+    @precondition(lambda self: self.again)
     @rule()
-    def take_token(self) -> None:
-        """A worker is woken and dies."""
-        self.run(raw(self.store).lpop(self.partition.wake))
+    def answer_lost(self) -> None:
+        """A client never got its answer, and calls again, at once or late."""
+        assert self.again is not None
+        self.again()
 
-    @rule(lost=some_keys, late=some_keys)
-    def rescue(self, lost: set[str], late: set[str]) -> None:
-        lost = {key for key in lost if self.model.state(key) == "running"}
-        late = {key for key in late if self.model.state(key) == "queued"}
-        self.run(expire(self.store, *lost))
-        for key in late:
-            self.run(raw(self.store).zadd(self.partition.prefix + "due", {key: 0}))
+    # ── time ───────────────────────────────────────────────────────────────────────────
+
+    @rule(batch=st.booleans())
+    def take_token(self, batch: bool) -> None:
+        """A worker is woken and dies."""
+        wake = self.partition.wake_batch if batch else self.partition.wake
+        self.run(raw(self.store).lpop(wake))
+
+    @rule(keys=some_keys)
+    def deadlines_pass(self, keys: set[str]) -> None:
+        """Wherever the jobs are; the queue will notice once they are due (again)."""
+        for key in keys & set(self.model.opened()):
+            if self.model.jobs[key].deadline:
+                self.model.jobs[key].overdue = True
+                self.run(raw(self.store).hset(names(self.store, key)["job"], "deadline", 1))
+
+    @rule(keys=some_keys)
+    def attend(self, keys: set[str]) -> None:
+        """Readers are there, of jobs that care and of others."""
+        pairs = [(key, int(SECONDS * 1000)) for key in keys]
+        self.run(self.store.leases.attend(self.partition, pairs))
+
+    @rule(lost=some_keys, late=some_keys, overdue=some_keys)
+    def rescue(self, lost: set[str], late: set[str], overdue: set[str]) -> None:
+        """Leases end, jobs wait too long, past their deadlines or not."""
+        self.deadlines_pass(overdue)
+        self.tick(lost, late | overdue, set(), set())
+
+    @precondition(lambda self: self.model.watched())
+    @rule(lost=some_keys, left=some_keys, back=some_keys)
+    def abandon(self, lost: set[str], left: set[str], back: set[str]) -> None:
+        """Readers leave, and come back in time or not; leases end as well, perhaps."""
+        self.tick(lost, set(), left, back)
+
+    def tick(self, lost: set[str], late: set[str], left: set[str], back: set[str]) -> None:
+        lost = lost & set(self.model.having("running"))
+        late = late & set(self.model.having("queued"))
+        left = left & self.model.watched()
+        for name, keys in (("leases", lost), ("due", late), ("watched", left)):
+            self.run(pass_by(self.store, name, *keys))
+        self.attend(back)
         for key in lost:
             self.model.give_back(key, lost=True)
-        payload, _ = ended(JobState.FAILED, QUEUE_TIMEOUT)
+        for key in left - back:
+            self.model.end(key, "cancelled", *decode(ended(JobState.CANCELLED, ABANDONED)[0], {}))
+            self.model.totals["abandoned"] += 1
         for key in late:
-            self.model.end(key, "failed", *decode(payload, {}))
+            self.model.jobs[key].waited = True
+        timed_out = self.model.out_of_time(overdue=False)
+        overdue = self.model.out_of_time(overdue=True)
+        for keys, failure in ((timed_out, QUEUE_TIMEOUT), (overdue, DEADLINE)):
+            for key in keys:
+                self.model.end(key, "failed", *decode(ended(JobState.FAILED, failure)[0], {}))
         tick = self.run(self.store.leases.rescue(self.partition))
-        assert (set(tick.rescued), set(tick.timed_out), tick.mended) == (lost, late, [])
-        queued, running = self.model.having("queued"), self.model.having("running")
-        assert (tick.held_off, tick.queued, tick.running) == (False, len(queued), len(running))
+        assert (set(tick.rescued), set(tick.abandoned)) == (lost, left - back)
+        assert (set(tick.timed_out), set(tick.late), tick.mended) == (timed_out, overdue, [])
+        assert (tick.held_off, tick.totals) == (
+            False,
+            {k: n for k, n in self.model.totals.items() if n},
+        )
+        queued, batch = self.model.queue(), self.model.queue(batch=True)
+        running = len(self.model.having("running"))
+        assert (tick.queued, tick.queued_batch, tick.running) == (len(queued), len(batch), running)
         assert not queued or self.run(raw(self.store).llen(self.partition.wake))
+        assert not batch or self.run(raw(self.store).llen(self.partition.wake_batch))
 
 
 def test_the_scripts_against_the_model(address: str | None) -> None:

@@ -44,9 +44,9 @@ async def test_settling_is_not_cut_short_by_hearing_of_the_loss_again(rig: Rig) 
     await rig.store.jobs.cancel(claim.job.key)
     settle = rig.store.jobs.settle
 
-    async def held(*args: Any, **more: Any) -> None:
+    async def held(*args: Any, **options: Any) -> None:
         await slow()
-        await settle(*args, **more)
+        await settle(*args, **options)
 
     cast(Any, rig.store.jobs).settle = held
     rig.hold.take_away()

@@ -70,6 +70,23 @@ async def test_a_drain_hands_the_rest_over() -> None:
         assert bench.worker.holds == {}
 
 
+async def test_no_run_goes_on_while_its_job_is_handed_over() -> None:
+    """It could begin a call whose attempt the store refuses to record."""
+    async with open_bench(worker={"drain": 0.0}) as bench:
+        release = bench.store.queue.release
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            assert await bench.work.cancelled.get() == key
+            return await release(*args, **options)
+
+        cast(Any, bench.store.queue).release = slow
+        key = await bench.submit("r1")
+        await bench.taken()
+        bench.worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        await bench.stopped()
+        assert await bench.state(key) is JobState.QUEUED
+
+
 async def test_a_drain_hands_over_what_a_claim_under_way_brings() -> None:
     async with open_bench(worker={"drain": 0.0}) as bench:
         claim = bench.store.queue.claim

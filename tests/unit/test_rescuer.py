@@ -40,7 +40,7 @@ class Leases:
         self.asked: asyncio.Queue[int] = asyncio.Queue()
         self.answers: asyncio.Queue[Tick | Exception] = asyncio.Queue()
 
-    async def rescue(self, partition: Partition) -> Tick:
+    async def rescue(self, partition: Partition, *, settles: bool = False) -> Tick:
         self.asked.put_nowait(partition.number)
         answer = await self.answers.get()
         if isinstance(answer, Exception):

@@ -9,7 +9,7 @@ import pytest
 from arq.worker import func
 
 from broker.frames import Frame, Kind
-from broker.model import JobState
+from broker.model import JobState, Options
 from broker.queue import GENERATE, Submission, enqueue
 from broker.store import Store
 from tests.store.samples import HOLDER
@@ -69,8 +69,10 @@ class Bench:
     def start(self) -> None:
         self.task = asyncio.create_task(self.worker.async_run())
 
-    async def submit(self, name: str, function: str = GENERATE) -> str:
-        submission = Submission("acme", name, "chat", {"model": "m"}, b'{"model":"m"}')
+    async def submit(self, name: str, function: str = GENERATE, *, batch: bool = False) -> str:
+        options = Options(priority="batch" if batch else "interactive")
+        body = {"model": "m"}
+        submission = Submission("acme", name, "chat", body, b'{"model":"m"}', options=options)
         assert (await enqueue(self.store, submission, function)).created
         return submission.key
 

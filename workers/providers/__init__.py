@@ -4,14 +4,20 @@
 class, listed in ``_DIALECTS``; everything about HTTP that dialects share is ``exchange``.
 """
 
+from collections.abc import Callable
+
 import aiohttp
 
 from broker.settings import Settings
 from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
+from workers.providers.responses import ResponsesProvider
 
-_DIALECTS = {"chat": ChatProvider}
+_DIALECTS: dict[str, Callable[..., Provider]] = {
+    "chat": ChatProvider,
+    "responses": ResponsesProvider,
+}
 
 
 class Providers:

@@ -17,12 +17,9 @@ is new, or None.
 from typing import Any, Protocol
 
 from broker.dialects.chat.fold import SET, call_index
+from broker.dialects.dialect import Diverged
 
 _UNITS = "utf-16-le"
-
-
-class Diverged(Exception):
-    """A replay said something else than what was delivered."""
 
 
 class Owed(Protocol):

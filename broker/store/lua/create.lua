@@ -1,6 +1,7 @@
 #!lua
 -- Create a job, or find that its request id is taken. One step: record, body and queue
--- exist together or not at all. Refused by the server when memory is full (no allow-oom).
+-- exist together or not at all. Refused by the server when memory is full (no allow-oom);
+-- find.lua tells what is there already then.
 --
 -- KEYS[1]  the partition's prefix P; the keys touched all begin with it: job:JK body:JK
 --          stream:JK templates:JK queue batch due open wake wake-batch fair virtual arrivals
@@ -15,16 +16,13 @@
 
 --@include finish
 --@include enqueue
+--@include known
 
 local P, jk, digest, account, body = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 local priority, deadline, grace = ARGV[7], tonumber(ARGV[10]), tonumber(ARGV[11])
 local job = P .. 'job:' .. jk
-local known = redis.call('HMGET', job, 'state', 'digest', 'grace')
-if known[1] == 'deleted' then return {'gone'} end
-if known[1] then
-  if known[2] ~= digest then return {'conflict'} end
-  return {'exists', known[3]}
-end
+local taken = known(P, jk, digest)
+if taken then return taken end
 if redis.call('ZCARD', (queue_of(P, priority))) >= tonumber(ARGV[8]) then return {'queue-full'} end
 local most = tonumber(ARGV[9])
 if most > 0 and (tonumber(redis.call('HGET', P .. 'busy', account)) or 0) >= most then

@@ -1,0 +1,204 @@
+"""A run among circuit breakers: whom it calls, whom it leaves alone, what it reports."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from broker.model import Failure, JobState
+from broker.routing import Target
+from broker.store.breakers import Breaker
+from tests.store.samples import raw, running
+from tests.unit.generate_rig import (
+    FINAL,
+    RETRY,
+    Hang,
+    Rig,
+    Scripted,
+    chunk,
+    open_rig,
+    outcomes,
+    stop,
+)
+from workers.providers.base import ProviderFailure
+from workers.writer import Fenced
+
+A, B = Target("one", "a"), Target("two", "b")
+NEXT = Failure("provider_auth", "Bad key.", remedy="next")
+LEAST = 10  # calls before a breaker opens
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with open_rig() as rig:
+        yield rig
+
+
+async def opened(rig: Rig, target: Target, *, wait: int = 30_000, due: bool = False) -> None:
+    """Open a target's breaker, as this worker hears of it; ``wait`` (ms) is what it heard."""
+    await rig.store.breakers.report(str(target), 0, LEAST)
+    if due:
+        key = f"{rig.store.keys.partitions[0].prefix}breaker:{target}"
+        await raw(rig.store).hset(key, "until", 0)
+    rig.breakers.on_change(f"open {0 if due else wait} {target}".encode())
+
+
+async def state(rig: Rig, target: Target) -> Breaker:
+    await rig.breakers._report()
+    found = {each.name: each for each in await rig.store.breakers.all()}
+    return found.get(str(target), Breaker(str(target), "closed"))
+
+
+def answer() -> list[Any]:
+    return [chunk("Hi"), stop()]
+
+
+# ── Whom it calls ──────────────────────────────────────────────────────────────────────
+
+
+async def test_an_open_target_is_passed_over(rig: Rig) -> None:
+    await opened(rig, A)
+    claim = await running(rig.store)
+    one = Scripted()
+    await rig.run(claim, one=one, two=Scripted(answer()))
+    assert one.calls == []
+    assert outcomes(await rig.job(claim)) == [(1, "two", "completed")]
+
+
+async def test_it_is_called_when_no_other_is_left(rig: Rig) -> None:
+    await opened(rig, A)
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted(answer()), two=Scripted([ProviderFailure(NEXT)]))
+    assert outcomes(await rig.job(claim)) == [(1, "two", "failed"), (2, "one", "completed")]
+    assert (await state(rig, A)).state == "open"  # not as a trial
+
+
+async def test_with_all_open_the_least_bad_is_called(rig: Rig) -> None:
+    await opened(rig, A, wait=30_000)
+    await opened(rig, B, wait=20_000)
+    claim = await running(rig.store)
+    one = Scripted()
+    await rig.run(claim, one=one, two=Scripted(answer()))
+    assert one.calls == []
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+
+
+async def test_a_trial_that_is_due_is_made_and_closes_the_breaker(rig: Rig) -> None:
+    await opened(rig, A, due=True)
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted(answer()), two=Scripted())
+    assert outcomes(await rig.job(claim)) == [(1, "one", "completed")]
+    assert (await state(rig, A)).state == "closed"
+
+
+async def test_a_trial_that_another_makes_leaves_the_next_target(rig: Rig) -> None:
+    await opened(rig, A, due=True)
+    granted, _ = await rig.store.breakers.trial(str(A))
+    assert granted
+    claim = await running(rig.store)
+    one = Scripted()
+    await rig.run(claim, one=one, two=Scripted(answer()))
+    assert one.calls == []
+    assert (await state(rig, A)).state == "half-open"
+
+
+async def test_a_lone_target_is_called_though_another_makes_its_trial(rig: Rig) -> None:
+    rig.configure(targets=("one/a",))
+    await opened(rig, A, due=True)
+    await rig.store.breakers.trial(str(A))
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted(answer()))
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    assert (await state(rig, A)).state == "half-open"  # that is the other's to say
+
+
+async def test_a_failed_trial_shuts_the_target_again(rig: Rig) -> None:
+    await opened(rig, A, due=True)
+    claim = await running(rig.store)
+    one, two = Scripted([ProviderFailure(RETRY)]), Scripted(answer())
+    await rig.run(claim, one=one, two=two)
+    assert outcomes(await rig.job(claim)) == [(1, "one", "failed"), (2, "two", "completed")]
+    assert (await state(rig, A)).state == "open"
+    assert A in rig.breakers.shut([A])
+
+
+async def test_the_first_word_of_a_trial_lets_others_call(rig: Rig) -> None:
+    await opened(rig, A, due=True)
+    claim = await running(rig.store)
+    hang = Hang()
+    task = rig.start(claim, one=Scripted([chunk("Hi"), hang, stop()]))
+    await hang.reached(rig)
+    assert (await state(rig, A)).state == "closed"
+    hang.over.set()
+    await task
+
+
+# ── What it reports ────────────────────────────────────────────────────────────────────
+
+
+async def test_each_call_is_counted_for_its_own_target(rig: Rig) -> None:
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted([ProviderFailure(RETRY)]), two=Scripted(answer()))
+    for target, counts in ((A, (0, 1)), (B, (1, 0))):
+        breaker = await state(rig, target)
+        assert (breaker.good, breaker.bad) == counts
+
+
+async def test_a_call_that_is_itself_at_fault_speaks_well_of_its_target(rig: Rig) -> None:
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted([ProviderFailure(FINAL)]))
+    breaker = await state(rig, A)
+    assert (breaker.good, breaker.bad) == (1, 0)
+
+
+async def test_an_answer_cut_off_is_a_failure_and_nothing_else(rig: Rig) -> None:
+    claim = await running(rig.store)
+    await rig.run(claim, one=Scripted([chunk("Hel"), ProviderFailure(RETRY)]))
+    breaker = await state(rig, A)
+    assert (breaker.good, breaker.bad) == (0, 1)
+
+
+async def cancelled(rig: Rig, *steps: Any) -> None:
+    """A run that is cancelled after these steps of its first target."""
+    claim = await running(rig.store)
+    hang = Hang()
+    task = rig.start(claim, one=Scripted([*steps, hang]))
+    await hang.reached(rig)
+    await rig.store.jobs.cancel(claim.job.key)
+    rig.hold.take_away()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("steps", [[], [chunk("Hel")]])
+async def test_a_cancelled_call_counts_nothing(rig: Rig, steps: list[Any]) -> None:
+    await cancelled(rig, *steps)
+    breaker = await state(rig, A)
+    assert (breaker.good, breaker.bad) == (0, 0)
+
+
+async def test_a_cancelled_trial_leaves_the_trial_to_another(rig: Rig) -> None:
+    await opened(rig, A, due=True)
+    await cancelled(rig)
+    assert (await state(rig, A)).state == "open"
+    assert (await rig.store.breakers.trial(str(A)))[0]
+
+
+async def test_a_trial_whose_attempt_never_began_is_left_to_another(rig: Rig) -> None:
+    """The job was taken away while the store was asked for the trial."""
+    await opened(rig, A, due=True)
+    claim = await running(rig.store)
+    trial = rig.store.breakers.trial
+
+    async def taken(name: str) -> Any:
+        found = await trial(name)
+        await rig.store.jobs.cancel(claim.job.key)
+        rig.hold.pen.end(Fenced())
+        return found
+
+    cast(Any, rig.store.breakers).trial = taken
+    one = Scripted()
+    await asyncio.gather(rig.start(claim, one=one), return_exceptions=True)
+    assert one.calls == []
+    assert (await state(rig, A)).state == "open"
+    assert (await trial(str(A)))[0]
