@@ -4,8 +4,6 @@
 class, listed in ``_DIALECTS``; everything about HTTP that dialects share is ``exchange``.
 """
 
-from collections.abc import Callable
-
 import aiohttp
 
 from broker.settings import Settings
@@ -14,8 +12,9 @@ from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
+from workers.providers.upstream import Upstream
 
-_DIALECTS: dict[str, Callable[..., Provider]] = {
+_DIALECTS: dict[str, type[Upstream]] = {
     "chat": ChatProvider,
     "responses": ResponsesProvider,
     "messages": MessagesProvider,

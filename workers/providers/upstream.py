@@ -61,15 +61,16 @@ class Upstream(ABC):
         self._session = session
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
-        """See ``base.Provider``. A JSON answer, asked for or not, is one frame of kind WHOLE."""
+        """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
             await exchange.post(self._url, self._headers(call, streams), self._body(call, streams))
             if await is_whole(exchange):
-                frame = self._whole(await exchange.whole(WHOLE_LIMIT), reply)
-                reply.first_token = exchange.elapsed
+                body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
-                yield [frame]
+                frames = self._whole(call, body, reply)
+                reply.first_token = exchange.elapsed
+                yield frames
                 return
             splitter, decoder = SseSplitter(), self._decoder(call, reply)
             async for data in exchange:
@@ -107,8 +108,8 @@ class Upstream(ABC):
         """A decoder of this call's streamed answer."""
 
     @abstractmethod
-    def _whole(self, body: bytes, reply: Reply) -> Frame:
-        """The one frame of a whole answer.
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+        """The frames of a whole answer: one of kind WHOLE, or what tells of it as a stream would.
 
         Raises:
             ProviderFailure: it is none, or holds an error.
