@@ -164,13 +164,21 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
 
 def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     providers: dict[str, Provider] = values["providers"]
+    own = frozenset(providers)
     for name, provider in PRESETS.items():
-        if env.get(provider.api_key_env or "") and name not in providers:
+        # An account that the file has an address of its own for is reached there alone.
+        if env.get(provider.api_key_env or "") and own.isdisjoint((name, _account_of(name))):
             providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
         providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
+        providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
+
+
+def _account_of(preset: str) -> str:
+    """The preset whose account this is too, spoken to in another dialect."""
+    return preset.removesuffix("-responses")
 
 
 def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> None:
