@@ -37,6 +37,7 @@ HEADERS = frozenset(
         "connection",
         "date",
         "x-request-id",
+        "request-id",  # of the messages surface
         "x-should-retry",
         "retry-after",
         "www-authenticate",
