@@ -1,0 +1,1 @@
+"""Reading: requests and answers of each dialect, into neutral words."""

@@ -1,0 +1,1 @@
+"""Writing: neutral requests and answers, in the words of each dialect."""
