@@ -15,10 +15,12 @@ from broker.dialects.neutral.event import (
     Failed,
     Start,
     Stop,
-    Usage,
 )
+from broker.dialects.neutral.usage import Usage
 
-_GARBLED = Failed("provider", "The arguments of a tool call went on after their end.")
+
+class Garbled(ValueError):
+    """The arguments of a tool call went on after their end."""
 
 
 class Sequence:
@@ -31,7 +33,11 @@ class Sequence:
         self._started: set[int] = set()
 
     def feed(self, event: Event) -> list[Event]:
-        """The events whose turn it is, in order."""
+        """The events whose turn it is, in order.
+
+        Raises:
+            Garbled: more arguments of a call that had ended.
+        """
         match event:
             case Start() | Usage() | Failed():
                 return [event]
@@ -47,8 +53,9 @@ class Sequence:
 
     def _begin(self, event: Event) -> list[Event]:
         if isinstance(event, ArgumentsDelta):
-            known = event.index in self._started
-            return [] if known and event.text.isspace() else [_GARBLED]
+            if event.index not in self._started or not event.text.isspace():
+                raise Garbled
+            return []
         self._current = None
         if isinstance(event, CallStart):
             self._current, self._arguments = event.index, []

@@ -30,7 +30,12 @@ _FAULTS = frozenset(
         *("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "IMAGE_OTHER", "NO_IMAGE"),
     )
 )
-_REASONS: dict[str, StopReason] = {"STOP": "end", "MAX_TOKENS": "length"}
+# All others are filters of some kind.
+_REASONS: dict[str, StopReason] = {
+    "STOP": "end",
+    "FINISH_REASON_UNSPECIFIED": "end",
+    "MAX_TOKENS": "length",
+}
 
 
 class GeminiReader:
