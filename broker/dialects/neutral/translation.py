@@ -142,6 +142,8 @@ class Translation:
 
     def end(self) -> list[dict[str, Any]]:
         """The provider's answer is complete: the rest of the caller's."""
+        if self.failed:
+            return []
         found = self._pass(self._reader.end())
         return found if self.failed else found + self._writer.end()
 

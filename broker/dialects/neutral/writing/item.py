@@ -31,10 +31,10 @@ class Item:
         """The events that close it."""
         return [self._event("output_item.done", item=self.whole("completed"))]
 
-    def _event(self, name: str, **fields: Any) -> dict[str, Any]:
+    def _event(self, name: str, /, **fields: Any) -> dict[str, Any]:
         return {"type": f"response.{name}", "output_index": self._place, **fields}
 
-    def _within(self, name: str, **fields: Any) -> dict[str, Any]:
+    def _within(self, name: str, /, **fields: Any) -> dict[str, Any]:
         return self._event(name, item_id=self.id, **fields)
 
 
@@ -112,7 +112,7 @@ class Thinking(Item):
             *super().end(),
         ]
 
-    def _summary(self, name: str, **fields: Any) -> dict[str, Any]:
+    def _summary(self, name: str, /, **fields: Any) -> dict[str, Any]:
         return self._within(name, summary_index=0, **fields)
 
     @staticmethod
