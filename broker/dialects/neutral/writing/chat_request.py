@@ -23,7 +23,7 @@ from broker.dialects.neutral.request import (
     ToolResult,
 )
 from broker.dialects.neutral.signature import seal
-from broker.dialects.neutral.writing.part import plain, refuse, text_of, url_of, without_none
+from broker.dialects.neutral.writing.part import only_text, plain, refuse, url_of, without_none
 
 _LOW, _MEDIUM = 4096, 12288  # tokens; a larger budget is a high effort
 
@@ -138,7 +138,9 @@ def _message(message: Message) -> list[dict[str, Any]]:
         found["refusal"] = "".join(refusals)
     if calls:
         found["tool_calls"] = calls
-    return [found | _thoughts(message.parts)]
+    thoughts = _thoughts(message.parts)
+    # Of a turn that was nothing but another provider's reasoning nothing is left.
+    return [found | thoughts] if said or refusals or calls or thoughts else []
 
 
 def _thoughts(parts: tuple[Part, ...]) -> dict[str, Any]:
@@ -164,8 +166,8 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 def _result(result: ToolResult) -> dict[str, Any]:
-    content = text_of(result, "messages (a tool's result)")
-    return {"role": "tool", "tool_call_id": result.id, "content": content}
+    only_text(result.parts, "messages")
+    return {"role": "tool", "tool_call_id": result.id, "content": _content(result.parts)}
 
 
 def _content(parts: tuple[Part, ...]) -> Any:

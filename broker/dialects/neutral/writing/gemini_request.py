@@ -25,9 +25,9 @@ from broker.dialects.neutral.request import (
 )
 from broker.dialects.neutral.writing.part import (
     arguments_of,
+    only_text,
     refuse,
     system_of,
-    text_of,
     without_none,
 )
 
@@ -156,7 +156,7 @@ def _part(part: Part, names: dict[str, str]) -> dict[str, Any] | None:
         case ToolResult():
             if part.id not in names:
                 raise unexpressible("messages", f"there is no call {part.id!r} before its result")
-            text = text_of(part, "messages (a tool's result)")
+            text = "".join(only_text(part.parts, "messages"))
             response = {"error" if part.failed else "output": text}
             return {
                 "functionResponse": {"id": part.id, "name": names[part.id], "response": response}

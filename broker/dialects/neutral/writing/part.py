@@ -14,7 +14,6 @@ from broker.dialects.neutral.request import (
     Request,
     Text,
     ToolCall,
-    ToolResult,
 )
 
 
@@ -58,11 +57,6 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise unexpressible("messages", f"the arguments of call {call.id!r} are no JSON object")
     return found
-
-
-def text_of(result: ToolResult, where: str) -> str:
-    """A tool's result as one text."""
-    return "".join(only_text(result.parts, where))
 
 
 def plain(parts: Sequence[Part]) -> str | None:
