@@ -14,6 +14,7 @@ from broker.dialects.neutral.request import (
     Reasoning,
     Refusal,
     Request,
+    Role,
     Text,
     Thought,
     Tool,
@@ -62,7 +63,7 @@ def conversations(draw: st.DrawFn, dialect: str) -> tuple[Message, ...]:
     """Turns of user and assistant, with the results of every call between them."""
     found: list[Message] = []
     if dialect != "messages" and draw(st.booleans()):
-        role = draw(st.sampled_from(["system", "developer"]))
+        role: Role = "system" if draw(st.booleans()) else "developer"
         found.append(Message(role, (Text(draw(text)),)))
     count = 0
     for _ in range(draw(st.integers(1, 3))):
