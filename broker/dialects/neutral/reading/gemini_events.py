@@ -7,8 +7,7 @@ here it comes before that part, or after all if the part is an empty text.
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from broker.dialects.chat.wire import encode
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
@@ -94,7 +93,7 @@ class GeminiReader:
             self._count += 1
             id, name = call.get("id") or "", call.get("name") or ""
             yield from self._calls.begin(key, id, name, self._id)
-            arguments = msgspec.json.encode(call.get("args") or {}).decode()
+            arguments = encode(call.get("args") or {}).decode()
             yield from self._calls.more(key, arguments)
         elif isinstance(text, str) and text:
             yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)

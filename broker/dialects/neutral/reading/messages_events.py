@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from broker.dialects.chat.wire import encode
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
@@ -101,7 +100,7 @@ class MessagesReader:
                 id, name = block.get("id") or "", block.get("name") or ""
                 yield from self._calls.begin(index, id, name, self._id)
                 if block.get("input"):
-                    text = msgspec.json.encode(block["input"]).decode()
+                    text = encode(block["input"]).decode()
                     yield from self._calls.more(index, text)
 
     def _delta(self, index: int, delta: dict[str, Any]) -> Iterator[Event]:
