@@ -73,6 +73,12 @@ class NotAuthenticated(StreamholdError):
     code = "invalid_api_key"
 
 
+class BadTicket(NotAuthenticated):
+    """The ticket is not valid here, or no longer."""
+
+    code = "invalid_ticket"
+
+
 class Forbidden(StreamholdError):
     """This host or origin may not call."""
 
@@ -97,10 +103,22 @@ class UnknownModel(StreamholdError):
     code = "model_not_found"
 
 
+class OtherDialect(BadRequest):
+    """The model's provider does not speak the dialect of this call."""
+
+    code = "other_dialect"
+
+
 class JobNotFound(StreamholdError):
     """There is no job under this request id."""
 
     code = "job_not_found"
+
+
+class ResponseNotFound(JobNotFound):
+    """There is no response with this id."""
+
+    code = "response_not_found"
 
 
 class JobGone(StreamholdError):

@@ -98,11 +98,15 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The one frame that ends a stream; each view renders it in its own way."""
+    """The one frame that ends a stream; each view renders it in its own way.
+
+    ``told`` says that the frame before it was the provider's own word on the failure.
+    """
 
     state: JobState
     usage: dict[str, Any] | None = None
     error: Failure | None = None
+    told: bool = False
 
 
 class Job(msgspec.Struct, omit_defaults=True):
@@ -130,6 +134,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     options: Options = Options()
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
+    keep: bool = False  # whether its request is kept for as long as its stream
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")
@@ -161,7 +166,8 @@ def job_key(account: str, request_id: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(parts).digest()[:15]).decode()
 
 
-def request_digest(request: dict[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of a request, how it is to be streamed left out."""
+def request_digest(dialect: str, request: dict[str, Any]) -> str:
+    """SHA-256 of dialect and canonical JSON of a request, how it is to be streamed left out."""
     bare = {k: v for k, v in request.items() if k not in ("stream", "stream_options")}
-    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+    text = msgspec.json.encode(bare, order="deterministic")
+    return hashlib.sha256(dialect.encode() + b"\n" + text).hexdigest()

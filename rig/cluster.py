@@ -176,6 +176,12 @@ class Cluster:
         """How often the provider was called with this prompt."""
         return int((await self.sim_counts())["by_prompt"].get(prompt, 0))
 
+    async def metric(self, series: str, api: int = 0) -> float:
+        """A series, named with its labels, as an API process shows it."""
+        async with self.session.get(f"{self.urls[api]}/metrics") as response:
+            lines = (await response.text()).splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(series))
+
     async def job(self, prompt: str) -> Job:
         """The record, straight from the store."""
         return await self.store.jobs.get(key(prompt))

@@ -14,7 +14,7 @@ from aiohttp import web
 from sim.answer import Answer
 from sim.behaviour import Behaviour, End
 from sim.errors import answer_error
-from sim.render import Script, whole
+from sim.render import Script
 
 _HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>\n"
 
@@ -31,7 +31,7 @@ async def refuse(request: web.Request, behaviour: Behaviour) -> web.StreamRespon
     await asyncio.sleep(behaviour.ttft)
     if behaviour.status is None:
         return web.Response(text=_HTML, content_type="text/html")
-    response = answer_error(behaviour.status, "The simulated provider refused on purpose.")
+    response = answer_error(request, behaviour.status, "The simulated provider refused on purpose.")
     if behaviour.retryafter is not None:
         response.headers["Retry-After"] = f"{behaviour.retryafter:g}"
     return response
@@ -54,17 +54,16 @@ async def play(request: web.Request, script: Script, behaviour: Behaviour) -> we
 
 
 async def play_whole(
-    request: web.Request, answer: Answer, behaviour: Behaviour
+    request: web.Request, content: bytes, answer: Answer, behaviour: Behaviour
 ) -> web.StreamResponse:
-    """Send a whole answer when its last token is due; half of it, if it ends early."""
+    """Send an answer, rendered whole, when its last token is due; half of it, if it ends early."""
     count = sum(choice.count for choice in answer.choices)
     end, after = behaviour.end or (None, count)
     if after > count:
         end, after = None, count
     await asyncio.sleep(behaviour.ttft + after // len(answer.choices) * behaviour.interval)
     if end is End.ERROR:
-        return answer_error(500, "The simulated provider failed on purpose.")
-    content = whole(answer, behaviour)
+        return answer_error(request, 500, "The simulated provider failed on purpose.")
     garbled = behaviour.garbleafter is not None and behaviour.garbleafter <= count
     if end is None and not garbled:
         return web.Response(body=content, content_type="application/json")

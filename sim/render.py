@@ -104,7 +104,7 @@ def script(answer: Answer, request: ChatRequest, behaviour: Behaviour) -> Script
     if behaviour.garbleafter == 0:
         opening += broken
     elif behaviour.garbleafter is not None:
-        deltas = _garbled(deltas, behaviour.garbleafter, broken)
+        deltas = garbled(deltas, behaviour.garbleafter, broken)
     closing = b""
     if end is None:
         closing = _closing(answer, events, behaviour)
@@ -133,7 +133,7 @@ def _deltas(answer: Answer, events: _Events) -> Iterator[bytes]:
     return (plain(index, delta) for step in steps for index, delta in enumerate(step) if delta)
 
 
-def _garbled(deltas: Iterator[bytes], after: int, broken: bytes) -> Iterator[bytes]:
+def garbled(deltas: Iterator[bytes], after: int, broken: bytes) -> Iterator[bytes]:
     """The same chunks, with a broken event stuck to number ``after``, from 1."""
     last = (delta + broken for delta in islice(deltas, 1))
     return chain(islice(deltas, after - 1), last, deltas)

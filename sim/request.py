@@ -95,7 +95,7 @@ def decode(body: bytes) -> ChatRequest:
         RequestError: the body is not JSON, or a field has the wrong type or range.
     """
     try:
-        request = msgspec.convert(_loads(body), ChatRequest)
+        request = msgspec.convert(loads(body), ChatRequest)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise RequestError(str(error)) from None
     if not 1 <= request.choices <= 128:
@@ -105,7 +105,8 @@ def decode(body: bytes) -> ChatRequest:
     return request
 
 
-def _loads(body: bytes) -> Any:
+def loads(body: bytes) -> Any:
+    """The JSON in a body, lone surrogates included."""
     # msgspec refuses lone surrogates (\ud83d), which a client may well send back to us.
     try:
         return msgspec.json.decode(body)

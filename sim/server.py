@@ -3,6 +3,9 @@
 | | |
 |---|---|
 | ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
+| ``POST /v1/responses`` | the same, as a response |
+| ``POST /v1/messages`` | the same, as a message |
+| ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
 | ``GET /v1/models`` | the one model with a plain name |
 | ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted", "closed"}`` |
 | ``POST /sim/reset`` | counts from nothing again |
@@ -14,25 +17,27 @@ has aiohttp cancel the handler, and the cancellation is what counts as aborted.
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 import uvloop
 from aiohttp import web
 
+from sim import messages, responses_render, responses_request
 from sim.answer import CREATED, compose
-from sim.behaviour import BehaviourError, parse
+from sim.behaviour import Behaviour, BehaviourError, parse
 from sim.calls import Calls
 from sim.errors import answer_error
 from sim.playback import play, play_whole, refuse
-from sim.render import script
-from sim.request import ChatRequest, RequestError, decode
+from sim.render import script, whole
+from sim.request import RequestError, decode
 
 _BAD_KEY = "sk-bad"
 _MAX_BODY = 256 << 20  # bytes; above what any broker in front lets through
 _GRACE = 0.05  # seconds for running calls to end by themselves when the server closes
 
 _CALLS = web.AppKey("calls", Calls)
+_RESPONSES = web.AppKey("responses", set[str])  # the ids of those that are kept
 
 
 class SimServer:
@@ -62,8 +67,12 @@ def create_app() -> web.Application:
     """
     app = web.Application(client_max_size=_MAX_BODY)
     app[_CALLS] = Calls()
+    app[_RESPONSES] = set()
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_post("/v1/responses", _respond)
+    app.router.add_post("/v1/messages", _message)
+    app.router.add_post("/v1/messages/count_tokens", _count_tokens)
     app.router.add_get("/v1/models", _models)
     app.router.add_get("/sim/calls", _calls)
     app.router.add_post("/sim/reset", _reset)
@@ -132,28 +141,95 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     try:
         asked = decode(body)
     except RequestError as error:
-        return answer_error(400, f"The request can't be read: {error}")
+        return answer_error(request, 400, f"The request can't be read: {error}")
+
+    async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
+        made = compose(asked, behaviour, ordinal)
+        if asked.stream and not behaviour.nostream:
+            return await play(request, script(made, asked, behaviour), behaviour)
+        return await play_whole(request, whole(made, behaviour), made, behaviour)
+
+    return await _counted(request, asked.model, asked.prompt, answer)
+
+
+async def _message(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
     try:
-        with request.app[_CALLS].counted(asked.model, asked.prompt) as ordinal:
-            if request.headers.get("Authorization") == f"Bearer {_BAD_KEY}":
-                return answer_error(401, "Incorrect API key provided.")
-            return await _answer(request, asked, ordinal)
+        asked = messages.decode(body)
+    except RequestError as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+
+    async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
+        made = compose(asked, behaviour, ordinal)
+        if asked.stream and not behaviour.nostream:
+            return await play(request, messages.script(made, behaviour), behaviour)
+        return await play_whole(request, messages.whole(made, behaviour), made, behaviour)
+
+    return await _counted(request, asked.model, asked.prompt, answer)
+
+
+async def _count_tokens(request: web.Request) -> web.StreamResponse:
+    try:
+        asked = messages.decode(await request.read(), counting=True)
+        behaviour = parse(asked.model)
+    except (RequestError, BehaviourError) as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+    if _BAD_KEY in _keys(request):
+        return answer_error(request, 401, "Incorrect API key provided.")
+    refusal = await refuse(request, behaviour)
+    return refusal or web.json_response({"input_tokens": asked.prompt_tokens})
+
+
+def _keys(request: web.Request) -> tuple[str, str]:
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bearer, request.headers.get("x-api-key", "")
+
+
+async def _respond(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
+    try:
+        asked = responses_request.decode(body)
+        chat = asked.as_chat()
+    except (RequestError, ValueError) as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+    known = request.app[_RESPONSES]
+
+    async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
+        if asked.previous_response_id is not None and asked.previous_response_id not in known:
+            return answer_error(request, 400, "No such response.", param="previous_response_id")
+        made = responses_render.named(compose(chat, behaviour, ordinal))
+        if asked.store is not False:
+            known.add(made.id)
+        if asked.stream and not behaviour.nostream:
+            told = responses_render.script(made, asked, behaviour)
+            return await play(request, told, behaviour)
+        told_whole = responses_render.whole(made, asked, behaviour)
+        return await play_whole(request, told_whole, made, behaviour)
+
+    return await _counted(request, asked.model, chat.prompt, answer)
+
+
+_Answer = Callable[[Behaviour, int], Awaitable[web.StreamResponse]]
+
+
+async def _counted(
+    request: web.Request, model: str, prompt: str, answer: _Answer
+) -> web.StreamResponse:
+    """Count the call, refuse it if it is to be refused, else answer it."""
+    try:
+        with request.app[_CALLS].counted(model, prompt) as ordinal:
+            if _BAD_KEY in _keys(request):
+                return answer_error(request, 401, "Incorrect API key provided.")
+            try:
+                behaviour = parse(model).at_call(ordinal)
+            except BehaviourError as error:
+                return answer_error(
+                    request, 404, f"The model does not exist: {error}", param="model"
+                )
+            refusal = await refuse(request, behaviour)
+            return await answer(behaviour, ordinal) if refusal is None else refusal
     except ConnectionError:  # counted; raised further, aiohttp would log it as our failure
         return web.Response()
-
-
-async def _answer(request: web.Request, asked: ChatRequest, ordinal: int) -> web.StreamResponse:
-    try:
-        behaviour = parse(asked.model).at_call(ordinal)
-    except BehaviourError as error:
-        return answer_error(404, f"The model does not exist: {error}", param="model")
-    refusal = await refuse(request, behaviour)
-    if refusal is not None:
-        return refusal
-    answer = compose(asked, behaviour, ordinal)
-    if asked.stream and not behaviour.nostream:
-        return await play(request, script(answer, asked, behaviour), behaviour)
-    return await play_whole(request, answer, behaviour)
 
 
 async def _models(request: web.Request) -> web.Response:

@@ -8,11 +8,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from broker.cli import valkey
 from rig.store_server import StoreServer
+from tests.node import install_packages
 
 pytest_plugins = ("tests.contract.upstream",)  # its fixtures serve several modules
 
@@ -22,12 +24,24 @@ STORES = ("valkey", "redis7")
 def require(tool: str) -> Path:
     """The path of a program, or a skip (a failure under STREAMHOLD_REQUIRE_ALL=1)."""
     path = shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if path is not None:
-        return Path(path)
-    reason = f"{tool} is not installed on this machine"
+    if path is None:
+        lacks(f"{tool} is not installed on this machine")
+    return Path(path)
+
+
+def lacks(reason: str) -> NoReturn:
+    """Skip for what the machine lacks (fail under STREAMHOLD_REQUIRE_ALL=1)."""
     if os.environ.get("STREAMHOLD_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def npm_packages() -> None:
+    """The packages of ``clients/js`` are installed."""
+    problem = install_packages()
+    if problem:
+        lacks(f"the npm packages of clients/js can't be installed: {problem}")
 
 
 def store_binary(kind: str) -> Path:

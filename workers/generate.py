@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from broker import log
-from broker.dialects.chat import Transcript
+from broker.dialects.dialect import Transcript
+from broker.dialects.registry import DIALECTS
 from broker.errors import (
     BadRequest,
     JobGone,
@@ -49,9 +50,11 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
+from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
 from workers.hold import Hold
-from workers.joining import Joining, ToolCalls, read_back
+from workers.joining import Joining, ToolCalls
 from workers.providers import Providers
 from workers.providers.base import Call, ProviderFailure
 from workers.writer import Fenced, FramesLost, Pen
@@ -84,6 +87,7 @@ class Generation:
     ) -> None:
         self._claim = hold.claim
         self._job = hold.claim.job
+        self._dialect = DIALECTS[self._job.dialect]
         self._pen = hold.pen
         self._ledger = hold.ledger
         self._settings = settings
@@ -92,6 +96,7 @@ class Generation:
         self._store = store
         self._delivered = self._job.delivered
         self._request: dict[str, Any] = {}
+        self._previous: str | None = None  # the provider's id of the response before
 
     async def run(self) -> None:
         """Run to the terminal and return when it is stored.
@@ -101,13 +106,23 @@ class Generation:
         """
         failure = await self._answer_in_time()
         state = JobState.COMPLETED if failure is None else JobState.FAILED
-        self._finish(Terminal(state, usage=self._ledger.usage(), error=failure))
+        parting = self._parting(failure)
+        self._deliver(parting)
+        usage = self._ledger.usage()
+        self._finish(Terminal(state, usage=usage, error=failure, told=bool(parting)))
         await self._pen.settled()
+
+    def _parting(self, failure: Failure | None) -> Sequence[Frame]:
+        """The provider's own word on the failure that ends a begun answer, where it had one."""
+        parting, tried = self._ledger.reply.parting, self._ledger.tried
+        if parting is None or failure is None or not self._delivered or not tried:
+            return ()
+        return (parting,) if tried[-1].error == failure else ()
 
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
         self._ledger.end("failed", failure)
-        self._ledger.settle(self._request, Transcript())
+        self._ledger.settle(self._request, self._dialect.transcript(()))
         self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
         await self._pen.settled()
 
@@ -137,6 +152,18 @@ class Generation:
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
+        key = self._dialect.follows(self._request)
+        if key is not None:
+            previous = await find_previous(self._store, self._job.account, key)
+            if previous is None:
+                return UNKNOWN
+            narrower = narrowed(policy, previous)
+            if narrower is None:
+                return ELSEWHERE
+            policy, self._previous = narrower, previous.id
+        return await self._try_targets(policy)
+
+    async def _try_targets(self, policy: Policy) -> Failure | None:
         while True:
             transcript = await self._read_back()
             if transcript.complete(self._choices):
@@ -180,11 +207,11 @@ class Generation:
 
     @property
     def _choices(self) -> int:
-        return self._request.get("n") or 1
+        return self._dialect.choices(self._request)
 
     async def _read_back(self) -> Transcript:
         """Where the begun answer stands, from its own stream; settles what was lost with it."""
-        transcript = Transcript()
+        transcript = self._dialect.transcript(())
         while self._delivered:
             await self._pen.settled()
             try:
@@ -200,7 +227,7 @@ class Generation:
                         raise FramesLost(back.last)
                     continue
                 self._pen.adopt(back.templates)
-                transcript = Transcript.of(back.frames)
+                transcript = self._dialect.transcript(back.frames)
                 break
         self._ledger.settle(self._request, transcript)
         return transcript
@@ -212,8 +239,9 @@ class Generation:
         joining: Joining | None = None
         if self._delivered:
             flag = self._settings.prefill_for(self._job.model, *step.target)
-            joining = Joining(transcript, step.mode, flag, self._ledger.usage())
-        holding = ToolCalls() if policy.hold_tool_calls else None
+            spent = self._ledger.usage()
+            joining = Joining(self._dialect, transcript, step.mode, flag, spent)
+        holding = ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
         try:
             await self._begin(step)
             await self._stream(step, passage, joining, holding)
@@ -254,8 +282,10 @@ class Generation:
             model=step.target.model,
             request=asked,
             timeouts=self._settings.timeouts_for(self._job.model, *step.target),
+            key=self._job.key,
+            previous=self._previous,
         )
-        provider = self._providers.get(step.target.provider)
+        provider = self._providers.get(step.target.provider, self._job.dialect)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(provider.stream(call, self._ledger.reply)) as stream:
             async for received in stream:
@@ -274,12 +304,13 @@ class Generation:
             self._deliver(holding.release())
 
     def _deliver(self, frames: Sequence[Frame]) -> None:
-        if self._delivered:
-            if frames:
-                self._pen.write(frames)
-        elif frames:
+        if not frames:
+            return
+        fields = self._ledger.known()
+        if not self._delivered:
             self._delivered = True
-            self._pen.write(frames, [("delivered", b"1")])
+            fields.append(("delivered", b"1"))
+        self._pen.write(frames, fields)
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()
@@ -309,7 +340,8 @@ class Generation:
             if not job.state.final:
                 return
             back = await read_back(self._store, job.key) if self._delivered else None
-            self._ledger.settle(self._request, Transcript.of(back.frames if back else ()))
+            transcript = self._dialect.transcript(back.frames if back else ())
+            self._ledger.settle(self._request, transcript)
             fields, last = self._ledger.closing(job), self._ledger.is_last(job)
             if fields or last:
                 await self._store.jobs.settle(job.key, fields, last=last)

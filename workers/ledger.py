@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.chat import Transcript
-from broker.dialects.chat.usage import add, estimate
+from broker.dialects.dialect import Transcript
+from broker.dialects.registry import DIALECTS
+from broker.dialects.usage import add
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Attempt, Failure, Job
 from broker.routing import Run
@@ -31,6 +32,7 @@ class Ledger:
         self.attempt: Attempt | None = None
         self.reply = Reply()
         self.told = False  # whether an attempt of this claim was recorded
+        self._estimate = DIALECTS[job.dialect].estimate
         self._spent = job.spent
         self._claims = job.claims
         self._history = list(job.attempts)
@@ -88,6 +90,17 @@ class Ledger:
         self.told = True
         self.reply = Reply()
 
+    def known(self) -> list[Field]:
+        """The attempt in progress once its provider's id for it is known; nothing after that.
+
+        Whoever takes over from a worker that died has no other way to learn of it.
+        """
+        attempt, found = self.attempt, self.reply.provider_id
+        if attempt is None or found is None or attempt.provider_id is not None:
+            return []
+        attempt.provider_id = found
+        return [attempt_field(attempt)]
+
     def end(self, outcome: str, failure: Failure | None = None) -> None:
         """Note how the attempt in progress ended; the next frame carries it to the store."""
         attempt = self.attempt
@@ -115,7 +128,8 @@ class Ledger:
             return
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
-            attempt.usage = transcript.usage or estimate(request, delivered, events)
+            said = self.reply.said or transcript.said
+            attempt.usage = transcript.usage or self._estimate(request, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property

@@ -7,10 +7,10 @@ while it waits for one has none; so any worker settles it, once the rescuer has 
 import msgspec
 
 from broker import log
-from broker.dialects.chat import Transcript
+from broker.dialects.registry import DIALECTS
 from broker.errors import JobGone, JobNotFound, StoreAway
 from broker.store import Store
-from workers.joining import read_back
+from broker.tail.back import read_back
 from workers.ledger import Ledger
 
 
@@ -24,7 +24,8 @@ async def settle(store: Store, key: str) -> None:
         back = await read_back(store, key) if job.delivered else None
         ledger = Ledger(job)
         request = msgspec.json.decode(body) if body else {}
-        ledger.settle(request, Transcript.of(back.frames if back else ()))
+        transcript = DIALECTS[job.dialect].transcript(back.frames if back else ())
+        ledger.settle(request, transcript)
         fields = ledger.closing(await store.jobs.get(key))
         await store.jobs.settle(key, fields)
         log.info("job.settled", request_id=job.request_id, fields=len(fields))

@@ -65,7 +65,21 @@ def _jobs() -> _Schema:
         metadata=_OBJECT_OR_NULL,
         links=_OBJECT,
     )
-    return {"Job": job, "Jobs": _list({"$ref": "#/components/schemas/Job"}, next=_TEXT_OR_NULL)}
+    ticket = _object(
+        "object request_id scope url expires_at after_end not_after",
+        object={"const": "ticket"},
+        request_id=_TEXT,
+        scope={"enum": ["events", "result"]},
+        url=_TEXT,
+        expires_at=_NUMBER_OR_NULL,
+        after_end=_INTEGER,
+        not_after={"type": "number"},
+    )
+    return {
+        "Job": job,
+        "Ticket": ticket,
+        "Jobs": _list({"$ref": "#/components/schemas/Job"}, next=_TEXT_OR_NULL),
+    }
 
 
 def _operations() -> _Schema:

@@ -6,25 +6,43 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from broker.api import chat, events, health, jobs, openapi, providers
+from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
 from broker.api.core import Core
 from broker.api.door import Door
+from broker.api.inference import Inference
 from broker.api.problems import (
     on_client_gone,
     on_defect,
     on_http_exception,
     on_streamhold_error,
 )
+from broker.dialects.dialect import Dialect
+from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.dialect import RESPONSES
 from broker.errors import StreamholdError
 
 _JOB = "/v1/jobs/{request_id}"
+_RESPONSE = "/v1/responses/{response_id}"
+
+
+def _inference(dialect: Dialect) -> Inference:
+    """A dialect's endpoint; that of responses has a way of its own to answer at once."""
+    return responses.Responses() if dialect is RESPONSES else Inference(dialect)
 
 
 def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
     app = Starlette(
         routes=[
-            Route("/v1/chat/completions", chat.create_completion, methods=["POST"]),
+            *(
+                Route(dialect.path, _inference(dialect).create, methods=["POST"])
+                for dialect in DIALECTS.values()
+            ),
+            Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
+            Route(_RESPONSE, responses.retrieve, methods=["GET"]),
+            Route(_RESPONSE, responses.delete, methods=["DELETE"]),
+            Route(f"{_RESPONSE}/cancel", responses.cancel, methods=["POST"]),
+            Route(f"{_RESPONSE}/input_items", responses.list_input, methods=["GET"]),
             Route("/v1/models", health.list_models, methods=["GET"]),
             Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),
@@ -35,12 +53,13 @@ def create_app(core: Core) -> Starlette:
             Route(f"{_JOB}/result", events.get_result, methods=["GET"]),
             Route(f"{_JOB}/cancel", jobs.cancel_job, methods=["POST"]),
             Route(f"{_JOB}/retry", jobs.retry_job, methods=["POST"]),
+            Route(f"{_JOB}/tickets", jobs.create_ticket, methods=["POST"]),
             Route("/openapi.json", openapi.document, methods=["GET"]),
             Route("/healthz", health.healthz, methods=["GET"]),
             Route("/readyz", health.readyz, methods=["GET"]),
             Route("/metrics", health.metrics, methods=["GET"]),
         ],
-        middleware=[Middleware(Door, settings=core.settings)],
+        middleware=[Middleware(Door, settings=core.settings, booth=core.booth)],
         exception_handlers={
             StreamholdError: on_streamhold_error,
             HTTPException: on_http_exception,

@@ -1,18 +1,19 @@
 """From a request id to a reader: the one way in which any endpoint follows a job."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
-from broker.errors import BadCursor
+from broker.errors import BadCursor, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
-from broker.routing import policy_for
+from broker.routing import Target, policy_for
+from broker.settings import Settings
 from broker.store.jobs import Creation
 from broker.tail import Reader
 
@@ -23,10 +24,12 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. BadRequest: an option goes beyond the model's route.
+        UnknownModel: no such model. OtherDialect: a target of it speaks another one.
+        BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
+    spoken(settings, submission.dialect, policy.targets)
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
@@ -37,6 +40,18 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         most_open=account.concurrency if account else None,
         admitted=core.has_memory,
     )
+
+
+def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:
+    """Check that every target speaks a dialect.
+
+    Raises:
+        OtherDialect: one doesn't.
+    """
+    for target in targets:
+        its = settings.providers[target.provider].dialect
+        if its != dialect:
+            raise OtherDialect(f"{str(target)!r} speaks {its!r}.", param="model")
 
 
 async def submit(core: Core, submission: Submission) -> bool:
@@ -74,27 +89,28 @@ async def _create(core: Core, submission: Submission) -> Creation:
     return creation
 
 
-async def locate(core: Core, key: str, cursor: int) -> Job:
-    """The job, whose stream reaches as far as the cursor.
+def check_cursor(job: Job, cursor: int) -> None:
+    """Return if the job's stream reaches as far as the cursor.
 
     Raises:
         BadCursor: it lies beyond the stream's end.
-        JobNotFound, JobGone, StoreAway.
     """
-    job = await core.store.jobs.get(key)
     if cursor > job.last:
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
-    return job
 
 
-async def resume(core: Core, job: Job, cursor: int) -> Reader | None:
-    """A reader of a located job from the cursor; None if the cursor is the terminal.
+async def resume(
+    core: Core, job: Job, cursor: int, last: Callable[[Job], int] | None = None
+) -> Reader | None:
+    """A reader of a located job from the cursor; None if nothing will come after it.
+
+    That is after the terminal, or what ``last`` says of an ended job.
 
     Raises:
         StoreAway.
     """
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
-    if job.state.final and cursor == job.last:
+    if job.state.final and cursor >= (job.last if last is None else last(job)):
         return None
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms

@@ -4,10 +4,19 @@ from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether the request declares one."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def read_json(request: Request, limit: int) -> bytes:

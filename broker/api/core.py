@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
+import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
+from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.errors import Draining, StoreAway
 from broker.queue.rescuer import Rescuer
@@ -33,14 +35,24 @@ class Core:
         self.tail = Tail(self.store, f"{name}-tail")
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
+        self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
         self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
+        self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
 
     @property
     def has_memory(self) -> bool:
         """Whether the store has memory for new jobs, beside what the running ones may take."""
         return self.rescuer.free_memory > self.settings.store.headroom
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """For what is passed through to a provider; made at the first use, on a running loop."""
+        if self._http is None:
+            jar = aiohttp.DummyCookieJar()
+            self._http = aiohttp.ClientSession(cookie_jar=jar, trust_env=False)
+        return self._http
 
     def admit(self) -> None:
         """Raise Draining if this process takes no new calls."""
@@ -98,6 +110,8 @@ class Core:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            if self._http is not None:
+                await self._http.close()
             await self.store.close()
 
 

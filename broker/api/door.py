@@ -2,23 +2,43 @@
 
 Host and Origin: a web page must not spend the operator's keys through loopback, neither by
 a form's POST (no JSON) nor by a name that resolves to 127.0.0.1. Keys: only their SHA-256
-is known here. Every answer leaves with an ``x-request-id``: the one that the call named,
-whatever came of it, else one of our making.
+is known here. A ticket stands in for a key where there is none. Every answer leaves with an
+``x-request-id``: the one that the call named, whatever came of it, else one of our making;
+with what a page's browser must be told; and under a ticket with what keeps the address from
+caches and other sites.
 """
 
 import asyncio
 import hashlib
 import ipaddress
+from contextlib import suppress
 from urllib.parse import urlsplit
 
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from broker.api.booth import Booth
+from broker.api.origins import Headers, Origins
 from broker.api.problems import error_response
-from broker.errors import Draining, Forbidden, NotAuthenticated, StreamholdError
+from broker.api.stream import come_again, cursor_of
+from broker.api.tickets import given, presented
+from broker.dialects.registry import dialect_at
+from broker.errors import (
+    BadCursor,
+    Draining,
+    Forbidden,
+    NotAuthenticated,
+    StoreAway,
+    StoreFull,
+    StreamholdError,
+)
 from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
 
 DEFAULT_ACCOUNT = "default"  # everyone's, where no accounts are configured
+# An address that opens something stays out of caches and of other sites' logs.
+_DISCREET: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
 _OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
@@ -36,12 +56,15 @@ def is_loopback(host: str) -> bool:
 class Door:
     """ASGI middleware: refuses, or passes on with ``scope["account"]`` set.
 
+    ``scope["ticket"]`` is set if that is what let the call in; only its job can tell whether
+    it still may. ``scope["stamps"]`` are headers for every answer, unless it has its own.
     ``scope["request_id"]`` is what an answer that says nothing else is stamped with; an
     endpoint that reads a request id from a body puts it there.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, booth: Booth) -> None:
         self._app = app
+        self._booth = booth
         self._accounts = {
             digest: name
             for name, account in settings.accounts.items()
@@ -51,7 +74,7 @@ class Door:
         self._hosts = frozenset(name.lower() for name in server.allowed_hosts)
         # Bound beyond loopback with no names given, any name may lead here.
         self._any_host = not self._hosts and not is_loopback(server.host)
-        self._origins = frozenset(server.allowed_origins)
+        self._origins = Origins(server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,20 +87,24 @@ class Door:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = message["headers"]
-                if not any(name == b"x-request-id" for name, _ in headers):
-                    headers = [*headers, (b"x-request-id", scope["request_id"].encode())]
-                    message = {**message, "headers": headers}
+                message = {**message, "headers": _stamp(scope, message["headers"])}
             await send(message)
 
         headers = dict(scope["headers"])
         scope["request_id"] = _named_id(scope["path"], headers) or new_request_id()
+        scope["stamps"] = self._origins.stamps(headers.get(b"origin"))
+        if given(scope["query_string"]):
+            scope["stamps"] += _DISCREET
         try:
             self._check_host(headers.get(b"host", b"").decode("latin1"))
             self._check_origin(headers.get(b"origin"))
-            scope["account"] = self._account(scope["path"], headers)
+            if (preflight := self._origins.preflight(scope, headers)) is not None:
+                scope["stamps"] += preflight
+                await Response(status_code=204)(scope, receive, stamped)
+                return
+            scope["account"] = await self._account(scope, headers)
         except StreamholdError as error:
-            await error_response(scope["path"], error)(scope, receive, stamped)
+            await _refusal(scope, error)(scope, receive, stamped)
             return
         try:
             await self._app(scope, receive, stamped)
@@ -95,22 +122,47 @@ class Door:
     def _check_origin(self, value: bytes | None) -> None:
         if value is None:
             return
-        origin = value.decode("latin1")
-        if origin in self._origins or is_loopback(_host_of(origin)):
+        if self._origins.lists(value) or is_loopback(_host_of(value.decode("latin1"))):
             return
         raise Forbidden("Pages of that Origin may not call.")
 
-    def _account(self, path: str, headers: dict[bytes, bytes]) -> str:
+    async def _account(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         if not self._accounts:
             return DEFAULT_ACCOUNT
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         key = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
         account = self._accounts.get(hashlib.sha256(key).hexdigest()) if key else None
+        shown = presented(scope["method"], scope["path"], scope["query_string"])
+        if shown is not None and not key:
+            ticket = scope["ticket"] = await self._booth.take(shown)
+            return ticket.account
         if account is None:
-            if path in _OPEN:
+            if scope["path"] in _OPEN:
                 return ""
             raise NotAuthenticated("Send it as 'Authorization: Bearer' or 'x-api-key'.")
         return account
+
+
+def _stamp(scope: Scope, headers: Headers) -> Headers:
+    own = dict(headers)
+    request_id = own.get(b"x-request-id") or scope["request_id"].encode()
+    stamps = [(b"x-request-id", request_id), *scope["stamps"]]
+    dialect = dialect_at(scope["path"])
+    if dialect is not None and dialect.request_id_header is not None:
+        stamps.append((dialect.request_id_header, request_id))
+    return [*headers, *(stamp for stamp in stamps if stamp[0] not in own)]
+
+
+def _refusal(scope: Scope, error: StreamholdError) -> Response:
+    """The answer for a call that is not let in.
+
+    Only the key of tickets is looked up in the store, and a ticket for events is an
+    EventSource's: an error status would kill it for good.
+    """
+    if isinstance(error, StoreAway | StoreFull) and scope["path"].endswith("/events"):
+        with suppress(BadCursor):
+            return come_again(cursor_of(HTTPConnection(scope)), error.code)
+    return error_response(scope["path"], error)
 
 
 def _host_of(url: str) -> str:

@@ -5,14 +5,15 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker import cursor as cursors
-from broker.api.attach import collect, locate, resume, while_connected
+from broker.api.attach import check_cursor, collect, resume, while_connected
 from broker.api.core import core_of
 from broker.api.jobs import job_response, key_of
 from broker.api.problems import failure_response
-from broker.api.stream import StreamResponse, retry_event
-from broker.dialects import chat
+from broker.api.stream import StreamResponse, come_again, cursor_of
+from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
+from broker.dialects.registry import DIALECTS
+from broker.dialects.wire import encode
 from broker.errors import BadRequest, StoreAway, StoreFull
 from broker.model import Job
 
@@ -27,57 +28,64 @@ async def stream_events(request: Request) -> Response:
     """
     core = core_of(request)
     request_id = request.path_params["request_id"]
-    key = key_of(request)
-    after = request.headers.get("last-event-id") or request.query_params.get("after")
-    cursor = cursors.parse(after)
+    key_of(request)  # refuses what can be no request id
+    cursor = cursor_of(request)
     headers = {"x-request-id": request_id}
     if core.draining.is_set():
-        return _come_again(cursor, "draining", headers)
+        return come_again(cursor, "draining")
     try:
-        reader = await resume(core, await locate(core, key, cursor), cursor)
+        job = await _job(request)
+        check_cursor(job, cursor)
+        reader = await resume(core, job, cursor)
     except (StoreAway, StoreFull) as error:
-        return _come_again(cursor, error.code, headers)
+        return come_again(cursor, error.code)
     if reader is None:
         return Response(status_code=204, headers=headers)
-    return StreamResponse(core, reader, NativeView(request_id), headers, hands_back=True)
+    view = NativeView(request_id, DIALECTS[job.dialect].numbers)
+    return StreamResponse(core, reader, view, headers, hands_back=True)
 
 
 async def get_result(request: Request) -> Response:
     """``GET …/result?wait=``: the whole answer; 202 and the job while there is none."""
     core = core_of(request)
-    key = key_of(request)
     wait = _seconds(request.query_params.get("wait"))
-    job = await core.store.jobs.get(key)
+    job = await _job(request)
     if not job.state.final and wait == 0:
         return _pending(job)
-    reader = await core.tail.follow(key, 0)
+    reader = await core.tail.follow(job.key, 0)
     reader.grace_ms = job.grace_ms
     try:
         async with asyncio.timeout(None if job.state.final else wait):
             frames, terminal = await while_connected(request, collect(core, reader))
     except TimeoutError:
-        return _pending(await core.store.jobs.get(key))
+        return _pending(await core.store.jobs.get(job.key))
     headers = {"x-request-id": job.request_id}
     if terminal.error is not None:
         response = failure_response(request.url.path, terminal.error, final=True)
         response.headers.update(headers)
         return response
-    return Response(chat.encode(chat.fold(frames)), 200, headers, "application/json")
+    answer = encode(DIALECTS[job.dialect].fold(frames))
+    return Response(answer, 200, headers, "application/json")
+
+
+async def _job(request: Request) -> Job:
+    """The job that the path names, if the caller's ticket (should it be one) opens it.
+
+    Raises:
+        BadRequestId, JobNotFound, JobGone, BadTicket, StoreAway.
+    """
+    core = core_of(request)
+    job = await core.store.jobs.get(key_of(request))
+    ticket: Ticket | None = request.scope.get("ticket")
+    if ticket is not None:
+        ticket.check(job, core.booth.now_ms)
+    return job
 
 
 def _pending(job: Job) -> Response:
     response = job_response(job, 202)
     response.headers["retry-after"] = "1"
     return response
-
-
-def _come_again(cursor: int, reason: str, headers: dict[str, str]) -> Response:
-    return Response(
-        retry_event(cursor, reason),
-        200,
-        {**headers, "cache-control": "no-store", "x-accel-buffering": "no"},
-        "text/event-stream",
-    )
 
 
 def _seconds(text: str | None) -> float:

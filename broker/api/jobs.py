@@ -1,31 +1,40 @@
-"""``/v1/jobs``: submit without waiting, look, list, cancel, retry, delete."""
+"""``/v1/jobs``: submit without waiting, look, list, cancel, retry, delete, issue tickets."""
 
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.attach import narrowed, submit
-from broker.api.body import decode_object, read_json
+from broker.api.body import decode_object, has_body, read_json
 from broker.api.core import account_of, core_of
 from broker.api.options import check, from_headers
-from broker.dialects import chat
+from broker.api.tickets import AFTER_END, TicketScope
 from broker.dialects.native import failure_object
+from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key, new_request_id
 from broker.queue import Submission
 from broker.store.listing import Wanted
+
+T = TypeVar("T")
 
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
 
     request: msgspec.Raw
-    dialect: Literal["chat"] = "chat"
+    dialect: str = "chat"
     request_id: str | None = None
     metadata: dict[str, Any] | None = None
     options: Options | None = None  # in place of those that headers may ask for
+
+
+class TicketWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST …/tickets``."""
+
+    scope: TicketScope = "events"
 
 
 async def create_job(request: Request) -> Response:
@@ -33,23 +42,24 @@ async def create_job(request: Request) -> Response:
     core = core_of(request)
     core.admit()
     data = await read_json(request, core.settings.server.max_body)
-    try:
-        new = msgspec.json.decode(data, type=NewJob)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
+    new = _decode(data, NewJob)
     body = bytes(new.request)
     call = decode_object(body)
-    chat.check(call)
+    dialect = DIALECTS.get(new.dialect)
+    if dialect is None:
+        raise BadRequest(f"'dialect' is one of {', '.join(DIALECTS)}.", param="dialect")
+    dialect.check(call)
     given = new.request_id
     if given is None:
         given = request.headers.get("idempotency-key")
     submission = Submission(
         account=account_of(request),
         request_id=new_request_id() if given is None else check_request_id(given),
-        dialect=new.dialect,
+        dialect=dialect.name,
         request=call,
         body=body,
         metadata=new.metadata,
+        keep=dialect.keeps(call),
     )
     request.scope["request_id"] = submission.request_id
     options = from_headers(request.headers) if new.options is None else check(new.options)
@@ -84,6 +94,29 @@ async def delete_job(request: Request) -> Response:
     """``DELETE`` → 204; a running job is cancelled first."""
     await core_of(request).store.jobs.delete(key_of(request))
     return Response(status_code=204, headers={"x-request-id": request.path_params["request_id"]})
+
+
+async def create_ticket(request: Request) -> Response:
+    """``POST …/tickets`` → 201 and an address of the job's that needs no key. A body may lack."""
+    core, key = core_of(request), key_of(request)
+    wanted = TicketWanted()
+    if has_body(request.scope):
+        data = await read_json(request, core.settings.server.max_body)
+        wanted = _decode(data, TicketWanted)
+    job = await core.store.jobs.get(key)
+    ticket, text = await core.booth.issue(job, wanted.scope)
+    ends = ticket.ends_ms(job)
+    shown = {
+        "object": "ticket",
+        "request_id": job.request_id,
+        "scope": ticket.scope,
+        "url": f"/v1/jobs/{job.request_id}/{ticket.scope}?ticket={text}",
+        "expires_at": None if ends is None else ends / 1000,
+        "after_end": AFTER_END,
+        "not_after": ticket.not_after_ms / 1000,
+    }
+    headers = {"x-request-id": job.request_id, "cache-control": "no-store"}
+    return _json(shown, 201, headers)
 
 
 async def list_jobs(request: Request) -> Response:
@@ -169,6 +202,13 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "usage": attempt.usage,
         "error": failure_object(attempt.error) if attempt.error else None,
     }
+
+
+def _decode(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(str(error)) from error
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

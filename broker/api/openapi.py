@@ -7,16 +7,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.api import messages_described, responses_described
 from broker.api.answers import answered
+from broker.api.asked import REQUEST_ID, asked
 from broker.api.options import DESCRIBED, header_of
-from broker.api.problems import speaks_chat
+from broker.dialects.registry import dialect_at
 from broker.model import JobState
 
 _Schema = dict[str, Any]
 
+_KEYS: list[_Schema] = [{"bearer": []}, {"key": []}, {}]
 _PROBLEM = ("Problem", "application/problem+json")
-_REQUEST_ID = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
-_NULLABLE_ID = {"type": ["string", "null"], "pattern": _REQUEST_ID}
+_ERRORS = {
+    "chat": ("ChatError", "application/json"),
+    "responses": ("ChatError", "application/json"),
+    "messages": ("MessagesError", "application/json"),
+}
 
 
 async def document(request: Request) -> Response:
@@ -38,23 +44,37 @@ def describe() -> _Schema:
             "description": "A durable stream broker for LLM inference.",
         },
         "paths": _behind_the_door(
-            {**_chat_paths(), **_job_paths(), **_provider_paths(), **_other_paths()}
+            {
+                **_chat_paths(),
+                **responses_described.paths([_KEY, _LAST, *_NARROWING]),
+                **messages_described.paths([_KEY, _LAST, *_NARROWING]),
+                **_job_paths(),
+                **_provider_paths(),
+                **_other_paths(),
+            }
         ),
         "components": {
-            "schemas": _schemas(),
+            "schemas": {
+                **answered(),
+                **responses_described.schemas(),
+                **messages_described.schemas(),
+                **asked(),
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
             },
         },
-        "security": [{"bearer": []}, {"key": []}, {}],
+        "security": _KEYS,
     }
 
 
 def _behind_the_door(paths: _Schema) -> _Schema:
     """The paths, and what is refused of any call before its endpoint sees it."""
     for path, operations in paths.items():
-        answer = ("ChatError", "application/json") if speaks_chat(path) else _PROBLEM
+        dialect = dialect_at(path)
+        answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
             responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
@@ -123,13 +143,13 @@ _STATES = [state.value for state in JobState]
 _TIME: _Schema = {"minimum": 0, "maximum": 10**12}
 _CURSOR: _Schema = {"minimum": 0, "maximum": 10**15 - 1}
 _ID = _parameter(
-    "request_id", "path", "string", "The job's request id.", required=True, pattern=_REQUEST_ID
+    "request_id", "path", "string", "The job's request id.", required=True, pattern=REQUEST_ID
 )
 _LAST = _parameter(
     "Last-Event-ID", "header", "integer", "The cursor: go on after this event.", **_CURSOR
 )
 _KEY = _parameter(
-    "Idempotency-Key", "header", "string", "The request id; else one is made.", pattern=_REQUEST_ID
+    "Idempotency-Key", "header", "string", "The request id; else one is made.", pattern=REQUEST_ID
 )
 
 
@@ -212,13 +232,16 @@ def _job_paths() -> _Schema:
         "after", "query", "integer", "The cursor, for clients without headers.", **_CURSOR
     )
 
-    def operation(name: str, text: str, responses: _Schema, *parameters: _Schema) -> _Schema:
-        return {
+    def operation(
+        name: str, text: str, responses: _Schema, *parameters: _Schema, tickets: bool = False
+    ) -> _Schema:
+        described = {
             "operationId": name,
             "summary": text,
             "parameters": [_ID, *parameters],
             "responses": responses,
         }
+        return {**described, "security": [*_KEYS, {"ticket": []}]} if tickets else described
 
     return {
         "/v1/jobs": {
@@ -259,6 +282,7 @@ def _job_paths() -> _Schema:
                 },
                 _LAST,
                 after,
+                tickets=True,
             )
         },
         f"{one}/result": {
@@ -272,6 +296,7 @@ def _job_paths() -> _Schema:
                     **_failures(),
                 },
                 wait,
+                tickets=True,
             )
         },
         f"{one}/cancel": {
@@ -285,6 +310,19 @@ def _job_paths() -> _Schema:
                 "Run a failed job again that delivered nothing",
                 {"202": job, **_problems(400, 404, 409, 410, 503)},
             )
+        },
+        f"{one}/tickets": {
+            "post": {
+                **operation(
+                    "createTicket",
+                    "An address of the stream or the result that needs no key",
+                    {
+                        "201": _answer("The ticket", "Ticket"),
+                        **_problems(400, 404, 410, 413, 415, 503),
+                    },
+                ),
+                "requestBody": {**_body("TicketWanted"), "required": False},
+            }
         },
     }
 
@@ -317,43 +355,3 @@ def _other_paths() -> _Schema:
 
 def _json_of(text: str) -> _Schema:
     return {"description": text, "content": {"application/json": {"schema": {"type": "object"}}}}
-
-
-def _schemas() -> _Schema:
-    """What is sent; what is answered stands in a module of its own."""
-    text: _Schema = {"type": "string"}
-    anything: _Schema = {"type": ["object", "null"]}
-    return {
-        **answered(),
-        "ChatRequest": {
-            "type": "object",
-            "required": ["model", "messages"],
-            "properties": {
-                "model": {**text, "minLength": 1, "maxLength": 512},
-                "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
-                "stream": {"type": ["boolean", "null"]},
-                "stream_options": anything,
-            },
-            "additionalProperties": True,
-        },
-        "NewJob": {
-            "type": "object",
-            "required": ["request"],
-            "properties": {
-                "request_id": _NULLABLE_ID,
-                "dialect": {"enum": ["chat"]},
-                "request": {"$ref": "#/components/schemas/ChatRequest"},
-                "metadata": anything,
-                "options": {
-                    "type": ["object", "null"],
-                    "properties": {
-                        name: {**schema, "description": text}
-                        for name, (schema, text) in DESCRIBED.items()
-                    },
-                    "additionalProperties": False,
-                },
-            },
-            "additionalProperties": False,
-        },
-    }

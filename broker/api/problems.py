@@ -1,6 +1,6 @@
 """Errors as answers: one table from our errors to statuses, one shape a surface.
 
-Chat surfaces answer in OpenAI's shape, everything else with RFC 9457 problem details.
+A dialect's surface answers in the dialect's shape, everything else with RFC 9457 problem details.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from broker import errors, log
-from broker.dialects.chat import error_body, failure_error
 from broker.dialects.native import failure_object
+from broker.dialects.registry import dialect_at
 from broker.model import Failure, new_request_id
 
 # The first class in an error's ancestry that is listed gives its status.
@@ -37,11 +37,6 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.Draining: 503,
     errors.StreamholdError: 500,
 }
-_CHAT_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    429: "rate_limit_error",
-}
 RETRY_AFTER = 1  # seconds, with every 429 and 503 of our own
 
 
@@ -50,18 +45,12 @@ def status_of(error: errors.StreamholdError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
-def speaks_chat(path: str) -> bool:
-    """Whether the path is part of the OpenAI surface."""
-    return path.startswith(("/v1/chat/", "/v1/models"))
-
-
 def error_response(path: str, error: errors.StreamholdError) -> Response:
     """The answer for an error of our own."""
     status = status_of(error)
-    if speaks_chat(path):
-        fallback = "invalid_request_error" if status < 500 else "server_error"
-        kind = _CHAT_TYPES.get(status, fallback)
-        return _json(status, error_body(error.message, kind, error.param, error.code), error)
+    dialect = dialect_at(path)
+    if dialect is not None:
+        return _json(status, dialect.error(status, error.message, error.code, error.param), error)
     body: dict[str, Any] = {
         "type": f"urn:streamhold:error:{error.code}",
         "title": (type(error).__doc__ or "").strip().splitlines()[0],
@@ -84,8 +73,9 @@ def failure_response(path: str, failure: Failure, *, final: bool) -> Response:
         headers["x-should-retry"] = "false"
     if failure.retry_after is not None or failure.status == 503:
         headers["retry-after"] = str(max(RETRY_AFTER, round(failure.retry_after or 0)))
-    if speaks_chat(path):
-        body = failure_error(failure)
+    dialect = dialect_at(path)
+    if dialect is not None:
+        body = dialect.failure(failure)
         return Response(_encode(body), failure.status, headers, "application/json")
     problem = {
         "title": failure.message,
@@ -154,6 +144,7 @@ async def on_defect(request: Request, error: Exception) -> Response:
     log.exception("call.defect", path=request.url.path, request_id=request_id)
     response = error_response(request.url.path, errors.StreamholdError())
     response.headers["x-request-id"] = request_id
+    response.raw_headers.extend(request.scope.get("stamps", ()))
     return response
 
 

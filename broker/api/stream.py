@@ -20,9 +20,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from sse_starlette import EventSourceResponse
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from broker import cursor as cursors
 from broker.api.core import Core
 from broker.dialects import View
 from broker.errors import StreamholdError
@@ -40,6 +42,22 @@ def retry_event(cursor: int, reason: str) -> bytes:
     return (
         f'event: retry\nretry: {RETRY_MS}\nid: {cursor}\ndata: {{"reason":"{reason}"}}\n\n'
     ).encode()
+
+
+def come_again(cursor: int, reason: str) -> Response:
+    """A whole answer that is that event: where no stream can be begun just now."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return Response(retry_event(cursor, reason), 200, headers, "text/event-stream")
+
+
+def cursor_of(request: HTTPConnection) -> int:
+    """The cursor that a reader of the native view comes with.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    after = request.headers.get("last-event-id") or request.query_params.get("after")
+    return cursors.parse(after)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

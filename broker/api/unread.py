@@ -11,6 +11,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from broker.api.body import has_body
+
 
 class Unread:
     """ASGI middleware, outside of everything that may answer."""
@@ -19,7 +21,7 @@ class Unread:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(scope):
+        if scope["type"] != "http" or not has_body(scope):
             await self._app(scope, receive, send)
             return
 
@@ -34,11 +36,6 @@ class Unread:
                 rest.cancel()
 
         await self._app(scope, receive, closing)
-
-
-def _has_body(scope: Scope) -> bool:
-    names = (b"content-length", b"transfer-encoding")
-    return any(name in names for name, _ in scope["headers"])
 
 
 async def _drop(receive: Receive) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.responses.event import numbered
 from broker.frames import Frame, Kind
 from broker.model import Failure, Terminal
 
 # As plain numbers: in the hot loop a member of an IntEnum costs more than the comparison.
+_DIALECT = int(Kind.DIALECT)
 _VERBATIM = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.NATIVE)))
 _WHOLE = int(Kind.WHOLE)
 _TERMINAL = int(Kind.TERMINAL)
@@ -23,12 +25,15 @@ class NativeView(msgspec.Struct, frozen=True):
     """The native view of one job."""
 
     request_id: str
+    numbers: bool = False  # whether an event of the dialect is to say its own number
 
     def render(self, first: int, frames: Sequence[Frame]) -> bytes:
         """See ``broker.dialects.View``."""
         events: list[bytes] = []
         for number, (kind, body) in enumerate(frames, first):
-            if kind in _VERBATIM:
+            if kind == _DIALECT and self.numbers:
+                events.append(b"%b\n\n" % numbered(number, body))
+            elif kind in _VERBATIM:
                 events.append(b"id: %d\n%b\n\n" % (number, body))
             elif kind == _WHOLE:
                 events.append(b"id: %d\nevent: whole\n%b\n\n" % (number, body))

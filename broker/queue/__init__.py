@@ -44,10 +44,15 @@ class Submission(msgspec.Struct, frozen=True):
     grace: float | None = None
     most_open: int | None = None
     admitted: bool = True
+    keep: bool = False  # the body, for as long as the stream
 
     @property
     def key(self) -> str:
         return job_key(self.account, self.request_id)
+
+    @property
+    def digest(self) -> str:
+        return request_digest(self.dialect, self.request)
 
 
 async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> Creation:
@@ -66,7 +71,7 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             request_id=submission.request_id,
             dialect=submission.dialect,
             model=submission.request["model"],
-            digest=request_digest(submission.request),
+            digest=submission.digest,
             body=submission.body,
             task=task,
             metadata=submission.metadata,
@@ -75,5 +80,6 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             grace=submission.grace,
             most_open=submission.most_open,
             admitted=submission.admitted,
+            keep=submission.keep,
         )
     )

@@ -36,7 +36,7 @@ class Server(Section, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8080
     allowed_hosts: tuple[str, ...] = ()  # Host names answered to, beside loopback's own
-    allowed_origins: tuple[str, ...] = ()  # Origin values answered to, beside loopback's own
+    allowed_origins: tuple[str, ...] = ()  # pages that may call and read; "*" is any
     max_body: int = 32 * 1024 * 1024
     header_hold: float = 10.0  # how long a streaming POST may wait for its first frame
     ping: float = 15.0  # between keep-alive lines on a silent stream
@@ -116,7 +116,7 @@ class Provider(Watched, frozen=True, kw_only=True):
     """``[providers.NAME]``: one upstream account."""
 
     base_url: str
-    dialect: Literal["chat"] = "chat"
+    dialect: Literal["chat", "responses", "messages", "gemini"] = "chat"
     api_key_env: str | None = None
     headers: dict[str, str] = {}
     streams: bool = True  # false: asked without stream, answered in one frame
@@ -172,6 +172,7 @@ class Settings(Section, frozen=True):
     accounts: dict[str, Account] = {}
     store_url: Secret = Secret("redis://127.0.0.1:6379/0")  # may hold a password
     api_keys: dict[str, Secret] = {}  # by provider
+    ticket_keys: tuple[Secret, ...] = ()  # the first signs, all verify; none: the store's own
 
     def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
         """The watchdogs of a call: the target's own where set, its provider's, the common ones.

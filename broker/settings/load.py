@@ -26,6 +26,7 @@ from broker.settings import (
     Timeouts,
     Watched,
     Worker,
+    callers,
 )
 from broker.settings.presets import PRESETS
 
@@ -97,6 +98,7 @@ def _build(tree: dict[str, Any], env: Mapping[str, str], found: list[str]) -> Se
         values["store_url"] = Secret(url)
         if _address(url)[0] not in ("redis", "rediss", "unix"):
             found.append("STREAMHOLD_STORE_URL: must begin with redis://, rediss:// or unix://")
+    values["ticket_keys"] = callers.ticket_keys(env.get("STREAMHOLD_TICKET_KEY", ""), found)
     values["api_keys"] = {
         name: Secret(env[provider.api_key_env])
         for name, provider in values["providers"].items()
@@ -162,12 +164,21 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
 
 def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     providers: dict[str, Provider] = values["providers"]
+    own = frozenset(providers)
     for name, provider in PRESETS.items():
-        if env.get(provider.api_key_env or "") and name not in providers:
+        # An account that the file has an address of its own for is reached there alone.
+        if env.get(provider.api_key_env or "") and own.isdisjoint((name, _account_of(name))):
             providers[name] = provider
     if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
         providers["sim"] = Provider(base_url=url)
+        providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
+        providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
+
+
+def _account_of(preset: str) -> str:
+    """The preset whose account this is too, spoken to in another dialect."""
+    return preset.removesuffix("-responses")
 
 
 def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> None:
@@ -176,14 +187,7 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
     for model, route in values["routes"].items():
         _check_route(model, route, found)
         _check_targets(f"routes.{model}.targets", route, values["providers"], found)
-    for name, account in values["accounts"].items():
-        if account.concurrency is not None and account.concurrency < 1:
-            found.append(f"accounts.{name}.concurrency: must be 1 or more")
-        for digest in account.key_sha256:
-            if not re.fullmatch(r"[0-9a-f]{64}", digest):
-                found.append(
-                    f"accounts.{name}.key_sha256: {digest[:8]}… is not 64 lower-case hex digits"
-                )
+    callers.check(values["server"], values["accounts"], found)
     _check_numbers(values, found)
 
 

@@ -9,6 +9,15 @@ from broker.settings import Provider
 
 PRESETS: dict[str, Provider] = {
     "openai": Provider(base_url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY"),
+    "openai-responses": Provider(
+        base_url="https://api.openai.com/v1", dialect="responses", api_key_env="OPENAI_API_KEY"
+    ),
+    # Its newer models refuse an assistant message last: platform.claude.com, "Errors".
+    "anthropic": Provider(
+        base_url="https://api.anthropic.com/v1",
+        dialect="messages",
+        api_key_env="ANTHROPIC_API_KEY",
+    ),
     # An assistant message last, with prefix: docs.mistral.ai, "prefix" of AssistantMessage.
     "mistral": Provider(
         base_url="https://api.mistral.ai/v1", api_key_env="MISTRAL_API_KEY", prefill="prefix"

@@ -17,6 +17,7 @@ from broker.store.listing import Listing
 from broker.store.queue import Queue
 from broker.store.scripts import Executor, Scripts
 from broker.store.streams import Streams
+from broker.store.ticket_key import TicketKey
 from broker.store.wire import Wire
 
 
@@ -44,6 +45,7 @@ class Store:
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
+        self.ticket_key = TicketKey(client, self.keys)
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""

@@ -50,6 +50,7 @@ class NewJob(msgspec.Struct, frozen=True):
     deadline: float | None = None
     grace: float | None = None
     most_open: int | None = None
+    keep: bool = False  # the body, for as long as the stream
     admitted: bool = True  # false: the store is short of memory, and may only say what is there
 
 
@@ -115,6 +116,8 @@ class Jobs:
             fields += ["metadata", msgspec.json.encode(new.metadata)]
         if new.options != Options():
             fields += ["options", msgspec.json.encode(new.options)]
+        if new.keep:
+            fields += ["keep", "1"]
         reply: list[bytes] = await self._scripts.run(
             "create",
             self._keys.partition(new.key).prefix,

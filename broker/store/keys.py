@@ -60,5 +60,10 @@ class Keys:
         """Changes of circuit breakers."""
         return f"{self._deployment}:b"
 
+    @property
+    def ticket_key(self) -> str:
+        """The key that tickets are signed with, unless the operator has set one."""
+        return f"{self._deployment}:ticket-key"
+
     def channel(self, key: str) -> str:
         return self.channel_prefix + key

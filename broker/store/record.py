@@ -2,7 +2,7 @@
 
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace``; the rest is written by processes:
-``request_id dialect model task metadata options`` at creation, ``delivered usage error`` and
+``request_id dialect model task metadata options keep`` at creation, ``delivered usage error`` and
 one ``attempt:N`` an attempt by holders.
 
 ``calling`` is the claim's to raise and the holder's to clear, with the first attempt it
@@ -53,6 +53,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         options=msgspec.json.decode(record.get(b"options", b"{}"), type=Options),
         deadline_ms=number(b"deadline"),
         grace_ms=number(b"grace"),
+        keep=b"keep" in record,
         usage=_json(record.get(b"usage")),
         error=msgspec.json.decode(record[b"error"], type=Failure) if b"error" in record else None,
         metadata=_json(record.get(b"metadata")),

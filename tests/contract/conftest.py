@@ -12,18 +12,21 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
 from tests.deployment import Deployment, account, ask
 
 ALICE, BOB = "key-of-alice", "key-of-bob"
 MAX_BODY = 200_000  # bytes
+ORIGIN = "http://app.localhost:3000"  # whose pages may call
 HEADER_HOLD = 1.5  # seconds
 CONFIG = f"""
 [server]
 ping = 0.2
 header_hold = {HEADER_HOLD}
 max_body = {MAX_BODY}
+allowed_origins = ["{ORIGIN}"]
 
 [worker]
 backoff = 0.01
@@ -31,6 +34,32 @@ backoff = 0.01
 [providers.revoked]
 base_url = "{{sim}}"
 api_key_env = "REVOKED_KEY"
+
+[providers.whole]
+base_url = "{{sim}}"
+dialect = "messages"
+streams = false
+
+[providers.voice]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[providers.voice2]
+base_url = "{{sim}}"
+dialect = "responses"
+
+[routes.spoken]
+targets = ["voice/tokens=12,interval=1ms"]
+
+[routes.spoken-second]
+targets = ["voice/status=500", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-after-begun]
+targets = ["voice/tokens=12,interval=1ms,errorafter=0", "voice2/tokens=12,interval=1ms"]
+
+[routes.spoken-again]
+targets = ["voice/tokens=30,interval=5ms,dropafter=12,failfirst=1"]
+on_loss = "replay"
 
 [routes.plain]
 targets = ["sim/tokens=12,interval=1ms"]
@@ -40,6 +69,17 @@ targets = ["sim/status=500", "sim/tokens=12,interval=1ms"]
 
 [routes.revoked-first]
 targets = ["revoked/tokens=12", "sim/tokens=12,interval=1ms"]
+
+[routes.several]
+targets = ["sim/tokens=3", "sim/tokens=4", "sim/status=500"]
+
+[routes.failing]
+targets = ["sim/status=500"]
+retries = 2
+
+[routes.silent]
+targets = ["sim/hang"]
+deadline = 30
 
 {account("alice", ALICE)}
 {account("bob", BOB)}
@@ -98,6 +138,14 @@ async def sdks(deployment: Deployment) -> AsyncIterator[list[AsyncOpenAI]]:
 def sdk(sdks: list[AsyncOpenAI]) -> AsyncOpenAI:
     """An official client of Alice's for the first API process."""
     return sdks[0]
+
+
+@pytest.fixture
+async def claude(deployment: Deployment) -> AsyncIterator[AsyncAnthropic]:
+    """An official client of the messages dialect, Alice's. It never retries by itself."""
+    url = deployment.urls[0]
+    async with AsyncAnthropic(base_url=url, api_key=ALICE, max_retries=0, timeout=30) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

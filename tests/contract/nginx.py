@@ -87,6 +87,7 @@ class Proxy:
         self.upstreams = [Upstream(self.opened), Upstream(self.opened)]
         self._folder = folder
         self.conf = folder / "nginx.conf"
+        self.logs = [folder / "access.log", folder / "error.log"]
         self.url = f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
@@ -125,7 +126,7 @@ class Proxy:
             "/etc/nginx/certs": str(folder),
             "worker_processes auto;": f"worker_processes 1; pid {folder}/pid;",
             "/dev/stdout": f"{folder}/access.log",
-            "/dev/stderr": "stderr",
+            "/dev/stderr": f"{folder}/error.log",
             "http {": "http {"
             + "".join(f" {kind}_temp_path {folder}/{kind};" for kind in temporary),
         }

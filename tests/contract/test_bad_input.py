@@ -55,7 +55,7 @@ MALFORMED_JOBS = {
     "no request": (b"{}", None),
     "a request that is none": (b'{"request": 1}', None),
     "an unknown field": (job_with(priority=1), None),
-    "an unknown dialect": (job_with(dialect="latin"), None),
+    "an unknown dialect": (job_with(dialect="latin"), "dialect"),
     "an id that is a number": (job_with(request_id=1), None),
     "metadata that is a list": (job_with(metadata=[]), None),
     "metadata nested too deeply": (

@@ -20,6 +20,7 @@ from tests.conftest import require
 from tests.contract.nginx import Http2, Proxy
 
 EVENTS = "/v1/jobs/r1/events"
+RESULT = "/v1/jobs/r1/result"
 CHAT = "/v1/chat/completions"
 
 
@@ -158,6 +159,27 @@ async def test_with_no_process_left_callers_are_told_to_come_back(
     async with http.post(proxy.url + CHAT, json={}) as response:
         assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert (await response.json())["error"]["type"] == "server_error"
+
+
+async def test_no_log_has_a_ticket(proxy: Proxy, http: aiohttp.ClientSession) -> None:
+    """Whatever goes wrong above; an address of no secret shows that errors are logged at all."""
+    ticket = "?ticket=a-secret"
+    async with http.get(proxy.url + EVENTS + ticket) as response:
+        stream = await proxy.opened.get()
+        await stream.send(1)
+        await read_event(response)
+        stream.cut()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+    for upstream in proxy.upstreams:
+        upstream.dies = True
+    for path in (EVENTS + ticket, RESULT + ticket, "/v1/jobs/r1?plain"):
+        async with http.get(proxy.url + path) as response:
+            assert response.headers["access-control-allow-origin"] == "*"
+    access, errors = (log.read_text() for log in proxy.logs)
+    assert EVENTS in access
+    assert "/v1/jobs/r1?plain" in errors
+    assert "secret" not in access + errors
 
 
 async def test_a_503_of_both_passes_and_takes_nobody_out(

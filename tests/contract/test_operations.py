@@ -27,6 +27,11 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
     job = "/v1/jobs/{request_id}"
     assert described == {
         "POST /v1/chat/completions",
+        "POST /v1/responses",
+        "GET /v1/responses/{response_id}",
+        "DELETE /v1/responses/{response_id}",
+        "POST /v1/responses/{response_id}/cancel",
+        "GET /v1/responses/{response_id}/input_items",
         "GET /v1/models",
         "GET /v1/providers",
         "POST /v1/jobs",
@@ -37,6 +42,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
         f"GET {job}/result",
         f"POST {job}/cancel",
         f"POST {job}/retry",
+        f"POST {job}/tickets",
         "GET /openapi.json",
         "GET /healthz",
         "GET /readyz",

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from broker.dialects.chat import fold
+from broker.dialects.chat.fold import fold
 from broker.frames import Frame
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret

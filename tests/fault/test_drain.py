@@ -44,14 +44,37 @@ async def test_a_draining_worker_finishes_what_it_can_and_hands_on_the_rest(
     for prompt in silent:
         job = await cluster.job(prompt)
         assert (job.state, job.losses) == (JobState.COMPLETED, 0)
-        assert [attempt.outcome for attempt in job.attempts] == ["lost", "completed"]
+        assert [attempt.outcome for attempt in job.attempts] == ["handed_over", "completed"]
         assert await cluster.sim_calls(prompt) == 2
     for prompt in endless:
         terminal = await terminal_of(cluster, prompt)
         assert terminal.error is not None
         assert terminal.error.type == "worker_lost"
-        assert [each.outcome for each in (await cluster.job(prompt)).attempts] == ["lost"]
+        attempts = (await cluster.job(prompt)).attempts
+        assert [attempt.outcome for attempt in attempts] == ["handed_over"]
     await cluster.until_aborted(len(silent + endless))
+
+
+async def test_rolling_hand_overs_do_not_use_up_the_attempts(make_cluster: Make) -> None:
+    """Each drain calls the provider once more, and none of it is the provider's failure."""
+    config = "[worker]\ndrain = 0.3\nattempts = 1\n"
+    cluster = await make_cluster(apis=1, workers=1, config=config)
+    rounds = 3
+    model = f"sim/tokens=5,interval=5ms,hang,failfirst={rounds}"
+    prompts = await cluster.submit_all("rolled", model, 4)
+    for place in range(rounds):
+        for prompt in prompts:
+            await cluster.until_called(prompt, place + 1)
+        await cluster.add_worker()
+        cluster.signal_worker(place, signal.SIGTERM)
+        await cluster.exited(cluster.workers[place], EXIT)
+    await cluster.until_ended(prompts)
+    for prompt in prompts:
+        job = await cluster.job(prompt)
+        assert (job.state, job.losses) == (JobState.COMPLETED, 0)
+        assert [each.outcome for each in job.attempts] == ["handed_over"] * rounds + ["completed"]
+        assert all(each.usage and each.usage["estimated"] for each in job.attempts[:-1])
+        assert await cluster.sim_calls(prompt) == len(job.attempts)
 
 
 async def test_a_draining_worker_exits_with_the_store_away(make_cluster: Make) -> None:

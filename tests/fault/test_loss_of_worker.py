@@ -39,16 +39,16 @@ async def _begin(make_cluster: Make, policies: list[str]) -> tuple[Cluster, dict
     return cluster, witnesses
 
 
-async def _check(witness: Witness, losses: int, lost: int = 1) -> None:
-    """The answer came whole to readers that stayed, in the last of ``lost`` + 1 attempts."""
+async def _check(witness: Witness, *ends: str) -> None:
+    """The answer came whole to readers that stayed, in one attempt more than ended like this."""
     policy = witness.prompt.split("-", maxsplit=1)[0]
     terminal = await witness.finish()
     assert terminal.state is JobState.COMPLETED, terminal.error
     assert witness.said == uncut(MODEL, witness.prompt)
-    assert witness.modes == ["fresh", *[policy] * lost]
+    assert witness.modes == ["fresh", *[policy] * len(ends)]
     job = await witness.cluster.job(witness.prompt)
-    assert [attempt.outcome for attempt in job.attempts] == [*["lost"] * lost, "completed"]
-    assert job.losses == losses
+    assert [attempt.outcome for attempt in job.attempts] == [*ends, "completed"]
+    assert job.losses == ends.count("lost")
     for attempt in job.attempts[:-1]:
         assert (attempt.usage or {})["estimated"] is True
 
@@ -56,7 +56,7 @@ async def _check(witness: Witness, losses: int, lost: int = 1) -> None:
 async def test_kill(make_cluster: Make) -> None:
     cluster, witnesses = await _begin(make_cluster, ["continue", "replay"])
     cluster.signal_worker(0, signal.SIGKILL)
-    await asyncio.gather(*(_check(witness, 1) for witness in witnesses.values()))
+    await asyncio.gather(*(_check(witness, "lost") for witness in witnesses.values()))
 
 
 async def test_two_kills(make_cluster: Make) -> None:
@@ -67,7 +67,7 @@ async def test_two_kills(make_cluster: Make) -> None:
         await witness.native.reached(_second_goes_on, WAIT)
     await cluster.add_worker()
     cluster.signal_worker(1, signal.SIGKILL)
-    await asyncio.gather(*(_check(witness, 2, lost=2) for witness in witnesses.values()))
+    await asyncio.gather(*(_check(witness, "lost", "lost") for witness in witnesses.values()))
 
 
 def _second_goes_on(reader: SseReader) -> bool:
@@ -81,5 +81,5 @@ async def test_drain(make_cluster: Make, policy: str) -> None:
     """What lasts longer than the drain time is handed over at once; it is no loss."""
     cluster, witnesses = await _begin(make_cluster, [policy])
     cluster.signal_worker(0, signal.SIGTERM)
-    await asyncio.gather(*(_check(witness, 0) for witness in witnesses.values()))
+    await asyncio.gather(*(_check(witness, "handed_over") for witness in witnesses.values()))
     assert await asyncio.to_thread(cluster.workers[0].process.wait, WAIT) == 0

@@ -4,13 +4,15 @@ import signal
 
 from broker.model import JobState
 from broker.store.queue import Released
-from rig.cluster import WAIT, Cluster, key
+from rig.cluster import WAIT, Cluster, key, until
 from rig.evidence import replay, stored_frames, terminal_of
 from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
 
 STREAMS = "sim/tokens=1000,interval=20ms"  # still going when the worker is continued
 SILENT = "sim/tokens=20,interval=5ms,hang,failfirst=1"  # its second call answers
+
+FENCED = "streamhold_fenced_appends_total"
 
 
 async def test_a_stopped_worker_appends_nothing_when_it_goes_on(make_cluster: Make) -> None:
@@ -35,6 +37,7 @@ async def test_a_stopped_worker_appends_nothing_when_it_goes_on(make_cluster: Ma
 
     assert (await cluster.sim_counts())["aborted"] == len(readers)
     await _barrier(cluster)
+    assert await cluster.metric("streamhold_rescued_leases_total") == len(readers)
     for prompt, reader in zip(streams + silent, readers, strict=True):
         terminal = await terminal_of(cluster, prompt)
         assert len(await stored_frames(cluster, prompt)) == ends[prompt]
@@ -80,6 +83,29 @@ async def test_a_job_claimed_again_before_renewal_told_ends_its_former_call(
     assert await cluster.store.queue.release(partition, holder, [lease], leaving=False) == 1
     await cluster.until_ended(["silent"])
     await cluster.until_aborted(1)
+
+
+async def test_appends_under_a_token_that_has_moved_on_are_counted(make_cluster: Make) -> None:
+    """All at once, so that no renewal is in time to tell the worker before it appends."""
+    count = 10
+    cluster = await make_cluster(
+        apis=1, workers=1, config=f"[worker]\nconcurrency = {count}\nbatch_share = 1\n"
+    )
+    prompts = await cluster.submit_all("streams", "sim/tokens=5000,interval=2ms", count)
+    await cluster.until_jobs(prompts, lambda job: job.delivered)
+    assert await cluster.metric(FENCED) == 0
+    held = [(prompt, *await cluster.held(prompt)) for prompt in prompts]
+    leases = [Released(key(prompt), token) for prompt, _, token in held]
+    partition, holder = cluster.store.keys.partitions[0], held[0][1]
+    released = cluster.store.queue.release(partition, holder, leases, leaving=False)
+    assert await released == count  # its slots are full: it can't claim them before it knows
+
+    async def counted() -> bool:
+        return await cluster.metric(FENCED) > 0
+
+    await until(counted)
+    await cluster.until_aborted(count)
+    assert await cluster.metric(FENCED) <= count  # a pen that was refused sends nothing more
 
 
 async def _submit(cluster: Cluster) -> tuple[list[str], list[str]]:

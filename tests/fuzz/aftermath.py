@@ -176,7 +176,7 @@ def _strange(name: str) -> bool:
     own = (
         r"queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|account:\w+|breakers"
     )
-    return not re.search(rf":({own})$", name)
+    return not re.search(rf":({own}|ticket-key)$", name)
 
 
 def _victims(scene: Scene, store: Store) -> dict[str, Any]:

@@ -43,9 +43,13 @@ HEADERS = frozenset(
         "allow",
         "cache-control",
         "x-accel-buffering",
+        "referrer-policy",
+        "vary",
+        "access-control-allow-origin",
+        "access-control-expose-headers",
     ]
 )
-_CHAT = ("/v1/chat/", "/v1/models")
+_CHAT = ("/v1/chat/", "/v1/models", "/v1/responses")
 _ELSEWHERE = frozenset((401, 403, 404, 405))
 _ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
 
@@ -132,7 +136,7 @@ def no_defect(exchange: Exchange) -> Iterator[str]:
 
 
 def in_the_surfaces_shape(exchange: Exchange) -> Iterator[str]:
-    """Errors of the chat surface are OpenAI's; all others are problem details."""
+    """Errors of OpenAI's surfaces are OpenAI's; all others are problem details."""
     answer, request = exchange.answer, exchange.request
     if answer.status < 400 or request.method == b"HEAD" or request.raw is not None:
         return

@@ -21,7 +21,7 @@ from tests.fuzz.scene import INTRUDERS_KEY, MODELS, PROMPT_MARK, Scene
 
 _MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 _OWN = (b"user-agent", b"accept-encoding", b"accept", b"connection", b"x-schemathesis-testcaseid")
-TELLING = frozenset((200, 202, 204, 409, 410, 422))  # of another account's job
+TELLING = frozenset((200, 201, 202, 204, 409, 410, 422))  # of another account's job
 _WEIGHTS = {"post": 3, "get": 2, "delete": 1}
 
 callers: st.SearchStrategy[tuple[Header, ...]] = st.sampled_from(

@@ -13,6 +13,8 @@ _ENDS = [
     *((b"GET", b""), (b"GET", b"/events"), (b"GET", b"/events?after=3"), (b"GET", b"/result")),
     *((b"GET", b"/result?wait=0.2"), (b"POST", b"/cancel"), (b"POST", b"/retry")),
     *((b"DELETE", b""), (b"HEAD", b""), (b"HEAD", b"/events")),
+    *((b"POST", b"/tickets"), (b"GET", b"/result?ticket"), (b"HEAD", b"/events?ticket=&ticket=")),
+    (b"GET", b"/events?ticket=" + b"A" * 64),
 ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.fuzz.described import callers
 from tests.fuzz.odd_bodies import CHAT, FINE, JOBS, JSON
 from tests.fuzz.request import Header, Request
-from tests.fuzz.scene import INTRUDERS_KEY, Scene
+from tests.fuzz.scene import INTRUDERS_KEY, ORIGIN, Scene
 
 _METHODS = (
     b"GET POST PUT PATCH DELETE HEAD OPTIONS TRACE CONNECT get Post PROPFIND PURGE X "
@@ -37,6 +37,7 @@ _CURSORS = [
 _ORIGINS = [
     *(b"null", b"http://evil.example", b"https://localhost.evil.example", b"http://[::1", b""),
     *(b"http://localhost", b"http://127.0.0.1:1", b"file://", b"http://127.0.0.1@evil.example"),
+    ORIGIN.encode(),
     *(b"http://[::1]:99999999", b"\xff", b"http://" + b"a" * 5000, b"http://127.1", b"//localhost"),
 ]  # fmt: skip
 _HOSTS = [

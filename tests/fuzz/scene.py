@@ -20,11 +20,13 @@ VICTIM, INTRUDER = "victim", "intruder"
 VICTIMS_KEY, INTRUDERS_KEY = "key-of-the-victim-5bd1", "key-of-the-intruder-90aa"
 PROMPT_MARK = "intruders-prompt-77ce"  # in the prompts of the requests that may be accepted
 MAX_BODY = 200_000  # bytes
+ORIGIN = "https://app.example"  # whose pages may call
 CONFIG = f"""
 [server]
 ping = 0.2
 header_hold = 0.4
 drain = 1
+allowed_origins = ["{ORIGIN}"]
 max_body = {MAX_BODY}
 
 [worker]

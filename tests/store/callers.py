@@ -23,7 +23,7 @@ some_shape = st.sampled_from(
         {},
         {"batch": True},
         {"grace": True},
-        {"deadline": True},
+        {"batch": True, "deadline": True},
         {"batch": True, "grace": True, "deadline": True},
     )
 )

@@ -132,9 +132,11 @@ class Compared(RuleBasedStateMachine):
         pipe.hgetall(prefix + "busy")
         pipe.llen(self.partition.wake)
         pipe.llen(self.partition.wake_batch)
-        queue, batch, due, leases, watched, opened, busy, tokens, tokens_batch = self.run(
-            pipe.execute()
+        pipe.zrange(prefix + "unsettled", 0, -1)
+        queue, batch, due, leases, watched, opened, busy, tokens, tokens_batch, unsettled = (
+            self.run(pipe.execute())
         )
+        assert {key.decode() for key in unsettled} == self.model.unsettled()
         assert [member[16:].decode() for member in queue] == self.model.queue()
         assert [member[16:].decode() for member in batch] == self.model.queue(batch=True)
         assert {key.decode() for key in due} == set(self.model.having("queued"))

@@ -20,7 +20,8 @@ class ModelJob:
     """One job; ``place`` is (virtual time, arrival), ``entries`` (first, last) of each append.
 
     ``grace`` and ``deadline`` tell whether it has one; ``overdue`` that its deadline is over,
-    ``waited`` that its time in the queue is.
+    ``waited`` that its time in the queue is; ``unsettled`` that it was ended from outside, and
+    nobody has settled its attempts since.
     """
 
     account: str
@@ -41,6 +42,7 @@ class ModelJob:
     spent: int = 0
     overdue: bool = False
     waited: bool = False
+    unsettled: bool = False
 
     def add(self, frames: list[Frame]) -> None:
         self.entries.append((self.last + 1, self.last + len(frames)))
@@ -50,7 +52,8 @@ class ModelJob:
 
     @property
     def keeps_body(self) -> bool:
-        return self.state in OPEN or (self.state == "failed" and not self.delivered)
+        retriable = self.state == "failed" and not self.delivered
+        return self.state in OPEN or retriable or self.unsettled
 
 
 class Model:
@@ -80,6 +83,9 @@ class Model:
 
     def busy(self) -> Counter[str]:
         return Counter(self.jobs[key].account for key in self.opened())
+
+    def unsettled(self) -> set[str]:
+        return {key for key, job in self.jobs.items() if job.unsettled}
 
     def watched(self) -> set[str]:
         return {key for key in self.opened() if self.jobs[key].grace}
@@ -164,6 +170,7 @@ class Model:
         job = self.jobs[key]
         job.add([frame])
         was, job.state, job.token = job.state, state, None
+        job.unsettled = job.claims > 0
         self.totals[state] += 1
         if was == "queued":
             self._forget_if_empty()
@@ -184,10 +191,11 @@ class Model:
     def settle(self, key: str) -> None:
         if self.state(key) in FINAL:
             self.jobs[key].calling = 0
+            self.jobs[key].unsettled = False
 
     def delete(self, key: str) -> None:
         job = self.jobs[key]
-        job.state, job.token = "deleted", 0
+        job.state, job.token, job.unsettled = "deleted", 0, False
         job.frames, job.entries = {}, []
 
     def can_retry(self, key: str) -> bool:
@@ -195,7 +203,7 @@ class Model:
 
     def retry(self, key: str) -> None:
         job = self.jobs[key]
-        job.state, job.token, job.losses = "queued", None, 0
+        job.state, job.token, job.losses, job.unsettled = "queued", None, 0, False
         job.frames, job.entries = {}, []
         job.spent = job.calling  # no attempt is ever told by name here
         job.overdue = job.waited = False

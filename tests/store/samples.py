@@ -30,6 +30,7 @@ def new_job(
     *,
     account: str = "acme",
     body: bytes = BODY,
+    dialect: str = "chat",
     options: Options = INTERACTIVE,
     **more: Any,
 ) -> NewJob:
@@ -38,7 +39,7 @@ def new_job(
         key=job_key(account, name),
         account=account,
         request_id=name,
-        dialect="chat",
+        dialect=dialect,
         model="m",
         digest=hashlib.sha256(body).hexdigest(),
         body=body,

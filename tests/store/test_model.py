@@ -181,12 +181,22 @@ class StoreMachine(Callers):
         pairs = [(key, int(SECONDS * 1000)) for key in keys]
         self.run(self.store.leases.attend(self.partition, pairs))
 
-    @rule(lost=some_keys, late=some_keys, left=some_keys, back=some_keys)
-    def rescue(self, lost: set[str], late: set[str], left: set[str], back: set[str]) -> None:
-        """Leases end, jobs wait too long, readers leave and come back in time, or not."""
-        lost &= set(self.model.having("running"))
-        late &= set(self.model.having("queued"))
-        left &= self.model.watched()
+    @rule(lost=some_keys, late=some_keys, overdue=some_keys)
+    def rescue(self, lost: set[str], late: set[str], overdue: set[str]) -> None:
+        """Leases end, jobs wait too long, past their deadlines or not."""
+        self.deadlines_pass(overdue)
+        self.tick(lost, late | overdue, set(), set())
+
+    @precondition(lambda self: self.model.watched())
+    @rule(lost=some_keys, left=some_keys, back=some_keys)
+    def abandon(self, lost: set[str], left: set[str], back: set[str]) -> None:
+        """Readers leave, and come back in time or not; leases end as well, perhaps."""
+        self.tick(lost, set(), left, back)
+
+    def tick(self, lost: set[str], late: set[str], left: set[str], back: set[str]) -> None:
+        lost = lost & set(self.model.having("running"))
+        late = late & set(self.model.having("queued"))
+        left = left & self.model.watched()
         for name, keys in (("leases", lost), ("due", late), ("watched", left)):
             self.run(pass_by(self.store, name, *keys))
         self.attend(back)

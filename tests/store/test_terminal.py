@@ -75,6 +75,23 @@ async def test_no_other_end_keeps_the_request(store: Store, state: JobState) -> 
     assert await left(store, names(store, KEY)["body"]) == -2
 
 
+@pytest.mark.parametrize("state", FINAL)
+async def test_a_request_that_may_be_asked_for_again_stays(store: Store, state: JobState) -> None:
+    claim = await running(store, keep=True)
+    await append(store, batch(claim, 1, b"data: a", final=state))
+    assert (await store.jobs.get(KEY)).keep
+    assert about(await left(store, names(store, KEY)["body"]), STREAM_TTL)
+    await store.jobs.settle(KEY, ())
+    assert about(await left(store, names(store, KEY)["body"]), STREAM_TTL)
+
+
+async def test_it_stays_once_a_cancelled_job_is_settled(store: Store) -> None:
+    await running(store, keep=True)
+    await store.jobs.cancel(KEY)
+    await store.jobs.settle(KEY, ())
+    assert about(await left(store, names(store, KEY)["body"]), STREAM_TTL)
+
+
 async def test_what_was_delivered_earlier_counts(store: Store) -> None:
     claim = await running(store)
     await append(store, batch(claim, 1, b"data: a"))

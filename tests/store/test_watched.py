@@ -110,6 +110,8 @@ async def test_an_abandoned_running_job_is_cancelled_and_its_holder_told(store: 
     assert last.kind == Kind.TERMINAL
     assert message.payload.endswith(last.body)
     assert await append(store, batch(claim, 2, b"data: b", b"data: c")) == [Verdict.FENCED]
+    assert await left(store, names(store, KEY)["body"]) > 0, "what it cost is to be estimated"
+    await store.jobs.settle(KEY, [])
     assert await left(store, names(store, KEY)["body"]) == -2
     assert await watched(store) == 0
     assert (await rescue(store)).abandoned == []

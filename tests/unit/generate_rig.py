@@ -74,6 +74,7 @@ class Scripted:
     def __init__(self, *scripts: list[Step], usage: dict[str, Any] | None = None) -> None:
         self.calls: list[Call] = []
         self.open = 0
+        self.parting: Frame | None = None
         self._scripts = list(scripts)
         self._usage = usage
 
@@ -88,6 +89,7 @@ class Scripted:
                     reply.events += len(step)
                     reply.first_token = reply.first_token or 0.25
                     reply.provider_id, reply.usage = "chatcmpl-1", self._usage
+                    reply.parting = self.parting
                     yield step
                 else:
                     await step()
@@ -99,7 +101,7 @@ class ScriptedProviders:
     def __init__(self, **providers: Scripted) -> None:
         self._providers = providers
 
-    def get(self, name: str) -> Scripted:
+    def get(self, name: str, dialect: str = "chat") -> Scripted:
         return self._providers[name]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from broker.dialects.chat import decode_object, encode
 from broker.dialects.neutral.event import (
     ArgumentsDelta,
     CallStart,
@@ -23,6 +22,7 @@ from broker.dialects.neutral.event import (
 from broker.dialects.neutral.signature import Signature
 from broker.dialects.neutral.translation import Reader, Writer, reader, writer
 from broker.dialects.neutral.usage import Usage
+from broker.dialects.wire import decode_object, encode
 
 CALLERS = ("chat", "messages", "responses")
 

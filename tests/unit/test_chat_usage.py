@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from broker.dialects.chat.usage import add, estimate, tokens
+from broker.dialects.chat.usage import estimate
+from broker.dialects.usage import add, tokens
 
 
 @pytest.mark.parametrize(("characters", "expected"), [(0, 0), (1, 1), (4, 1), (5, 2), (400, 100)])

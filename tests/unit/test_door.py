@@ -1,78 +1,14 @@
 """The door: who is let in, and what every answer is stamped with."""
 
-import hashlib
 from typing import Any
 
-import msgspec
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from broker.api.door import DEFAULT_ACCOUNT, Door, is_loopback
 from broker.model import REQUEST_ID
-from broker.settings import Account, Server, Settings
-
-KEY, OTHER = "sk-one", "sk-two"
-
-
-def account(*keys: str) -> Account:
-    return Account(key_sha256=tuple(hashlib.sha256(key.encode()).hexdigest() for key in keys))
-
-
-OPEN = Settings()
-KEYED = Settings(accounts={"one": account(KEY, "sk-new"), "two": account(OTHER)})
-PUBLIC = Settings(server=Server(host="0.0.0.0"))
-NAMED = Settings(
-    server=Server(
-        host="0.0.0.0", allowed_hosts=("Api.Example",), allowed_origins=("https://app.example",)
-    )
-)
-
-
-class Knock:
-    """One request at the door: the account it went in with, or the answer it got."""
-
-    def __init__(self) -> None:
-        self.account: str | None = None
-        self.scope: Scope = {}
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.body = b""
-
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.account, self.scope = scope["account"], scope
-        given = [(b"x-request-id", b"given")] if scope["path"] == "/given" else []
-        await send({"type": "http.response.start", "status": 200, "headers": given})
-        await send({"type": "http.response.body", "body": b"in"})
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = {n.decode(): v.decode() for n, v in message["headers"]}
-        else:
-            self.body += message["body"]
-
-    @property
-    def problem(self) -> Any:
-        return msgspec.json.decode(self.body)
-
-
-async def knock(
-    settings: Settings = OPEN, path: str = "/v1/jobs", host: str = "localhost", **headers: str
-) -> Knock:
-    """Header names are given with underscores."""
-    pairs = {"host": host, **{name.replace("_", "-"): text for name, text in headers.items()}}
-
-    async def receive() -> Message:
-        raise AssertionError("the door reads no body")
-
-    scope = {
-        "type": "http",
-        "path": path,
-        "headers": [(name.encode(), text.encode("latin1")) for name, text in pairs.items()],
-    }
-    found = Knock()
-    await Door(found.app, settings)(scope, receive, found.send)
-    return found
+from broker.settings import Settings
+from tests.unit.knock import KEY, KEYED, NAMED, OPEN, OTHER, PUBLIC, knock, shut
 
 
 @pytest.mark.parametrize(
@@ -234,5 +170,5 @@ async def test_what_is_no_request_passes() -> None:
 
     async def nothing(*message: Any) -> Any: ...
 
-    await Door(app, KEYED)({"type": "lifespan"}, nothing, nothing)
+    await Door(app, KEYED, shut(KEYED))({"type": "lifespan"}, nothing, nothing)
     assert seen == ["lifespan"]

@@ -4,6 +4,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from broker.refusal import refused, wait_of
 from workers.providers import failures
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -17,7 +18,7 @@ def body(**fields: object) -> bytes:
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_the_callers_own_errors_pass_through(status: int) -> None:
     text = body(message="too long", type="x", code="context_length_exceeded", param="messages")
-    failure = failures.refused(status, text, "5", NOW)
+    failure = refused(status, text, "5", NOW)
     assert failure.type == "invalid_request_error"
     assert (failure.status, failure.provider_status) == (status, status)
     assert (failure.remedy, failure.retryable, failure.retry_after) == ("final", False, None)
@@ -26,7 +27,7 @@ def test_the_callers_own_errors_pass_through(status: int) -> None:
 
 
 def test_a_rate_limit_passes_through_with_its_wait() -> None:
-    failure = failures.refused(429, body(message="slow down", code=7), "1.5", NOW)
+    failure = refused(429, body(message="slow down", code=7), "1.5", NOW)
     assert failure.type == "rate_limit_exceeded"
     assert (failure.status, failure.remedy, failure.retryable) == (429, "retry", True)
     assert (failure.retry_after, failure.message, failure.code) == (1.5, "slow down", "7")
@@ -34,7 +35,7 @@ def test_a_rate_limit_passes_through_with_its_wait() -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_the_operators_credentials_stay_untold(status: int) -> None:
-    failure = failures.refused(status, body(message=SECRET, code=SECRET, param=SECRET), None, NOW)
+    failure = refused(status, body(message=SECRET, code=SECRET, param=SECRET), None, NOW)
     assert failure.type == "provider_auth"
     assert (failure.status, failure.provider_status) == (502, status)
     assert (failure.remedy, failure.retryable) == ("next", False)
@@ -44,7 +45,7 @@ def test_the_operators_credentials_stay_untold(status: int) -> None:
 
 @pytest.mark.parametrize("status", [201, 302, 405, 408, 409, 425, 500, 502, 503, 529])
 def test_any_other_status_may_be_tried_again(status: int) -> None:
-    failure = failures.refused(status, body(message="trace"), "2", NOW)
+    failure = refused(status, body(message="trace"), "2", NOW)
     assert (failure.type, failure.status) == ("provider_error", 502)
     assert (failure.remedy, failure.retryable, failure.retry_after) == ("retry", True, 2.0)
     assert failure.message == f"The provider answered with status {status}."
@@ -52,18 +53,16 @@ def test_any_other_status_may_be_tried_again(status: int) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b"[]", b'{"error":{"message":', b'{"error":{}}'])
 def test_an_error_without_readable_words(text: bytes) -> None:
-    assert (
-        failures.refused(400, text, None, NOW).message == "The provider answered with status 400."
-    )
+    assert refused(400, text, None, NOW).message == "The provider answered with status 400."
 
 
 @pytest.mark.parametrize("text", [b'{"error":"no"}', b'{"object":"error","message":"no"}'])
 def test_other_shapes_of_an_error(text: bytes) -> None:
-    assert failures.refused(400, text, None, NOW).message == "no"
+    assert refused(400, text, None, NOW).message == "no"
 
 
 def test_words_are_bounded() -> None:
-    failure = failures.refused(400, body(message="x" * 9999, code="y" * 9999), None, NOW)
+    failure = refused(400, body(message="x" * 9999, code="y" * 9999), None, NOW)
     assert len(failure.message) == 2000
     assert len(failure.code or "") == 200
 
@@ -85,7 +84,7 @@ def test_words_are_bounded() -> None:
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
-    assert failures.wait_of(header, NOW) == seconds
+    assert wait_of(header, NOW) == seconds
 
 
 @pytest.mark.parametrize(

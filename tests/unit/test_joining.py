@@ -1,76 +1,16 @@
-"""Reading a stream back, asking for the rest of it, holding tool calls."""
+"""Asking for the rest of an answer, holding tool calls."""
 
 import json
 from typing import Any
 
 import pytest
 
-from broker.codec import Encoder
 from broker.dialects.chat import Transcript
-from broker.errors import JobNotFound
-from broker.frames import Frame, Kind, data_frame, data_of, message_head
-from broker.store.streams import Batch, Entries
-from tests.store.samples import append, batch, running
+from broker.dialects.chat.dialect import CHAT
+from broker.frames import Frame, Kind, data_frame, data_of
 from tests.unit.generate_rig import chunk, stop, usage
-from tests.unit.stores import open_fake
-from workers import joining
-from workers.joining import Joining, ToolCalls, read_back
+from workers.joining import Joining, ToolCalls
 from workers.providers.base import ProviderFailure
-
-# ── Reading back ───────────────────────────────────────────────────────────────────────
-
-
-async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, "_PAGE", 2)
-    async with open_fake() as store:
-        claim = await running(store)
-        assert await read_back(store, claim.job.key) == ([], {}, 0)
-        encoder = Encoder()
-        written = [chunk(text)[0] for text in "abcdefgh"]
-        for first in range(1, 9, 2):  # two frames an entry, two entries a page
-            payload = bytearray()
-            for frame in written[first - 1 : first + 1]:
-                encoder.encode(frame.kind, frame.body, payload)
-            fresh = encoder.take_fresh()
-            head = message_head(first, first + 1, fresh)
-            key, token = claim.job.key, claim.token
-            batch = Batch(key, token, first, first + 1, head, bytes(payload), tuple(fresh))
-            assert await append(store, batch) == [0]
-        frames, templates, last = await read_back(store, claim.job.key)
-        assert frames == written
-        assert last == 8
-        assert templates == dict(enumerate(encoder.templates))
-        assert templates
-
-
-async def test_entries_put_together_between_two_pages_are_read_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The job ends meanwhile: its entries are joined, and the cursor lies within one."""
-    monkeypatch.setattr(joining, "_PAGE", 2)
-    async with open_fake() as store:
-        claim = await running(store)
-        for number in range(1, 7):
-            await append(store, batch(claim, number, b"data: %d" % number))
-        read = store.streams.read
-
-        async def then_ended(key: str, after: int, count: int) -> Entries:
-            entries = await read(key, after, count)
-            if after == 0:
-                await store.jobs.cancel(key)
-            return entries
-
-        monkeypatch.setattr(store.streams, "read", then_ended)
-        frames, _, _ = await read_back(store, claim.job.key)
-        assert [frame.body for frame in frames[:-1]] == [b"data: %d" % n for n in range(1, 7)]
-        assert frames[-1].kind == Kind.TERMINAL
-
-
-async def test_no_job_can_be_read_back_from_nowhere() -> None:
-    async with open_fake() as store:
-        with pytest.raises(JobNotFound):
-            await read_back(store, "nothing")
-
 
 # ── The request ────────────────────────────────────────────────────────────────────────
 
@@ -80,7 +20,7 @@ SAID = Transcript.of([*chunk("12345678"), *chunk({"reasoning": "1234"})])
 
 def asked(request: dict[str, Any], prefill: bool | str = True, mode: Any = "continue") -> Any:
     before = json.dumps(request)
-    result = Joining(SAID, mode, prefill, None).request(request)
+    result = Joining(CHAT, SAID, mode, prefill, None).request(request)
     assert json.dumps(request) == before
     return result
 
@@ -108,7 +48,7 @@ def test_otherwise_the_same_is_asked_again(mode: str) -> None:
 
 
 def joined(mode: Any, *frames: Frame, spent: dict[str, Any] | None = None) -> list[Any]:
-    way = Joining(Transcript.of(chunk("Hel")), mode, True, spent)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, True, spent)
     return [(frame.kind, json.loads(data_of(frame.body))) for frame in way.join(frames)]
 
 
@@ -144,7 +84,7 @@ def test_a_whole_answer_is_a_chunk_and_its_usage(mode: str, content: str) -> Non
 
 @pytest.mark.parametrize("frames", [chunk("Hex"), stop(), chunk("He"), []])
 def test_a_replay_that_differs_is_a_failure(frames: list[Frame]) -> None:
-    way = Joining(Transcript.of(chunk("Hel")), "replay", False, None)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", False, None)
     with pytest.raises(ProviderFailure) as caught:  # noqa: PT012 - at the latest in the end
         way.join(frames)
         way.end()
@@ -160,7 +100,7 @@ OLD = chunk({"function_call": {"name": "f", "arguments": ""}})
 
 @pytest.mark.parametrize("call", [CALL, OLD])
 def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> None:
-    calls = ToolCalls()
+    calls = ToolCalls(CHAT.begins_call)
     text, more = chunk("a"), chunk("b")
     assert calls.pass_on(text) == text
     assert calls.pass_on([*text, *call, *more]) == text
@@ -181,6 +121,6 @@ def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> Non
     ],
 )
 def test_what_begins_no_call_passes(frames: list[Frame]) -> None:
-    calls = ToolCalls()
+    calls = ToolCalls(CHAT.begins_call)
     assert calls.pass_on(frames) == frames
     assert calls.release() == []

@@ -84,15 +84,15 @@ def test_a_digest_ignores_how_it_streams_and_the_order_of_keys(
     bare = {k: v for k, v in request.items() if k not in ("stream", "stream_options")}
     shuffled = dict(reversed(bare.items()))
     asked = {"stream": True, **shuffled, "stream_options": {"include_usage": True}}
-    assert request_digest(asked) == request_digest(bare)
+    assert request_digest("chat", asked) == request_digest("chat", bare)
 
 
 def test_a_digest_ignores_the_order_of_inner_keys_only() -> None:
     one = {"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}
     turned = {"messages": [{"content": "a", "role": "user"}, {"content": "b", "role": "user"}]}
     swapped = {"messages": list(reversed(one["messages"]))}
-    assert request_digest(one) == request_digest(turned)
-    assert request_digest(one) != request_digest(swapped)
+    assert request_digest("chat", one) == request_digest("chat", turned)
+    assert request_digest("chat", one) != request_digest("chat", swapped)
 
 
 @PROPERTY
@@ -101,11 +101,13 @@ def test_another_body_has_another_digest(one: object, other: object) -> None:
     same = msgspec.json.encode(one, order="deterministic") == msgspec.json.encode(
         other, order="deterministic"
     )
-    assert (request_digest({"a": one}) == request_digest({"a": other})) == same
+    assert (request_digest("chat", {"a": one}) == request_digest("chat", {"a": other})) == same
 
 
 def test_what_streams_is_left_out_at_the_top_only() -> None:
-    assert request_digest({"a": {"stream": True}}) != request_digest({"a": {"stream": False}})
+    assert request_digest("chat", {"a": {"stream": True}}) != request_digest(
+        "chat", {"a": {"stream": False}}
+    )
 
 
 def test_the_final_states() -> None:
@@ -117,3 +119,7 @@ def test_a_terminal_comes_back_from_its_json() -> None:
     terminal = Terminal(JobState.FAILED, {"total_tokens": 3}, Failure("timeout", "Too slow."))
     assert msgspec.json.decode(msgspec.json.encode(terminal), type=Terminal) == terminal
     assert msgspec.json.encode(Terminal(JobState.CANCELLED)) == b'{"state":"cancelled"}'
+
+
+def test_another_dialect_is_another_request() -> None:
+    assert request_digest("chat", {"a": 1}) != request_digest("messages", {"a": 1})

@@ -8,7 +8,8 @@ import pytest
 from starlette.responses import Response
 
 from broker import errors
-from broker.api.problems import STATUSES, error_response, failure_response, speaks_chat, status_of
+from broker.api.problems import STATUSES, error_response, failure_response, status_of
+from broker.dialects.registry import dialect_at
 from broker.model import Failure
 from broker.store.scripts import ScriptError
 
@@ -107,14 +108,13 @@ def test_what_may_be_tried_again_says_so(path: str) -> None:
     assert refused.headers["www-authenticate"] == "Bearer"
 
 
-def test_which_paths_speak_chat() -> None:
-    assert [speaks_chat(p) for p in (CHAT, "/v1/models", NATIVE, "/", "/metrics")] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(CHAT, "chat"), ("/v1/models", "chat"), (NATIVE, None), ("/", None), ("/metrics", None)],
+)
+def test_which_path_speaks_what(path: str, name: str | None) -> None:
+    dialect = dialect_at(path)
+    assert (dialect.name if dialect else None) == name
 
 
 LIMITED = Failure(

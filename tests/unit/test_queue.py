@@ -37,7 +37,7 @@ async def test_a_submission_becomes_a_job_to_be_claimed() -> None:
         job = claim.job
         assert (job.key, job.account, job.request_id) == (new.key, "acme", "r1")
         assert (job.dialect, job.model, job.metadata) == ("chat", "m", {"tag": 1})
-        assert job.digest == request_digest(CALL)
+        assert job.digest == request_digest("chat", CALL)
         assert job.state is JobState.RUNNING
         assert claim.body == new.body
 

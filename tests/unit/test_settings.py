@@ -54,6 +54,7 @@ def test_a_good_file_is_read_whole(file: Path) -> None:
     assert {name: key.reveal() for name, key in built.api_keys.items()} == {
         "big": "k-big",
         "openai": "k-openai",
+        "openai-responses": "k-openai",
     }
     assert built.timeouts_for("gpt-x", "big", "gpt-x-2026") == Timeouts(first_token=5.0, idle=30.0)
     assert built.timeouts_for("openai/gpt", "openai", "gpt") == Timeouts(idle=30.0)
@@ -238,9 +239,11 @@ def test_a_file_is_utf_8_whatever_the_locale(file: Path) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_in_the_environment_switches_a_provider_on(name: str) -> None:
-    variable = f"{name.upper()}_API_KEY"
+    variable = f"{name.removesuffix('-responses').upper()}_API_KEY"
     built = load(env={variable: "sk-1"})
-    assert built.providers == {name: PRESETS[name]}
+    assert built.providers == {
+        each: preset for each, preset in PRESETS.items() if preset.api_key_env == variable
+    }
     assert built.api_keys[name].reveal() == "sk-1"
     assert load(env={variable: ""}).providers == {}
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from broker.dialects.chat import encode, fold
+from broker.dialects.chat.fold import fold
+from broker.dialects.wire import encode
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from broker.routing import Target
@@ -32,11 +33,15 @@ class Scripted:
     """A provider that gives these lists of frames, and then fails or not."""
 
     def __init__(
-        self, *lists: list[Frame], usage: Any = None, failure: Failure | None = None
+        self,
+        *lists: list[Frame],
+        usage: Any = None,
+        said: Any = None,
+        failure: Failure | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self._lists = lists
-        self._usage = usage
+        self._counts = usage, said
         self._failure = failure
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
@@ -44,7 +49,7 @@ class Scripted:
         reply.provider_id, reply.first_token = "theirs", 0.5
         for frames in self._lists:
             yield frames
-        reply.usage = self._usage
+        reply.usage, reply.said = self._counts
         if self._failure is not None:
             raise ProviderFailure(self._failure)
 
@@ -68,7 +73,8 @@ async def ask(
 
 async def test_a_chat_job_of_a_messages_provider() -> None:
     events = stream_of(MESSAGES, "parallel calls")
-    provider = Scripted(*([named(event)] for event in events))
+    counts = {"input_tokens": 3, "cache_read_input_tokens": 1, "output_tokens": 2}
+    provider = Scripted(*([named(event)] for event in events), usage=counts)
     lists, reply, failure = await ask(provider, "messages", "chat", temperature=0.5)
     assert failure is None
     frames = [frame for each in lists for frame in each]
@@ -83,12 +89,13 @@ async def test_a_chat_job_of_a_messages_provider() -> None:
     assert (asked.request["max_tokens"], asked.request["temperature"]) == (9, 0.5)
     assert (reply.provider_id, reply.first_token, reply.events) == ("theirs", 0.5, len(frames))
     assert reply.usage is not None
-    assert reply.usage["total_tokens"] == 0
+    assert reply.usage["total_tokens"] == 6
 
 
 async def test_a_messages_job_of_a_chat_provider() -> None:
     events = stream_of(CHAT, "usage at the end")
-    provider = Scripted([data_frame(Kind.DIALECT, encode(event)) for event in events])
+    frames = [data_frame(Kind.DIALECT, encode(event)) for event in events]
+    provider = Scripted(frames, usage=events[-1]["usage"])
     lists, reply, _ = await ask(provider, "chat", "messages", system="Be brief")
     frames = [frame for each in lists for frame in each]
     names = [frame.body.split(b"\n")[0].removeprefix(b"event: ").decode() for frame in frames]
@@ -139,13 +146,14 @@ async def test_a_malformed_request_goes_to_nobody() -> None:
 
 async def test_a_failure_keeps_what_was_said_and_counted() -> None:
     events = stream_of(MESSAGES, "text")[:3]
-    usage = {"input_tokens": 5, "output_tokens": 1}
-    provider = Scripted([named(event) for event in events], usage=usage, failure=failures.cut())
+    said = {"input_tokens": 5, "output_tokens": 1}
+    provider = Scripted([named(event) for event in events], said=said, failure=failures.cut())
     lists, reply, failure = await ask(provider, "messages", "chat")
     assert failure == failures.cut()
     assert fold(lists[0])["choices"][0]["message"]["content"] == "H"
-    assert reply.usage is not None
-    assert (reply.usage["prompt_tokens"], reply.usage["completion_tokens"]) == (5, 1)
+    assert reply.usage is None
+    assert reply.said is not None
+    assert (reply.said["prompt_tokens"], reply.said["completion_tokens"]) == (5, 1)
 
 
 async def test_an_error_among_the_events_is_a_failure() -> None:

@@ -18,15 +18,19 @@ class Call(msgspec.Struct, frozen=True):
     request: dict[str, Any]
     wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
     timeouts: Timeouts = Timeouts()
+    key: str = ""  # the job's
+    previous: str | None = None  # the provider's own id of the response this one follows
 
 
 class Reply(msgspec.Struct):
     """What is known about the answer so far; filled while it streams, and true at any time."""
 
-    usage: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None  # once it is measured to the end
+    said: dict[str, Any] | None = None  # what is known of it before that
     provider_id: str | None = None
     first_token: float | None = None  # seconds from the call's start to its first frame
     events: int = 0  # frames given
+    parting: Frame | None = None  # the provider's own word on its failure, which was not given
 
 
 class ProviderFailure(Exception):

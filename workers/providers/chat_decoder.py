@@ -3,14 +3,10 @@
 A chunk is decoded only as far as is needed to know that it is one and what it ends; its
 bytes go on as they came. An answer is complete on ``[DONE]``, or once every choice has a
 finish reason; an answer without a single chunk is none.
-
-Providers cut text between the two halves of a surrogate pair, so a chunk may hold
-``"\\ud83d"`` alone. JSON allows that and msgspec does not, not even in what it skips; what it
-refuses is therefore put to the standard library before it is called garbled.
 """
 
 import json
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -18,6 +14,7 @@ from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures
 from workers.providers.base import ProviderFailure, Reply
+from workers.providers.payload import GARBLED, Payload, error_in
 from workers.providers.splitter import SseEvent
 
 
@@ -40,20 +37,14 @@ class _Whole(msgspec.Struct):
     error: Any = None
 
 
-T = TypeVar("T", _Chunk, _Whole)
-
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
-_decode_whole = msgspec.json.Decoder(_Whole).decode
-# RecursionError: nested too deep. ValueError has msgspec's, json's and Unicode's errors.
-_GARBLED = (ValueError, RecursionError)
+_CHUNK = Payload(_Chunk, lambda chunk: (chunk.id, chunk.usage))
+_WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
 
 class ChatDecoder:
     """Decodes one streamed answer of ``choices`` choices, and keeps ``reply`` up to date.
 
-    ``failure`` is set by the event that makes the answer a failure; frames before it stand.
-    ``done`` says that nothing after this is part of the answer; ``finished`` that it is
-    complete if it ends here.
+    See ``upstream.Decoder``.
     """
 
     def __init__(self, reply: Reply, choices: int = 1) -> None:
@@ -76,11 +67,11 @@ class ChatDecoder:
                 self._end(frames)
                 break
             if event.event == b"error":
-                self.failure = failures.stream_error(_error_in(data))
+                self.failure = failures.stream_error(error_in(data))
                 break
             try:
                 kind = self._read(data)
-            except _GARBLED:
+            except GARBLED:
                 if data.isspace():
                     continue
                 self.failure = failures.garbled("json")
@@ -98,12 +89,7 @@ class ChatDecoder:
 
     def _read(self, data: bytes) -> Kind:
         """Take note of a chunk; its kind, unless ``failure`` is set."""
-        try:
-            chunk = _decode_chunk(data)
-        except msgspec.DecodeError:
-            chunk = _decode_surrogates(data, _Chunk)
-        if not data.isascii():
-            data.decode()  # msgspec does not look into strings that it skips
+        chunk = _CHUNK.read(data)
         usage, choices = chunk.usage, chunk.choices
         if usage is not None:
             self._reply.usage = usage
@@ -130,8 +116,8 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
         ProviderFailure: it is no chat completion, or holds an error.
     """
     try:
-        whole = _read_whole(body)
-    except _GARBLED as error:
+        whole = _WHOLE.read(body)
+    except GARBLED as error:
         raise ProviderFailure(failures.garbled("json")) from error
     if whole.error is not None:
         raise ProviderFailure(failures.stream_error(whole.error))
@@ -145,42 +131,9 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     return data_frame(Kind.WHOLE, body)
 
 
-def _read_whole(body: bytes) -> _Whole:
-    body.decode()
-    try:
-        return _decode_whole(body)
-    except msgspec.DecodeError:
-        return _decode_surrogates(body, _Whole)
-
-
-def _decode_surrogates(data: bytes, kind: type[T]) -> T:
-    """Decode what msgspec refused, if a lone surrogate was all that was wrong with it.
-
-    Raises:
-        ValueError: it was not, or what is kept of it can't be stored as UTF-8.
-        RecursionError: it is nested too deep.
-    """
-    found = msgspec.convert(json.loads(data.decode(), parse_constant=_no_constant), kind)
-    msgspec.json.encode((found.id, found.usage))
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and the infinities are not JSON
-
-
 def _no_chunk(data: bytes) -> Failure:
     """Of an object without choices: some servers send an error's fields bare."""
     fields = json.loads(data)
     if fields.get("object") == "error" or fields.get("type") == "error":
         return failures.stream_error(fields)
     return failures.garbled("chunk")
-
-
-def _error_in(data: bytes) -> object:
-    """The error object of an event that is named one."""
-    try:
-        decoded = msgspec.json.decode(data)
-    except _GARBLED:
-        return None
-    return decoded.get("error", decoded) if isinstance(decoded, dict) else decoded

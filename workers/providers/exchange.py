@@ -23,6 +23,7 @@ from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from broker.model import Failure
+from broker.refusal import ERROR_BODY, refused
 from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.base import ProviderFailure
@@ -228,7 +229,7 @@ class Exchange:
             raise ProviderFailure(self.lost)
         return bytes(body)
 
-    async def refusal(self, judge: Judge = failures.refused) -> Failure:
+    async def refusal(self, judge: Judge = refused) -> Failure:
         """What an answer with another status than 200 says, as far as its body arrives.
 
         ``judge`` is called with the status, the body, ``Retry-After`` and the time.
@@ -238,12 +239,12 @@ class Exchange:
             async with asyncio.timeout(_ERROR_BODY_WAIT):
                 async for data in self:
                     body += data
-                    if len(body) >= failures.ERROR_BODY:
+                    if len(body) >= ERROR_BODY:
                         break
         except TimeoutError:
             pass  # the status alone will do
         retry_after = self.response.headers.get("Retry-After")
-        text = bytes(body[: failures.ERROR_BODY])
+        text = bytes(body[:ERROR_BODY])
         return judge(self.response.status, text, retry_after, time.time())
 
 

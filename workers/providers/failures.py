@@ -17,79 +17,42 @@ The vocabulary of ``Failure.type`` here:
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import aiohttp
 import msgspec
 from aiohttp.http import HttpProcessingError
 
 from broker.model import Failure
-
-ERROR_BODY = 64 * 1024  # bytes of an error's body that are worth reading
+from broker.refusal import AUTH_MESSAGE, rule_of, with_words
 
 Phase = Literal["connect", "first_token", "idle", "total", "throughput"]
-Remedy = Literal["retry", "next", "final"]
 
-_AUTH_MESSAGE = "The provider refused the operator's credentials."
-_LONGEST_MESSAGE = 2000  # characters
-_LONGEST_WORD = 200
 # Words of ``code`` and ``type`` that stand for a status where an error object has no number.
 _WORDS = {
     "invalid_api_key": 401,
     "authentication_error": 401,
     "permission_error": 403,
     "context_length_exceeded": 400,
+    "invalid_prompt": 400,
+    "invalid_image": 400,
+    "image_content_policy_violation": 400,
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
     "insufficient_quota": 429,
+    "billing_error": 402,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "timeout_error": 504,
+    "overloaded_error": 529,
 }
-
-
-class _Rule(NamedTuple):
-    type: str
-    status: int
-    remedy: Remedy
-    retryable: bool
-
-
-def _rule(status: int) -> _Rule:
-    match status:
-        case 400 | 404 | 413 | 422:
-            return _Rule("invalid_request_error", status, "final", False)
-        case 429:
-            return _Rule("rate_limit_exceeded", 429, "retry", True)
-        case 401 | 402 | 403:
-            return _Rule("provider_auth", 502, "next", False)
-        case _:
-            return _Rule("provider_error", 502, "retry", True)
-
-
-def refused(status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
-    """A status other than 200. ``body`` may be cut short; ``now`` is Unix seconds."""
-    rule = _rule(status)
-    failure = Failure(
-        type=rule.type,
-        message=f"The provider answered with status {status}.",
-        status=rule.status,
-        remedy=rule.remedy,
-        provider_status=status,
-        retryable=rule.retryable,
-        retry_after=wait_of(retry_after, now) if rule.remedy == "retry" else None,
-    )
-    if rule.type == "provider_auth":
-        return msgspec.structs.replace(failure, message=_AUTH_MESSAGE)
-    if rule.type == "provider_error":
-        return failure  # what a broken server prints is for its own operator
-    return _with_words(failure, _error_object(body))
 
 
 def stream_error(error: object) -> Failure:
     """An error object (or whatever stood in its place) within an answer of status 200."""
     fields: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}
     status = _status_of(fields)
-    rule = _rule(status or 500)
+    rule = rule_of(status or 500)
     failure = Failure(
         type="provider_stream_error",
         message="The provider reported an error in its answer.",
@@ -99,8 +62,8 @@ def stream_error(error: object) -> Failure:
         retryable=rule.retryable,
     )
     if rule.type == "provider_auth":
-        return msgspec.structs.replace(failure, message=_AUTH_MESSAGE)
-    return _with_words(failure, fields)
+        return msgspec.structs.replace(failure, message=AUTH_MESSAGE)
+    return with_words(failure, fields)
 
 
 def timed_out(phase: Phase) -> Failure:
@@ -148,55 +111,6 @@ def lost(error: BaseException) -> Failure:
 
 def _transport(kind: str, message: str, code: str | None = None) -> Failure:
     return Failure(type=kind, message=message, code=code, retryable=True)
-
-
-def wait_of(header: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, or None if it says nothing readable."""
-    text = (header or "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-        when = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, when - now)
-
-
-def _error_object(body: bytes) -> Mapping[str, Any]:
-    """The fields of an OpenAI-shaped error: under ``error``, or of the body itself."""
-    try:
-        decoded = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(decoded, dict):
-        return {}
-    match decoded.get("error"):
-        case dict() as error:
-            return error
-        case str() as message:
-            return {"message": message}
-        case _:
-            return decoded
-
-
-def _with_words(failure: Failure, fields: Mapping[str, Any]) -> Failure:
-    """The failure with the provider's own message, code and param, as far as they are text."""
-    message, code, param = (fields.get(key) for key in ("message", "code", "param"))
-    if isinstance(code, int) and not isinstance(code, bool):
-        code = str(code)
-    return msgspec.structs.replace(
-        failure,
-        message=_text(message, _LONGEST_MESSAGE) or failure.message,
-        code=_text(code, _LONGEST_WORD),
-        param=_text(param, _LONGEST_WORD),
-    )
-
-
-def _text(value: object, longest: int) -> str | None:
-    if not isinstance(value, str) or not value:
-        return None
-    return value[:longest].encode(errors="replace").decode()  # no lone surrogate can be stored
 
 
 def _status_of(fields: Mapping[str, Any]) -> int | None:

@@ -7,7 +7,7 @@ was blocked. The bytes go on as they came; ``translated`` makes the caller's eve
 
 from typing import Any
 
-from broker.dialects.chat import decode_object
+from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures, gemini_failures

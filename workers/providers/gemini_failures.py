@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from broker import refusal
 from broker.dialects.neutral import errors
 from broker.model import Failure
 from workers.providers import failures
@@ -17,7 +18,7 @@ _OPERATORS_REASONS = frozenset(("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "S
 
 
 def refused(status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
-    """A status other than 200; see ``failures.refused``."""
+    """A status other than 200; see ``broker.refusal``."""
     error = error_in(body)
     details = [each for each in _list(error.get("details")) if isinstance(each, dict)]
     reasons = {each.get("reason") for each in details}
@@ -26,7 +27,7 @@ def refused(status: int, body: bytes, retry_after: str | None, now: float) -> Fa
     delay = next((each["retryDelay"] for each in details if "retryDelay" in each), None)
     if retry_after is None and isinstance(delay, str):
         retry_after = delay.removesuffix("s")
-    failure = failures.refused(403 if operators else status, body, retry_after, now)
+    failure = refusal.refused(403 if operators else status, body, retry_after, now)
     code = word if isinstance(word, str) and failure.code is not None else failure.code
     return msgspec.structs.replace(failure, provider_status=status, code=code)
 

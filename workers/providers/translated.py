@@ -15,15 +15,16 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.chat import decode_object, encode
 from broker.dialects.neutral import errors
 from broker.dialects.neutral.translation import (
     Translation,
     reader,
     translate_request,
-    usage_of,
+    translate_usage,
     writer,
 )
+from broker.dialects.responses import Inbound, response_id
+from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
@@ -99,7 +100,8 @@ class _Answer:
         self._told = Translation(
             reader(spoken, call.request_id), writer(caller, call.request, int(time.time()))
         )
-        self._named = caller != "chat"  # whether the dialect's events have names
+        self._caller = caller
+        self._inbound = Inbound(response_id(call.key), call.request)
 
     def take(self, received: list[Frame]) -> list[Frame]:
         """The caller's frames for some of the provider's."""
@@ -131,13 +133,14 @@ class _Answer:
 
     def settle(self) -> None:
         """However it ended: what it cost, as far as the provider said."""
-        if self._theirs.usage is not None:
-            self._told.count(usage_of(self._spoken, self._theirs.usage))
-        self._noted([])
+        ours, theirs = self._ours, self._theirs
+        if theirs.usage is not None:
+            ours.usage = translate_usage(theirs.usage, self._spoken, self._caller)
+        if theirs.said is not None:
+            ours.said = translate_usage(theirs.said, self._spoken, self._caller)
 
     def _noted(self, frames: list[Frame]) -> list[Frame]:
         ours, theirs = self._ours, self._theirs
-        ours.usage = self._told.usage
         ours.provider_id, ours.first_token = theirs.provider_id, theirs.first_token
         ours.events += len(frames)
         return frames
@@ -155,7 +158,9 @@ class _Answer:
         return [self._frame(each) for each in events]
 
     def _frame(self, event: dict[str, Any]) -> Frame:
-        if self._named:
+        if self._caller == "responses":
+            return self._inbound.frame(event["type"], encode(event))
+        if self._caller == "messages":
             return data_frame(Kind.DIALECT, encode(event), event["type"].encode())
         kind = Kind.USAGE if event.get("choices") == [] else Kind.DIALECT
         return data_frame(kind, encode(event))

@@ -9,6 +9,15 @@ _CANCELLED = Failure(type="cancelled", message="The job was cancelled.", code="c
 _FAILED = Failure(type=JobFailed.code, message=JobFailed().message, code=JobFailed.code)
 
 
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def error(status: int, message: str, code: str, param: str | None) -> dict[str, Any]:
+    """An error of our own in that shape."""
+    fallback = "invalid_request_error" if status < 500 else "server_error"
+    return error_body(message, _TYPES.get(status, fallback), param, code)
+
+
 def error_body(
     message: str, type: str, param: str | None, code: str | None, **extra: Any
 ) -> dict[str, Any]:

@@ -15,7 +15,7 @@ them only where a provider would otherwise lose something:
 from collections.abc import Iterable
 from typing import Any
 
-from broker.dialects.chat.wire import decode_object
+from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_of
 
 _FOLDED = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.WHOLE)))

@@ -14,15 +14,16 @@ Two ways to get there:
 An attempt that had delivered nothing but a role is joined as a replay of nothing.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from broker.dialects.chat.fold import place_of
-from broker.dialects.chat.owed import Diverged, Object
+from broker.dialects.chat.owed import Object
 from broker.dialects.chat.transcript import THOUGHTS, Transcript, says
-from broker.dialects.chat.usage import add
-from broker.dialects.chat.wire import decode_object, encode
-
-Mode = Literal["continue", "replay"]
+from broker.dialects.chat.view import whole_chunk
+from broker.dialects.dialect import Diverged, Mode
+from broker.dialects.usage import add
+from broker.dialects.wire import decode_object, encode
+from broker.frames import Frame, Kind, data_frame, data_of
 
 
 class _Begun:
@@ -52,6 +53,12 @@ class Joint:
         self._begun = {i: _Begun(said) for i, said in choices.items()} if mode == "replay" else {}
         self._held: list[bytes] = []  # new, but something is still owed
         self._paid = False
+
+    def join(self, frame: Frame) -> list[Frame]:
+        """See ``broker.dialects.dialect.Joint``."""
+        data = data_of(frame.body)
+        told = _chunks_of(data) if frame.kind == Kind.WHOLE else (data,)
+        return [data_frame(_kind_of(chunk), chunk) for each in told for chunk in self.feed(each)]
 
     def feed(self, data: bytes) -> list[bytes]:
         """The chunks to write for a chunk of the new attempt, none if nothing is left of it.
@@ -113,6 +120,23 @@ class Joint:
             return _continued(choice, delta)
         begun = self._begun.get(index)
         return choice if begun is None else _replayed(choice, delta, begun, index)
+
+
+def _chunks_of(answer: bytes) -> list[bytes]:
+    """A whole answer as the chunks that end a stream: all it says, and its usage."""
+    whole = decode_object(answer) or {}
+    chunk = whole_chunk(whole, include_usage=False)
+    usage = whole.get("usage")
+    ending = [encode({**chunk, "choices": [], "usage": usage})] if usage else []
+    return [encode(chunk), *ending]
+
+
+def _kind_of(chunk: bytes) -> Kind:
+    """A chunk's kind as its provider's decoder tells them apart."""
+    if b'"usage":{' not in chunk or b'"choices":[{' in chunk:
+        return Kind.DIALECT
+    read = decode_object(chunk) or {}
+    return Kind.USAGE if read.get("usage") and not read.get("choices") else Kind.DIALECT
 
 
 def _continued(choice: dict[str, Any], delta: Any) -> dict[str, Any] | None:

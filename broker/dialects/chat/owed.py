@@ -17,12 +17,8 @@ is new, or None.
 from typing import Any, Protocol
 
 from broker.dialects.chat.fold import SET, call_index
-
-_UNITS = "utf-16-le"
-
-
-class Diverged(Exception):
-    """A replay said something else than what was delivered."""
+from broker.dialects.dialect import Diverged
+from broker.dialects.owed_text import Text
 
 
 class Owed(Protocol):
@@ -40,29 +36,6 @@ class Owed(Protocol):
             Diverged: it differs from what was delivered.
         """
         ...
-
-
-class Text:
-    """A text that grows."""
-
-    def __init__(self, said: str, what: str) -> None:
-        self._units = said.encode(_UNITS, "surrogatepass")
-        self._paid = 0
-        self._what = what
-
-    @property
-    def owes(self) -> bool:
-        return self._paid < len(self._units)
-
-    def repay(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            raise Diverged(f"{self._what} differs")
-        units = value.encode(_UNITS, "surrogatepass")
-        due = self._units[self._paid : self._paid + len(units)]
-        if not units.startswith(due):
-            raise Diverged(f"{self._what} differs")
-        self._paid += len(due)
-        return units[len(due) :].decode(_UNITS, "surrogatepass") or None
 
 
 class Value:

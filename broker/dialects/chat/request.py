@@ -1,10 +1,16 @@
-"""What a chat request must be for the broker to take it; the rest is the provider's to judge."""
+"""A chat request: what the broker reads of it, and how one goes on from a partial answer.
+
+All else is the provider's to judge.
+"""
 
 from typing import Any
 
+from broker.dialects.chat.transcript import Transcript
+from broker.dialects.usage import tokens
 from broker.errors import BadRequest
 
 _MOST_CHOICES = 128
+_LIMITS = ("max_tokens", "max_completion_tokens")
 _LONGEST_MODEL = 512  # characters; it is kept in every record
 
 
@@ -30,6 +36,23 @@ def check(request: dict[str, Any]) -> None:
         raise BadRequest("'stream' must be true or false.", param="stream")
     if not isinstance(request.get("stream_options"), dict | None):
         raise BadRequest("'stream_options' must be an object.", param="stream_options")
+
+
+def choices(request: dict[str, Any]) -> int:
+    """How many choices a checked request asks for."""
+    return request.get("n") or 1
+
+
+def continued(request: dict[str, Any], said: Transcript, flag: bool | str) -> dict[str, Any]:
+    """The request with the partial answer as its last message; a text names a flag in it."""
+    partial: dict[str, Any] = {"role": "assistant", "content": said.text()}
+    if isinstance(flag, str):
+        partial[flag] = True
+    asked = {**request, "messages": [*request["messages"], partial]}
+    for key in _LIMITS:
+        if isinstance(asked.get(key), int):
+            asked[key] = max(1, asked[key] - tokens(said.length))
+    return asked
 
 
 def _check_messages(messages: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from broker.dialects.chat.fold import SET, add_choices, finished
 from broker.dialects.chat.view import whole_chunk
-from broker.dialects.chat.wire import decode_object
+from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_of
 
 # The keys of a delta under which models think, before they speak.
@@ -32,6 +32,7 @@ class Transcript:
         self.identity: dict[str, Any] = {}
         self.before = 0
         self.usage: dict[str, Any] | None = None
+        self.said: dict[str, Any] | None = None  # the dialect tells usage at the end only
         self._choices: dict[int, dict[str, Any]] = {}
         self._whole = False
         self._joined = False

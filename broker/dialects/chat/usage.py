@@ -1,4 +1,4 @@
-"""Usage: what an attempt cost, measured by its provider or, where it never said, estimated.
+"""Usage in the chat dialect's terms, where its provider never said what an attempt cost.
 
 An estimate counts characters, four to a token, and says ``"estimated": true``; it is made
 where an attempt ends, never while tokens flow.
@@ -8,18 +8,16 @@ from typing import Any
 
 import msgspec
 
-_CHARACTERS = 4  # to a token, roughly, in the languages models are priced by
+from broker.dialects.usage import tokens
 
 
-def tokens(characters: int) -> int:
-    """About how many tokens a text of so many characters is."""
-    return -(-characters // _CHARACTERS)
-
-
-def estimate(request: dict[str, Any], delivered: int, frames: int = 0) -> dict[str, Any]:
+def estimate(
+    request: dict[str, Any], delivered: int, frames: int = 0, said: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The usage of an attempt that was cut off after ``delivered`` characters of answer.
 
-    A frame is a token at least, whether readers saw it, or it was held or swallowed.
+    A frame is a token at least, whether readers saw it, or it was held or swallowed. The
+    dialect says nothing of usage before its end, so ``said`` is never there.
     """
     prompt = tokens(len(msgspec.json.encode(request.get("messages"))))
     completion = max(tokens(delivered), frames)
@@ -29,22 +27,3 @@ def estimate(request: dict[str, Any], delivered: int, frames: int = 0) -> dict[s
         "total_tokens": prompt + completion,
         "estimated": True,
     }
-
-
-def add(*usages: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The sum over attempts, key by key; estimated if any of them is. None if all are."""
-    known = [usage for usage in usages if usage]
-    if not known:
-        return None
-    total: dict[str, Any] = {}
-    for usage in known:
-        for key, value in usage.items():
-            if isinstance(value, dict):
-                before = total.get(key)
-                total[key] = add(before if isinstance(before, dict) else {}, value) or value
-            elif isinstance(value, bool) or not isinstance(value, int | float):
-                total[key] = value or total.get(key)
-            else:
-                before = total.get(key)
-                total[key] = value + (before if isinstance(before, int | float) else 0)
-    return total

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from broker.dialects.chat.errors import terminal_error
-from broker.dialects.chat.wire import decode_object, encode
+from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame, Kind, data_of
 from broker.model import JobState, Terminal
 

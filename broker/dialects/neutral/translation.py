@@ -33,8 +33,6 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Writes one answer for a caller."""
 
-    usage: dict[str, Any] | None
-
     def feed(self, event: Event) -> list[dict[str, Any]]:
         """The events of the dialect that say it."""
         ...
@@ -67,6 +65,11 @@ _COUNTS: dict[str, Callable[[dict[str, Any]], Usage]] = {
     "responses": usage.from_responses,
     "gemini": usage.from_gemini,
 }
+_COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
+    "chat": usage.to_chat,
+    "messages": usage.to_messages,
+    "responses": usage.to_responses,
+}
 _ECHOED = (
     *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "reasoning"),
     *("temperature", "text", "tool_choice", "tools", "top_p", "truncation", "user"),
@@ -85,9 +88,9 @@ def translate_request(
     return _WRITE[provider](_READ[caller](request), model)
 
 
-def usage_of(dialect: str, counts: dict[str, Any]) -> Usage:
-    """What a provider counted, in neutral words."""
-    return _COUNTS[dialect](counts)
+def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:
+    """What a provider counted, in its caller's words."""
+    return _COUNTED[caller](_COUNTS[provider](counts))
 
 
 def reader(dialect: str, fallback: str = "") -> Reader:
@@ -120,16 +123,6 @@ class Translation:
         self.failed: Failed | None = None
         self._reader = source
         self._writer = target
-
-    @property
-    def usage(self) -> dict[str, Any] | None:
-        """What it cost, in the caller's dialect, as far as it is known."""
-        return self._writer.usage
-
-    def count(self, counts: Usage) -> None:
-        """Take what is known of the cost of an answer that broke off."""
-        if self._writer.usage is None:
-            self._writer.feed(counts)
 
     def feed(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """The caller's events for one of the provider's."""

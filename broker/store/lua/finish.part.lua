@@ -70,16 +70,17 @@ local function pack(P, jk)
 end
 
 -- Give the job its final state and let go of all that only a live job needs. The body goes
--- with it, except where the job failed and delivered nothing: `retry` needs it, for as long
--- as the stream is kept. A job that is ended from outside (not by its holder's terminal) may
--- have an attempt that only the holder can settle, by settle.lua; should the holder be dead,
--- the rescuer gives it to a worker to be estimated, for which the body is kept as well.
+-- with it, except where the job failed and delivered nothing (`retry` needs it), and where its
+-- caller may ask for it again (`keep`): then it stays for as long as the stream. A job that is
+-- ended from outside (not by its holder's terminal) may have an attempt that only the holder
+-- can settle, by settle.lua; should the holder be dead, the rescuer gives it to a worker to be
+-- estimated, for which the body is kept as well.
 -- Invariant: afterwards the job is in no queue, lease or index of open jobs, and every key it
 -- has expires.
 local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
   local job = P .. 'job:' .. jk
   local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace',
-    'claims')
+    'claims', 'keep')
   local unsettled = outside and was[6]
   redis.call('HSET', job, 'state', state, 'ended', text(now))
   redis.call('HDEL', job, 'holder')
@@ -93,7 +94,7 @@ local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
   end
   count(P, state)
   if unsettled then redis.call('ZADD', P .. 'unsettled', text(now + 5000), jk) end
-  if unsettled or (state == 'failed' and not was[1]) then
+  if unsettled or was[7] or (state == 'failed' and not was[1]) then
     redis.call('PEXPIRE', P .. 'body:' .. jk, stream_ttl)
   else
     redis.call('DEL', P .. 'body:' .. jk)

@@ -9,12 +9,12 @@
 
 local P, jk = KEYS[1], ARGV[1]
 local job = P .. 'job:' .. jk
-local is = redis.call('HMGET', job, 'state', 'delivered')
+local is = redis.call('HMGET', job, 'state', 'delivered', 'keep')
 if is[1] ~= 'cancelled' and is[1] ~= 'failed' and is[1] ~= 'completed' then return 0 end
 for i = 3, #ARGV, 2 do
   redis.call('HSET', job, ARGV[i], ARGV[i + 1])
 end
 if ARGV[2] == '1' and redis.call('ZREM', P .. 'unsettled', jk) == 1 then
-  if is[1] ~= 'failed' or is[2] then redis.call('DEL', P .. 'body:' .. jk) end
+  if not is[3] and (is[1] ~= 'failed' or is[2]) then redis.call('DEL', P .. 'body:' .. jk) end
 end
 return 1

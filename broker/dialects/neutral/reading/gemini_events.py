@@ -7,7 +7,6 @@ here it comes before that part, or after all if the part is an empty text.
 from collections.abc import Iterator
 from typing import Any
 
-from broker.dialects.chat.wire import encode
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
@@ -21,6 +20,7 @@ from broker.dialects.neutral.event import (
 )
 from broker.dialects.neutral.reading.calls import Calls
 from broker.dialects.neutral.signature import Signature
+from broker.dialects.wire import encode
 
 # The answer is at fault, and might come out well another time.
 _FAULTS = frozenset(

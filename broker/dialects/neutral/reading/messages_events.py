@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from broker.dialects.chat.wire import encode
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
@@ -16,6 +15,7 @@ from broker.dialects.neutral.event import (
 )
 from broker.dialects.neutral.reading.calls import Calls
 from broker.dialects.neutral.signature import unseal
+from broker.dialects.wire import encode
 
 _REASONS: dict[str, StopReason] = {
     "max_tokens": "length",

@@ -1,6 +1,7 @@
 """Messages requests, read.
 
-Harmless to leave out: ``model``, ``stream``, cache hints (``cache_control``), ordinary service
+Harmless to leave out: ``model``, ``stream``, ``anthropic_beta`` (what a beta adds to a request is
+a field, and read or refused as one), cache hints (``cache_control``), ordinary service
 tiers, ``citations`` on texts sent back, and a ``caller`` that is the model itself.
 """
 
@@ -27,7 +28,7 @@ from broker.dialects.neutral.request import (
 )
 from broker.dialects.neutral.signature import unseal
 
-HARMLESS = ("model", "stream", "cache_control")
+HARMLESS = ("model", "stream", "cache_control", "anthropic_beta")
 
 
 def read(request: dict[str, Any]) -> Request:

@@ -1,8 +1,8 @@
 """Responses requests, read.
 
-Harmless to leave out: ``model`` and how it is streamed, ``metadata``, ``store`` if false,
-``background`` if false, hints for caches and abuse teams, ordinary service tiers, truncation
-if disabled, and the wish for sealed reasoning, which always comes where there is some.
+Harmless to leave out: ``model`` and how it is streamed; ``store`` and ``background``, which the
+broker itself sees to; ``metadata``, hints for caches and abuse teams, ordinary service tiers,
+truncation if disabled, and the wish for sealed reasoning, which always comes where there is some.
 
 What the provider keeps (``previous_response_id``, ``conversation``, references to items) is
 refused: another provider doesn't have it.
@@ -31,7 +31,7 @@ from broker.dialects.neutral.signature import unseal
 
 HARMLESS = (
     *("model", "stream", "stream_options", "metadata", "safety_identifier"),
-    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+    *("store", "background", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
 )
 
 
@@ -42,7 +42,7 @@ def read(request: dict[str, Any]) -> Request:
         Unexpressible: something in it has no counterpart; ``param`` names it.
         BadRequest: it is no responses request.
     """
-    fields = Fields(request).ignore(*HARMLESS).only("store", False).only("background", False)
+    fields = Fields(request).ignore(*HARMLESS)
     fields.only("service_tier", "auto", "default").only("truncation", "disabled")
     fields.only("top_logprobs", 0)
     for name in fields.texts("include"):

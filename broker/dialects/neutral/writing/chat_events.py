@@ -30,7 +30,7 @@ class ChatWriter:
     """Writes one answer. ``created`` is Unix seconds."""
 
     def __init__(self, created: int) -> None:
-        self.usage: dict[str, Any] | None = None  # in this dialect, as far as it is known
+        self._usage: dict[str, Any] | None = None
         self._top: dict[str, Any] = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -50,7 +50,7 @@ class ChatWriter:
             case Stop(reason):
                 return [self._chunk({}, self._reason(reason))]
             case Usage():
-                self.usage = usage.to_chat(event)
+                self._usage = usage.to_chat(event)
                 return []
             case Failed():
                 return [{"error": errors.to_openai(event)}]
@@ -59,7 +59,7 @@ class ChatWriter:
 
     def end(self) -> list[dict[str, Any]]:
         """The answer is complete: its usage, which has no choices beside it."""
-        return [] if self.usage is None else [{**self._top, "choices": [], "usage": self.usage}]
+        return [] if self._usage is None else [{**self._top, "choices": [], "usage": self._usage}]
 
     def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}

@@ -37,7 +37,7 @@ class MessagesWriter:
     """Writes one answer."""
 
     def __init__(self) -> None:
-        self.usage: dict[str, Any] | None = None  # in this dialect, as far as it is known
+        self._usage: dict[str, Any] | None = None
         self._sequence = Sequence()
         self._stop = Stop("end")
         self._open: str | None = None  # the type of the open block
@@ -53,7 +53,7 @@ class MessagesWriter:
             "stop_reason": _REASONS[self._stop.reason],
             "stop_sequence": self._stop.sequence,
         }
-        counts = self.usage or {"output_tokens": 0}
+        counts = self._usage or {"output_tokens": 0}
         return [
             *self._close(),
             {"type": "message_delta", "delta": delta, "usage": counts},
@@ -76,7 +76,7 @@ class MessagesWriter:
             case ArgumentsDelta(_, text):
                 return [self._delta({"type": "input_json_delta", "partial_json": text})]
             case Usage():
-                self.usage = usage.to_messages(event)
+                self._usage = usage.to_messages(event)
             case Stop():
                 self._stop = event
                 return self._close()

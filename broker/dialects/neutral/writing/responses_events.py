@@ -32,7 +32,7 @@ class ResponsesWriter:
     the response repeats."""
 
     def __init__(self, created: int, echo: dict[str, Any] | None = None) -> None:
-        self.usage: dict[str, Any] | None = None  # in this dialect, as far as it is known
+        self._usage: dict[str, Any] | None = None
         self._sequence = Sequence()
         self._stop = Stop("end")
         self._items: list[dict[str, Any]] = []
@@ -66,7 +66,7 @@ class ResponsesWriter:
             reason = "content_filter"
         status = "incomplete" if reason else "completed"
         details = {"reason": reason} if reason else None
-        return [*closed, self._last(status, incomplete_details=details, usage=self.usage)]
+        return [*closed, self._last(status, incomplete_details=details, usage=self._usage)]
 
     def _last(self, status: str, **fields: Any) -> dict[str, Any]:
         response = {**self._response, **fields, "status": status, "output": self._items}
@@ -93,7 +93,7 @@ class ResponsesWriter:
                 assert self._open is not None
                 return self._open.more(text)
             case Usage():
-                self.usage = usage.to_responses(event)
+                self._usage = usage.to_responses(event)
             case Stop():
                 self._stop = event
                 return self._close()

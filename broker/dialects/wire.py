@@ -1,4 +1,4 @@
-"""The dialect's JSON, as providers really write it.
+"""JSON, as providers really write it, whatever the dialect.
 
 msgspec is strict, and right to be: it refuses half a surrogate pair. But a provider that
 cuts its text by UTF-16 units writes ``"\\ud83d"`` in one chunk and ``"\\ude00"`` in the

@@ -1,0 +1,98 @@
+"""``POST /v1/messages/count_tokens``: passed through to the provider; no job is made of it.
+
+The model's targets are asked in turn until one answers; one that refuses the call as the
+caller's fault ends the search.
+"""
+
+import time
+from typing import Any
+
+import aiohttp
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.api.attach import spoken
+from broker.api.body import decode_object, read_json
+from broker.api.core import Core, core_of
+from broker.api.inference import with_headers
+from broker.api.problems import failure_response
+from broker.dialects.messages.dialect import MESSAGES
+from broker.dialects.messages.request import BETA, VERSION, check_messages
+from broker.errors import BadRequest
+from broker.model import Failure
+from broker.refusal import ERROR_BODY, refused
+from broker.routing import Target, policy_for
+
+_MOST = 1024 * 1024  # bytes of an answer that is one number
+_UNREACHABLE = Failure(
+    type="provider_unreachable", message="The provider can't be reached.", retryable=True
+)
+_GARBLED = Failure(
+    type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
+)
+
+
+async def count_tokens(request: Request) -> Response:
+    """The endpoint."""
+    core = core_of(request)
+    core.admit()
+    call = decode_object(await read_json(request, core.settings.server.max_body))
+    call |= with_headers(MESSAGES, request.headers, call)
+    model = call.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("'model' must be a non-empty string.", param="model")
+    check_messages(call.get("messages"))
+    targets = policy_for(core.settings, model).targets
+    spoken(core.settings, MESSAGES.name, targets)
+    failure = _UNREACHABLE
+    for target in targets:
+        found = await _ask(core, target, call)
+        if isinstance(found, bytes):
+            return Response(found, 200, media_type="application/json")
+        failure = found
+        if failure.remedy == "final":
+            break
+    return failure_response(request.url.path, failure, final=False)
+
+
+async def _ask(core: Core, target: Target, call: dict[str, Any]) -> bytes | Failure:
+    """The provider's answer, or why there is none."""
+    provider = core.settings.providers[target.provider]
+    timeouts = core.settings.timeouts_for(call["model"], *target)
+    body = {key: value for key, value in call.items() if key != BETA}
+    headers = {"content-type": "application/json", "anthropic-version": VERSION}
+    if key := core.settings.api_keys.get(target.provider):
+        headers["x-api-key"] = key.reveal().strip()
+    if betas := call.get(BETA):
+        headers["anthropic-beta"] = ",".join(map(str, betas))
+    try:
+        async with core.http.post(
+            provider.base_url.rstrip("/") + "/messages/count_tokens",
+            data=msgspec.json.encode({**body, "model": target.model}),
+            headers={**headers, **provider.headers},
+            allow_redirects=False,  # a key goes to no other host
+            timeout=aiohttp.ClientTimeout(timeouts.first_token, sock_connect=timeouts.connect),
+        ) as response:
+            if response.status != 200:
+                text = await _beginning(response, ERROR_BODY)
+                wait = response.headers.get("retry-after")
+                return refused(response.status, text, wait, time.time())
+            return _answer(await _beginning(response, _MOST))
+    except (aiohttp.ClientError, OSError, ValueError):  # a timeout is an OSError
+        return _UNREACHABLE
+
+
+async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
+    body = b""
+    while len(body) < most and (piece := await response.content.read(most - len(body))):
+        body += piece
+    return body
+
+
+def _answer(body: bytes) -> bytes | Failure:
+    try:
+        answer = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return _GARBLED
+    return body if isinstance(answer, dict) and "input_tokens" in answer else _GARBLED

@@ -1,0 +1,134 @@
+"""A dialect's own endpoint (``POST /v1/chat/completions`` and its like) over durable jobs.
+
+``Idempotency-Key`` is the request id; the same key again attaches to the job. A
+``Last-Event-ID`` only ever attaches: it says that a stream was begun.
+"""
+
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker import cursor as cursors
+from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
+from broker.api.body import decode_object, read_json
+from broker.api.core import Core, account_of, core_of
+from broker.api.options import from_headers
+from broker.api.problems import failure_response
+from broker.api.stream import StreamResponse
+from broker.dialects.dialect import Dialect
+from broker.dialects.wire import encode
+from broker.errors import RequestIdReused
+from broker.model import (
+    Failure,
+    check_request_id,
+    new_request_id,
+)
+from broker.queue import Submission
+from broker.tail import Reader
+
+
+class Inference:
+    """The endpoint of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    async def create(self, request: Request) -> Response:
+        """``POST``: the whole answer, or its events."""
+        core = core_of(request)
+        core.admit()
+        submission = await self._submission(core, request)
+        after = request.headers.get("last-event-id")
+        if after is None:
+            options = from_headers(request.headers)
+            reader = await follow(core, narrowed(core, submission, options))
+        else:
+            found = await self._attach(core, submission, cursors.parse(after))
+            if found is None:
+                return Response(status_code=204, headers=_headers(submission.request_id))
+            reader = found
+        replays = "idempotency-key" in request.headers
+        if submission.request.get("stream"):
+            return self._streamed(core, request, reader, submission, replays)
+        return await self._answered(core, request, reader, submission, replays)
+
+    async def _answered(
+        self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
+    ) -> Response:
+        """The answer to a caller that does not stream."""
+        return await self._whole(core, request, reader, submission.request_id, replays)
+
+    async def _submission(self, core: Core, request: Request) -> Submission:
+        body = await read_json(request, core.settings.server.max_body)
+        call = decode_object(body)
+        said = with_headers(self._dialect, request.headers, call)
+        if said:
+            call |= said
+            body = encode(call)
+        self._dialect.check(call)
+        given = request.headers.get("idempotency-key")
+        return Submission(
+            account=account_of(request),
+            request_id=new_request_id() if given is None else check_request_id(given),
+            dialect=self._dialect.name,
+            request=call,
+            body=body,
+            keep=self._dialect.keeps(call),
+        )
+
+    async def _attach(self, core: Core, submission: Submission, cursor: int) -> Reader | None:
+        """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
+        job = await core.store.jobs.get(submission.key)
+        check_cursor(job, cursor)
+        if job.digest != submission.digest:
+            raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
+        after = cursor if submission.request.get("stream") else 0
+        return await resume(core, job, after, self._dialect.last_shown)
+
+    def _streamed(
+        self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
+    ) -> Response:
+        headers = _headers(submission.request_id)
+
+        def refuse(failure: Failure) -> Response:
+            response = failure_response(request.url.path, failure, final=replays)
+            response.headers.update(headers)
+            return response
+
+        return StreamResponse(
+            core,
+            reader,
+            self._dialect.view(submission.request),
+            headers,
+            refuse=refuse if reader.cursor == 0 else None,
+        )
+
+    async def _whole(
+        self, core: Core, request: Request, reader: Reader, request_id: str, replays: bool
+    ) -> Response:
+        """The folded answer."""
+        frames, terminal = await while_connected(request, collect(core, reader))
+        if terminal.error is not None:
+            response = failure_response(request.url.path, terminal.error, final=replays)
+            response.headers.update(_headers(request_id))
+            return response
+        answer = encode(self._dialect.fold(frames))
+        return Response(answer, 200, _headers(request_id), "application/json")
+
+
+def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:
+    """What headers add to a request: comma lists, each in the field that is kept for it."""
+    found: dict[str, Any] = {}
+    for header, field in dialect.headers.items():
+        words = [word.strip() for line in headers.getlist(header) for word in line.split(",")]
+        if any(words):
+            own = call.get(field)
+            both = [*(own if isinstance(own, list) else ()), *filter(None, words)]
+            found[field] = list(dict.fromkeys(word for word in both if isinstance(word, str)))
+    return found
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {"x-request-id": request_id}

@@ -1,0 +1,53 @@
+"""Origins: the web pages that may call, and what their browsers are told (CORS).
+
+A page of a listed origin may call and may read the answer, errors included. A page on
+loopback may call, as it always could, but is told nothing, so that its browser keeps the
+answer from it. All others are refused. Credentials mode is never offered: there are no
+cookies, a caller's key is in a header that the page sets itself. That is why ``*`` may be
+listed where there are accounts; without any the settings refuse it.
+"""
+
+from starlette.types import Scope
+
+from broker.api.options import DESCRIBED, header_of
+from broker.settings import Server
+
+Headers = list[tuple[bytes, bytes]]
+
+_ALLOWED = ("authorization", "content-type", "last-event-id", "idempotency-key", "x-api-key")
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"GET, POST, DELETE"),
+    (
+        b"access-control-allow-headers",
+        ", ".join([*_ALLOWED, *map(header_of, DESCRIBED)]).encode(),
+    ),
+    (b"access-control-max-age", b"600"),
+]
+_EXPOSED = (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry")
+
+
+class Origins:
+    """What ``server.allowed_origins`` lists."""
+
+    def __init__(self, server: Server) -> None:
+        self._listed = frozenset(origin.encode() for origin in server.allowed_origins)
+        self._any = b"*" in self._listed
+
+    def lists(self, origin: bytes) -> bool:
+        """Whether pages of this origin may call and read."""
+        return self._any or origin in self._listed
+
+    def stamps(self, origin: bytes | None) -> Headers:
+        """What every answer to a call with this Origin carries, and to one without."""
+        if not self._listed:
+            return []
+        vary = (b"vary", b"origin")  # on all answers: a cache must not mix them up
+        if origin is None or not self.lists(origin):
+            return [vary]
+        shown = b"*" if self._any else origin
+        return [vary, (b"access-control-allow-origin", shown), _EXPOSED]
+
+    def preflight(self, scope: Scope, headers: dict[bytes, bytes]) -> Headers | None:
+        """What a browser's question before a call is answered with; None if it is not one."""
+        asked = scope["method"] == "OPTIONS" and b"access-control-request-method" in headers
+        return _PREFLIGHT if asked and self.lists(headers.get(b"origin", b"")) else None

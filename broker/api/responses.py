@@ -1,0 +1,162 @@
+"""``/v1/responses``: OpenAI's Responses over durable jobs.
+
+A response is a job of that dialect, and its id has the job's key in it. Every job runs in the
+background here; ``background`` only says that its caller does not wait. ``store: false`` means
+that the response is there for as long as it runs, and not after that.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker import cursor as cursors
+from broker.api.attach import check_cursor, resume
+from broker.api.body import decode_object
+from broker.api.core import Core, account_of, core_of
+from broker.api.inference import Inference
+from broker.api.stream import StreamResponse
+from broker.dialects.responses import ResponsesView, fold, key_of
+from broker.dialects.responses.dialect import RESPONSES
+from broker.dialects.responses.resource import input_items, resource
+from broker.dialects.responses.view import last_shown
+from broker.dialects.wire import encode
+from broker.errors import BadRequest, JobGone, ResponseNotFound
+from broker.model import Job, JobState
+from broker.queue import Submission
+from broker.tail import Reader
+from broker.tail.back import read_back
+
+_MOST_ITEMS = 100  # of a page
+
+
+class Responses(Inference):
+    """``POST /v1/responses``."""
+
+    def __init__(self) -> None:
+        super().__init__(RESPONSES)
+
+    async def _answered(
+        self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
+    ) -> Response:
+        """In the background the response as it is; else the whole one."""
+        if not submission.request.get("background"):
+            return await super()._answered(core, request, reader, submission, replays)
+        reader.close()
+        job = await core.store.jobs.get(submission.key)
+        return await _shown(core, job, submission.request)
+
+
+async def retrieve(request: Request) -> Response:
+    """``GET /v1/responses/{id}``: as it is now, or with ``stream`` its events.
+
+    Those begin after ``starting_after``, or ``Last-Event-ID``: both are cursors.
+    """
+    core = core_of(request)
+    job = await _find(core, request)
+    if not _flag(request, "stream"):
+        return await _shown(core, job)
+    after = request.headers.get("last-event-id") or request.query_params.get("starting_after")
+    cursor = cursors.parse(after)
+    check_cursor(job, cursor)
+    reader = await resume(core, job, cursor, last_shown)
+    headers = {"x-request-id": job.request_id}
+    if reader is None:
+        return Response(status_code=204, headers=headers)
+    return StreamResponse(core, reader, ResponsesView(), headers)
+
+
+async def cancel(request: Request) -> Response:
+    """``POST …/cancel``: the response, cancelled, or as it had ended."""
+    core = core_of(request)
+    job = await _find(core, request)
+    asked = await _request_of(core, job)
+    await core.store.jobs.cancel(job.key)
+    return await _shown(core, await core.store.jobs.get(job.key), asked)
+
+
+async def delete(request: Request) -> Response:
+    """``DELETE``: cancelled if need be, then gone."""
+    core = core_of(request)
+    job = await _find(core, request)
+    await core.store.jobs.delete(job.key)
+    gone = {"id": request.path_params["response_id"], "object": "response", "deleted": True}
+    return _json(gone, job)
+
+
+async def list_input(request: Request) -> Response:
+    """``GET …/input_items``: what the response was asked with, newest first."""
+    core, query = core_of(request), request.query_params
+    order, after = query.get("order", "desc"), query.get("after")
+    if order not in ("asc", "desc"):
+        raise BadRequest("'order' is asc or desc.", param="order")
+    limit = query.get("limit", "20")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 4) or not (
+        1 <= int(limit) <= _MOST_ITEMS
+    ):
+        raise BadRequest(f"'limit' must be from 1 to {_MOST_ITEMS}.", param="limit")
+    job = await _find(core, request)
+    asked = await _request_of(core, job)
+    if asked is None:
+        raise JobGone("Its request is no longer kept.")
+    items = input_items(request.path_params["response_id"], asked)
+    if order == "desc":
+        items.reverse()
+    if after is not None:
+        places = [place for place, item in enumerate(items, 1) if item["id"] == after]
+        if not places:
+            raise BadRequest("There is no such item.", param="after")
+        items = items[places[0] :]
+    page = items[: int(limit)]
+    listed = {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(items) > len(page),
+    }
+    return _json(listed, job)
+
+
+async def _find(core: Core, request: Request) -> Job:
+    """The job of the response that the path names.
+
+    Raises:
+        ResponseNotFound: there is none, or it was not to be stored and has ended.
+        JobGone: it was deleted.
+    """
+    name = request.path_params["response_id"]
+    key = key_of(name)
+    if key is None:
+        raise ResponseNotFound(f"It is {name[:100]!r}.")
+    job = await core.store.jobs.get(key)
+    if job.account != account_of(request) or job.dialect != RESPONSES.name:
+        raise ResponseNotFound(f"It is {name!r}.")
+    if job.state.final and not job.keep:
+        raise ResponseNotFound("It was not to be stored.")
+    return job
+
+
+async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> Response:
+    """The response as it is now; ``asked`` is its request, if that is at hand."""
+    frames = [] if job.state is JobState.QUEUED else (await read_back(core.store, job.key)).frames
+    if asked is None and job.state is not JobState.COMPLETED:
+        asked = await _request_of(core, job)
+    return _json(resource(job, asked or {}, fold(frames)), job)
+
+
+async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:
+    body = await core.store.jobs.body(job.key)
+    return decode_object(body) if body is not None else None
+
+
+def _flag(request: Request, name: str) -> bool:
+    text = request.query_params.get(name, "false").lower()
+    if text not in ("true", "false", "1", "0"):
+        raise BadRequest(f"{name!r} must be true or false.", param=name)
+    return text in ("true", "1")
+
+
+def _json(value: Any, job: Job) -> Response:
+    headers = {"x-request-id": job.request_id}
+    return Response(encode(value), 200, headers, "application/json")

@@ -1,0 +1,108 @@
+"""What a dialect is to the rest: one value with all that differs from one to the next.
+
+The API and the workers know a dialect by its name only and look the value up in
+``broker.dialects.registry``; a further dialect is a package and one entry there.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from broker.dialects import View
+from broker.frames import Frame
+from broker.model import Failure, Job
+
+Mode = Literal["continue", "replay"]
+Object = dict[str, Any]
+
+
+class Diverged(Exception):
+    """A replay said something else than what was delivered."""
+
+
+class Transcript(Protocol):
+    """The delivered part of an answer.
+
+    ``before`` counts the characters delivered by attempts before the last; ``usage`` is what
+    the last one's provider said it cost in all, unless that is a sum over attempts already,
+    and ``said`` what it had said of its cost before its end.
+    """
+
+    before: int
+    usage: Object | None
+    said: Object | None
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was said yet: another attempt may begin the answer."""
+        ...
+
+    def complete(self, choices: int) -> bool:
+        """Whether nothing is missing of an answer of so many choices."""
+        ...
+
+    @property
+    def prefillable(self) -> bool:
+        """Whether a model can go on from it, given what was delivered."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Characters delivered."""
+        ...
+
+
+class Joint(Protocol):
+    """Turns a later attempt's frames into those that readers of a begun stream get."""
+
+    def join(self, frame: Frame) -> list[Frame]:
+        """What is to be written for a frame, a whole answer's too; none if nothing is left.
+
+        Raises:
+            Diverged: a replay differs from what was delivered.
+        """
+        ...
+
+    def end(self) -> None:
+        """The attempt has said all it had to say.
+
+        Raises:
+            Diverged: a replay was shorter than what was delivered.
+        """
+        ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire format. Requests and answers are JSON objects of its own shape.
+
+    Errors: ``error`` gives one of ours its shape (status, message, code, param), ``failure``
+    a job's. A ``transcript`` is only ever given back to the dialect that made it.
+    """
+
+    name: str
+    path: str  # where it is spoken
+    owns: tuple[str, ...]  # beginnings of the paths whose errors have its shape
+    # Headers of a call that are part of the request, and the field in which each is kept.
+    headers: dict[str, str] = {}
+    request_id_header: bytes | None = None  # in which its clients look for the request id too
+    check: Callable[[Object], None]  # raises BadRequest
+    choices: Callable[[Object], int]  # how many a request asks for
+    view: Callable[[Object], View]  # of a streaming caller with this request
+    fold: Callable[[Iterable[Frame]], Object]
+    transcript: Callable[[Iterable[Frame]], Transcript]
+    joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
+    # The request that goes on from a transcript; the flag is the provider's ``prefill``.
+    continued: Callable[[Object, Any, bool | str], Object]
+    begins_call: Callable[[Frame], bool]  # whether a tool call begins in a frame
+    # Request, characters delivered, frames received, what was said of the cost → usage.
+    estimate: Callable[[Object, int, int, Object | None], Object]
+    error: Callable[[int, str, str, str | None], Object]
+    failure: Callable[[Failure], Object]
+    # Whether a request may be asked for after its job's end, and is kept until then.
+    keeps: Callable[[Object], bool] = lambda _request: False
+    # The key of the job whose answer a request goes on from.
+    follows: Callable[[Object], str | None] = lambda _request: None
+    # The last number of an ended job's stream of which the dialect's view shows anything.
+    last_shown: Callable[[Job], int] = lambda job: job.last
+    numbers: bool = False  # whether an event is to say its own number

@@ -1,0 +1,41 @@
+"""The messages dialect as one value."""
+
+from typing import Any
+
+from broker.dialects.dialect import Dialect
+from broker.dialects.messages.errors import error, failure_error
+from broker.dialects.messages.fold import fold
+from broker.dialects.messages.joint import Joint
+from broker.dialects.messages.request import BETA, check, continued
+from broker.dialects.messages.tools import begins_call
+from broker.dialects.messages.transcript import Transcript
+from broker.dialects.messages.usage import estimate
+from broker.dialects.messages.view import MessagesView
+
+
+def _view(_request: dict[str, Any]) -> MessagesView:
+    return MessagesView()
+
+
+def _one(_request: dict[str, Any]) -> int:
+    return 1
+
+
+MESSAGES = Dialect(
+    name="messages",
+    path="/v1/messages",
+    owns=("/v1/messages",),
+    headers={"anthropic-beta": BETA},
+    request_id_header=b"request-id",
+    check=check,
+    choices=_one,
+    view=_view,
+    fold=fold,
+    transcript=Transcript.of,
+    joint=Joint,
+    continued=continued,
+    begins_call=begins_call,
+    estimate=estimate,
+    error=error,
+    failure=failure_error,
+)

@@ -1,0 +1,71 @@
+"""A messages request: what the broker reads of it, and how one goes on from a partial answer.
+
+All else is the provider's to judge. ``anthropic_beta`` is where the caller's header of that
+name is kept, so that it is part of the request; it leaves as a header again.
+"""
+
+from typing import Any
+
+from broker.dialects.messages.transcript import Transcript
+from broker.dialects.usage import tokens
+from broker.errors import BadRequest
+
+BETA = "anthropic_beta"
+VERSION = "2023-06-01"  # of the wire format that is understood here
+_LONGEST_MODEL = 512  # characters; it is kept in every record
+
+
+def check(request: dict[str, Any]) -> None:
+    """Check the fields that the broker itself reads; all others pass through unchecked.
+
+    Raises:
+        BadRequest: a field is wrong; ``param`` names it.
+    """
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("'model' must be a non-empty string.", param="model")
+    if len(model) > _LONGEST_MODEL:
+        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
+    most = request.get("max_tokens")
+    if type(most) is not int or most < 0:
+        raise BadRequest("'max_tokens' must be a whole number.", param="max_tokens")
+    check_messages(request.get("messages"))
+    if not isinstance(request.get("stream"), bool | None):
+        raise BadRequest("'stream' must be true or false.", param="stream")
+    betas = request.get(BETA)
+    if betas is not None and not (
+        isinstance(betas, list) and all(isinstance(each, str) for each in betas)
+    ):
+        raise BadRequest(f"{BETA!r} must be a list of texts.", param=BETA)
+
+
+def check_messages(messages: Any) -> None:
+    """Check the messages' outer shape.
+
+    Raises:
+        BadRequest: they are no list of objects, or none.
+    """
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest("'messages' must be a non-empty list.", param="messages")
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict):
+            where = f"messages[{place}]"
+            raise BadRequest(f"'{where}' must be an object.", param=where)
+
+
+def continued(request: dict[str, Any], said: Transcript, flag: bool | str) -> dict[str, Any]:
+    """The request with the partial answer as its last message; a text names a flag in it.
+
+    Without thinking, which no partial answer may be combined with: its thoughts are past.
+    """
+    texts = said.texts()
+    content: Any = texts[0]
+    if len(texts) > 1:
+        content = [{"type": "text", "text": text} for text in texts]
+    partial: dict[str, Any] = {"role": "assistant", "content": content}
+    if isinstance(flag, str):
+        partial[flag] = True
+    asked = {**request, "messages": [*request["messages"], partial]}
+    asked.pop("thinking", None)
+    asked["max_tokens"] = max(1, asked["max_tokens"] - tokens(said.length))
+    return asked

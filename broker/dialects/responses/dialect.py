@@ -1,0 +1,64 @@
+"""The responses dialect as one value."""
+
+from typing import Any
+
+from broker.dialects.chat.errors import error, failure_error
+from broker.dialects.dialect import Dialect
+from broker.dialects.responses.event import event_of
+from broker.dialects.responses.fold import fold
+from broker.dialects.responses.joint import Joint
+from broker.dialects.responses.names import key_of
+from broker.dialects.responses.request import check, stored
+from broker.dialects.responses.transcript import Transcript
+from broker.dialects.responses.usage import estimate
+from broker.dialects.responses.view import ResponsesView, last_shown
+from broker.frames import Frame, Kind
+
+_SPEAK = frozenset(("message", "reasoning"))  # items that call no tool
+
+
+def _view(_request: dict[str, Any]) -> ResponsesView:
+    return ResponsesView()
+
+
+def _follows(request: dict[str, Any]) -> str | None:
+    previous = request.get("previous_response_id")
+    return key_of(previous) if isinstance(previous, str) else None
+
+
+def _continued(
+    request: dict[str, Any], _transcript: Transcript, _flag: bool | str
+) -> dict[str, Any]:
+    raise AssertionError("no response can be gone on with")  # see Transcript.prefillable
+
+
+def begins_call(frame: Frame) -> bool:
+    """Whether a tool call begins in a frame."""
+    if frame.kind != Kind.DIALECT or not frame.body.startswith(_ADDED):
+        return False
+    item = (event_of(frame) or {}).get("item")
+    return isinstance(item, dict) and item.get("type") not in _SPEAK
+
+
+_ADDED = b"event: response.output_item.added\n"
+
+RESPONSES = Dialect(
+    name="responses",
+    path="/v1/responses",
+    owns=("/v1/responses",),
+    check=check,
+    choices=lambda _request: 1,
+    view=_view,
+    fold=fold,
+    transcript=Transcript.of,
+    joint=Joint,
+    continued=_continued,
+    begins_call=begins_call,
+    estimate=estimate,
+    error=error,
+    failure=failure_error,
+    keeps=stored,
+    follows=_follows,
+    last_shown=last_shown,
+    numbers=True,
+)

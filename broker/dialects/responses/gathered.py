@@ -1,0 +1,138 @@
+"""What a stream's events add up to: the response as far as it was told.
+
+An event that ends the response (``ENDS``) holds all of it, and nothing else is needed then.
+Until one comes, items are put together from what began them, the deltas of their texts, and
+whatever said that a part of them was done, which stands for all that led up to it.
+"""
+
+from typing import Any
+
+ENDS = ("response.completed", "response.incomplete", "response.failed")
+LIFE = ("response.created", "response.queued", "response.in_progress", *ENDS)
+
+# What grows: where it stands in its item (a list of parts, or the item itself), and its field.
+TEXTS: dict[str, tuple[str | None, str]] = {
+    "response.output_text": ("content", "text"),
+    "response.refusal": ("content", "refusal"),
+    "response.reasoning_text": ("content", "text"),
+    "response.reasoning_summary_text": ("summary", "text"),
+    "response.function_call_arguments": (None, "arguments"),
+    "response.mcp_call_arguments": (None, "arguments"),
+    "response.custom_tool_call_input": (None, "input"),
+    "response.code_interpreter_call_code": (None, "code"),
+}
+_PARTS = {"response.content_part": "content", "response.reasoning_summary_part": "summary"}
+_PART_TYPES = {
+    "response.output_text": "output_text",
+    "response.refusal": "refusal",
+    "response.reasoning_text": "reasoning_text",
+    "response.reasoning_summary_text": "summary_text",
+}
+_INDEX = {"content": "content_index", "summary": "summary_index"}
+_MOST_PARTS = 10_000  # of an item; an index beyond is a provider's slip, and no reason to swell
+
+
+class Gathered:
+    """``life`` is the response as an event last had it, ``end`` that event's type if it ends."""
+
+    def __init__(self) -> None:
+        self.life: dict[str, Any] = {}
+        self.end: str | None = None
+        self.said = False  # anything beside the response's own beginning
+        self._items: dict[int, dict[str, Any]] = {}
+        self._texts: dict[tuple[int, str | None, int, str], list[str]] = {}
+
+    def feed(self, event: dict[str, Any]) -> None:
+        """Take one event."""
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            return
+        if kind in LIFE:
+            response = event.get("response")
+            self.life = response if isinstance(response, dict) else self.life
+            self.end = kind if kind in ENDS else self.end
+            return
+        self.said = True
+        index = event.get("output_index")
+        stem, _, verb = kind.rpartition(".")
+        if type(index) is not int:
+            return
+        if stem == "response.output_item":
+            self._set_item(index, event.get("item"))
+        elif stem in _PARTS and index in self._items:
+            self._set_part(index, _PARTS[stem], event)
+        elif stem in TEXTS and index in self._items:
+            self._add_text(index, stem, verb, event)
+        elif kind == "response.output_text.annotation.added" and index in self._items:
+            self._annotate(index, event)
+
+    def _set_item(self, index: int, item: Any) -> None:
+        if isinstance(item, dict):
+            self._items[index] = _copied(item)
+            for place in [place for place in self._texts if place[0] == index]:
+                del self._texts[place]
+
+    def _set_part(self, index: int, where: str, event: dict[str, Any]) -> None:
+        place, part = event.get(_INDEX[where]), event.get("part")
+        if isinstance(part, dict) and self._part(index, where, place) is not None:
+            assert type(place) is int
+            self._items[index][where][place] = _copied(part)
+            for field in ("text", "refusal"):
+                self._texts.pop((index, where, place, field), None)
+
+    def _add_text(self, index: int, stem: str, verb: str, event: dict[str, Any]) -> None:
+        where, field = TEXTS[stem]
+        place = 0 if where is None else event.get(_INDEX[where])
+        text = event.get("delta" if verb == "delta" else field)
+        holder = self._items[index] if where is None else self._part(index, where, place)
+        if holder is None or type(place) is not int or not isinstance(text, str):
+            return
+        if where is not None and not holder:
+            holder["type"] = _PART_TYPES[stem]
+        parts = self._texts.setdefault((index, where, place, field), [holder.get(field) or ""])
+        if verb == "delta":
+            parts.append(text)
+        elif verb == "done":
+            parts[:] = [text]
+
+    def _annotate(self, index: int, event: dict[str, Any]) -> None:
+        part = self._part(index, "content", event.get("content_index"))
+        if part is not None:
+            known = part.get("annotations")
+            part["annotations"] = [*(known or ()), event.get("annotation")]
+
+    def _part(self, index: int, where: str, place: Any) -> dict[str, Any] | None:
+        """A part of an item, made with all before it if need be; None if there can't be one."""
+        if type(place) is not int or not 0 <= place < _MOST_PARTS:
+            return None
+        item = self._items[index]
+        parts = item.get(where)
+        if not isinstance(parts, list):
+            parts = item[where] = []
+        while len(parts) <= place:
+            parts.append({})
+        part = parts[place]
+        return part if isinstance(part, dict) else None
+
+    @property
+    def output(self) -> list[dict[str, Any]]:
+        """The items, in order, with their texts as far as they came."""
+        if self.end is not None and isinstance(self.life.get("output"), list):
+            return list(self.life["output"])
+        for (index, where, place, field), parts in self._texts.items():
+            item = self._items[index]
+            holder = item if where is None else item[where][place]
+            holder[field] = "".join(parts)
+            parts[:] = [holder[field]]
+        return [self._items[index] for index in sorted(self._items)]
+
+
+def _copied(item: dict[str, Any]) -> dict[str, Any]:
+    """The item, with lists and parts of its own, to be added to."""
+    return {key: _copied_list(value) for key, value in item.items()}
+
+
+def _copied_list(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [dict(each) if isinstance(each, dict) else each for each in value]

@@ -1,0 +1,48 @@
+"""What a request for a response must be for the broker to take it; the rest is the provider's."""
+
+from typing import Any
+
+from broker.errors import BadRequest
+
+_LONGEST_MODEL = 512  # characters; it is kept in every record
+_FLAGS = ("stream", "background", "store")
+
+
+def check(request: dict[str, Any]) -> None:
+    """Check the fields that the broker itself reads; all others pass through unchecked.
+
+    ``input`` may be missing: a stored prompt or a conversation can stand in its place.
+
+    Raises:
+        BadRequest: a field is wrong; ``param`` names it.
+    """
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("'model' must be a non-empty string.", param="model")
+    if len(model) > _LONGEST_MODEL:
+        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
+    for flag in _FLAGS:
+        if not isinstance(request.get(flag), bool | None):
+            raise BadRequest(f"'{flag}' must be true or false.", param=flag)
+    if request.get("background") and request.get("store") is False:
+        raise BadRequest("A background response has to be stored.", param="store")
+    if not isinstance(request.get("stream_options"), dict | None):
+        raise BadRequest("'stream_options' must be an object.", param="stream_options")
+    previous = request.get("previous_response_id")
+    if not isinstance(previous, str | None) or previous == "":
+        raise BadRequest("It must be the id of a response.", param="previous_response_id")
+    _check_input(request.get("input"))
+
+
+def _check_input(value: Any) -> None:
+    if not isinstance(value, str | list | None):
+        raise BadRequest("'input' must be a text or a list.", param="input")
+    for place, item in enumerate(value if isinstance(value, list) else ()):
+        if not isinstance(item, dict):
+            where = f"input[{place}]"
+            raise BadRequest(f"'{where}' must be an object.", param=where)
+
+
+def stored(request: dict[str, Any]) -> bool:
+    """Whether the response is to be there once it has ended; it is unless refused."""
+    return request.get("store") is not False

@@ -1,0 +1,94 @@
+"""A response as it is retrieved: at any time of its job's life, and what it was asked.
+
+While the job is queued there is nothing but the request to make it of; once the provider has
+begun, the stream has it (see ``fold``). How the job ended is what its record says.
+"""
+
+from typing import Any
+
+from broker.dialects.responses.names import response_id
+from broker.model import Failure, Job, JobState
+
+_STATUS = {
+    JobState.QUEUED: "queued",
+    JobState.RUNNING: "in_progress",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+# What of a request a response says again, and what it says where the request doesn't.
+_AGAIN: dict[str, Any] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": {"effort": None, "summary": None},
+    "store": True,
+    "temperature": None,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": None,
+    "truncation": "disabled",
+}
+
+
+def resource(job: Job, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The response of a job; ``answer`` is the fold of its stream, empty if nothing is there."""
+    if job.state is JobState.COMPLETED:
+        return answer
+    given = {key: request.get(key) for key in _AGAIN}
+    shown: dict[str, Any] = {
+        "id": response_id(job.key),
+        "object": "response",
+        "created_at": job.created_ms // 1000,
+        "background": bool(request.get("background")),
+        "error": None,
+        "incomplete_details": None,
+        "model": job.model,
+        "output": [],
+        "usage": None,
+        **{key: _AGAIN[key] if value is None else value for key, value in given.items()},
+        **answer,
+    }
+    shown["status"] = _STATUS[job.state]
+    if job.error is not None and job.state is JobState.FAILED and not shown["error"]:
+        shown["error"] = _error(job.error)
+    return shown
+
+
+def _error(failure: Failure) -> dict[str, Any]:
+    """A failure as a response has it: a code that is always there, and a message."""
+    return {"code": failure.code or failure.type, "message": failure.message}
+
+
+def input_items(name: str, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items that a response was asked with, in order, each with an id.
+
+    ``name`` is the response's id: an item that came without an id gets one of that and its
+    place, which is the same every time.
+    """
+    asked = request.get("input")
+    items = asked if isinstance(asked, list) else [] if asked is None else [asked]
+    return [_item(name.removeprefix("resp_"), place, item) for place, item in enumerate(items)]
+
+
+def _item(key: str, place: int, item: Any) -> dict[str, Any]:
+    if isinstance(item, str):
+        item = {"role": "user", "content": item}
+    kind = item.get("type") or ("message" if "role" in item else "item_reference")
+    shown = {"id": f"{_PREFIX.get(kind, 'item')}_{key}{place:04d}", "type": kind, **item}
+    if kind == "message":
+        shown.setdefault("status", "completed")
+        if isinstance(shown.get("content"), str):
+            part = "output_text" if shown.get("role") == "assistant" else "input_text"
+            shown["content"] = [{"type": part, "text": shown["content"]}]
+    return shown
+
+
+_PREFIX = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+}

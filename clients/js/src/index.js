@@ -1,0 +1,16 @@
+/**
+ * Streams that survive lost connections.
+ *
+ * @module
+ */
+
+/** @typedef {import("./call.js").Fetch} Fetch */
+/** @typedef {import("./fetch.js").ResumingOptions} ResumingOptions */
+/** @typedef {import("./client.js").ClientOptions} ClientOptions */
+/** @typedef {import("./client.js").Job} Job */
+/** @typedef {import("./client.js").JobEvent} JobEvent */
+/** @typedef {import("./client.js").Submission} Submission */
+
+export { Streamhold } from "./client.js";
+export { StreamholdError } from "./errors.js";
+export { resumingFetch } from "./fetch.js";

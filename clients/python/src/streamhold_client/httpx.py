@@ -1,0 +1,173 @@
+"""The transports for ``httpx``: beneath ``OpenAI``, ``Anthropic``, or a client of your own.
+
+from openai import DefaultHttpxClient, OpenAI
+from streamhold_client.httpx import ResumingTransport
+
+client = OpenAI(http_client=DefaultHttpxClient(transport=ResumingTransport()))
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+import httpx
+
+from streamhold_client import async_reading, reading
+from streamhold_client.faults import Faults
+from streamhold_client.outage import PATIENCE
+from streamhold_client.patient import SILENCE, Patient
+
+_UNMAPPED = (ssl.SSLError, anyio.EndOfStream)  # these come through as they are
+FAULTS = Faults(
+    lost=(httpx.NetworkError, httpx.RemoteProtocolError, *_UNMAPPED),
+    unsent=(httpx.ConnectError,),
+    silent=(httpx.ReadTimeout,),
+    failed=(
+        httpx.NetworkError,
+        httpx.RemoteProtocolError,
+        httpx.TimeoutException,
+        httpx.ProxyError,
+        *_UNMAPPED,
+    ),
+    cut=httpx.RemoteProtocolError,
+)
+# As the SDKs have them: a stream holds its connection as long as it lasts.
+_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
+
+
+class ResumingTransport(httpx.BaseTransport):
+    """Carries calls to Streamhold over lost connections; everything else passes through.
+
+    Args:
+        inner: what makes the connections; your own for proxies, certificates or limits.
+        patience: seconds without a server that one call bears in all.
+        silence: seconds without a byte after which a stream's connection counts as lost.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport | None = None,
+        *,
+        patience: float = PATIENCE,
+        silence: float = SILENCE,
+    ) -> None:
+        self._inner = inner or httpx.HTTPTransport(limits=_LIMITS)
+        self._patient = Patient(FAULTS, patience, silence)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        surface = self._patient.surface(request)
+        if surface is None:
+            return self._inner.handle_request(request)
+        body = request.read()
+        carried = self._patient.begin(request, surface, body)
+
+        def send(after: int) -> httpx.Response:
+            again = httpx.Request(
+                request.method,
+                request.url,
+                headers=carried.headers(after),
+                content=body,
+                extensions=dict(carried.extensions()),
+            )
+            response = self._inner.handle_request(again)
+            return _response(response, response.stream)
+
+        try:
+            got = reading.carry(carried.call, send)
+        except FAULTS.failed:
+            self._patient.failed(carried)
+            raise
+        if isinstance(got, httpx.Response):
+            self._patient.answered(carried, got)
+            return got
+        if isinstance(got, reading.Whole):
+            self._patient.answered(carried, got.answer)
+            return _response(got.answer, httpx.ByteStream(got.body))
+        self._patient.answered(carried, got.first)
+        return _response(got.first, _Stream(got))
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class AsyncResumingTransport(httpx.AsyncBaseTransport):
+    """The same for ``AsyncOpenAI``, ``AsyncAnthropic`` and ``httpx.AsyncClient``."""
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport | None = None,
+        *,
+        patience: float = PATIENCE,
+        silence: float = SILENCE,
+    ) -> None:
+        self._inner = inner or httpx.AsyncHTTPTransport(limits=_LIMITS)
+        self._patient = Patient(FAULTS, patience, silence)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        surface = self._patient.surface(request)
+        if surface is None:
+            return await self._inner.handle_async_request(request)
+        body = await request.aread()
+        carried = self._patient.begin(request, surface, body)
+
+        async def send(after: int) -> httpx.Response:
+            again = httpx.Request(
+                request.method,
+                request.url,
+                headers=carried.headers(after),
+                content=body,
+                extensions=dict(carried.extensions()),
+            )
+            response = await self._inner.handle_async_request(again)
+            return _response(response, response.stream)
+
+        try:
+            got = await async_reading.carry(carried.call, send)
+        except FAULTS.failed:
+            self._patient.failed(carried)
+            raise
+        if isinstance(got, httpx.Response):
+            self._patient.answered(carried, got)
+            return got
+        if isinstance(got, reading.Whole):
+            self._patient.answered(carried, got.answer)
+            return _response(got.answer, httpx.ByteStream(got.body))
+        self._patient.answered(carried, got.first)
+        return _response(got.first, _AsyncStream(got))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, blocks: reading.Reading[httpx.Response]) -> None:
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (b"".join(block.raw for block in blocks) for blocks in self._blocks)
+
+    def close(self) -> None:
+        self._blocks.close()
+
+
+class _AsyncStream(httpx.AsyncByteStream):
+    def __init__(self, blocks: async_reading.AsyncReading[httpx.Response]) -> None:
+        self._blocks = blocks
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return b"".join(block.raw for block in await anext(self._blocks))
+
+    async def aclose(self) -> None:
+        await self._blocks.aclose()
+
+
+def _response(
+    head: httpx.Response, stream: httpx.SyncByteStream | httpx.AsyncByteStream
+) -> httpx.Response:
+    """With a body that nobody has looked into yet."""
+    return httpx.Response(
+        head.status_code, headers=head.headers, stream=stream, extensions=head.extensions
+    )

@@ -1,0 +1,168 @@
+"""The official SDK over the client's transport: the same answers, whatever cuts the connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import httpx2
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+import streamhold_client.httpx
+import streamhold_client.httpx2
+from rig.cluster import until
+from tests.contract import responses
+from tests.contract.conftest import ALICE
+from tests.contract.sdk import QUICK, begin, chunks, keyed, text_of, user, whole
+from tests.contract.test_chat_sdk import TOOLS
+from tests.deployment import Deployment
+from tests.soak.proxy import Link
+
+SLOW = "sim/tokens=40,interval=10ms"
+
+
+@pytest.fixture
+async def link(deployment: Deployment) -> AsyncIterator[Link]:
+    where = urlsplit(deployment.urls[0])
+    link = await Link("api", (where.hostname or "", where.port or 0)).start()
+    yield link
+    await link.close()
+
+
+@pytest.fixture
+async def carried(link: Link) -> AsyncIterator[AsyncOpenAI]:
+    transport = streamhold_client.httpx2.AsyncResumingTransport()
+    client = httpx2.AsyncClient(transport=transport, timeout=30)
+    base = f"http://127.0.0.1:{link.port}/v1"
+    async with AsyncOpenAI(base_url=base, api_key=ALICE, http_client=client) as sdk:
+        yield sdk
+
+
+@pytest.fixture(params=["httpx2", "httpx"])
+def blocking(link: Link, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
+    client: Any
+    if request.param == "httpx2":
+        newer = streamhold_client.httpx2.ResumingTransport()
+        client = httpx2.Client(transport=newer, timeout=30)
+    else:
+        client = httpx.Client(transport=streamhold_client.httpx.ResumingTransport(), timeout=30)
+    base = f"http://127.0.0.1:{link.port}/v1"
+    with OpenAI(base_url=base, api_key=ALICE, http_client=client) as sdk:
+        yield sdk
+
+
+async def cut_ever_so_often(link: Link, sdk: AsyncOpenAI, prompt: str, **more: Any) -> list[Any]:
+    """All chunks of a stream whose connection is cut after every eighth of them."""
+    seen: list[Any] = []
+    async for chunk in await begin(sdk, more.pop("model", SLOW), prompt, **more):
+        seen.append(chunk)
+        if len(seen) % 8 == 0:
+            link.cut(reset=len(seen) % 16 == 0)
+    return seen
+
+
+async def test_a_stream_cut_ever_so_often(
+    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+) -> None:
+    options = {"stream_options": {"include_usage": True}, "extra_headers": keyed(prompt)}
+    seen = await cut_ever_so_often(link, carried, prompt, **options)
+    assert link.carried >= 4
+    assert seen == await chunks(sdk, SLOW, prompt, **options)
+    assert deployment.sim_calls(prompt) == 1
+
+
+async def test_tool_calls_cut_ever_so_often(
+    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+) -> None:
+    model = "sim/tokens=20,interval=10ms,parallel=2"
+    options = {"tools": TOOLS, "extra_headers": keyed(prompt)}
+    seen = await cut_ever_so_often(link, carried, prompt, model=model, **options)
+    assert link.carried >= 3
+    assert seen == await chunks(sdk, model, prompt, **options)
+    assert deployment.sim_calls(prompt) == 1
+
+
+async def test_a_response_cut_ever_so_often(
+    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+) -> None:
+    model, seen = "voice/tokens=40,interval=10ms", []
+    async for event in await responses.begin(carried, model, prompt, extra_headers=keyed(prompt)):
+        seen.append(event)
+        if len(seen) % 8 == 0:
+            link.cut()
+    assert link.carried >= 4
+    assert seen == await responses.events(sdk, model, prompt, extra_headers=keyed(prompt))
+    assert seen[-1].type == "response.completed"
+    answer = await responses.respond(carried, model, prompt)  # under a key of the transport's
+    assert answer.output_text == responses.text_of(seen)
+    assert deployment.sim_calls(prompt) == 2
+
+
+async def test_by_blocking_with_either_library(
+    deployment: Deployment, link: Link, blocking: OpenAI, prompt: str
+) -> None:
+    seen: list[Any] = []
+
+    def read() -> None:
+        stream = blocking.chat.completions.create(model=SLOW, messages=user(prompt), stream=True)
+        for chunk in stream:
+            seen.append(chunk)
+            if len(seen) in (5, 20):
+                loop.call_soon_threadsafe(link.cut)
+
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(read)
+    assert len(text_of(seen).split()) == 40
+    assert link.carried == 3
+    assert deployment.sim_calls(prompt) == 1
+
+
+async def test_a_whole_answer_cut_before_it_came(
+    deployment: Deployment, link: Link, carried: AsyncOpenAI, prompt: str
+) -> None:
+    asking = asyncio.ensure_future(whole(carried, SLOW, prompt))
+    await until(lambda: deployment.sim_calls(prompt))
+    link.cut()
+    answer = await asking
+    assert len((answer.choices[0].message.content or "").split()) == 40
+    assert deployment.sim_calls(prompt) == 1
+    assert link.carried == 2
+
+
+async def test_the_sdks_retries_after_a_timeout_are_one_call(
+    deployment: Deployment, carried: AsyncOpenAI, prompt: str
+) -> None:
+    answer = await whole(carried, "sim/tokens=10,interval=50ms", prompt, timeout=0.2)
+    assert len((answer.choices[0].message.content or "").split()) == 10
+    assert deployment.sim_calls(prompt) == 1
+
+
+async def test_equal_calls_are_jobs_of_their_own(
+    deployment: Deployment, carried: AsyncOpenAI, prompt: str
+) -> None:
+    answers = await asyncio.gather(*(whole(carried, QUICK, prompt) for _ in range(5)))
+    assert len({answer._request_id for answer in answers}) == 5
+    assert deployment.sim_calls(prompt) == 5
+
+
+async def test_errors_are_the_same(
+    deployment: Deployment, carried: AsyncOpenAI, prompt: str
+) -> None:
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await chunks(carried, "nobody/knows", prompt)
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.RateLimitError):
+        await chunks(carried, "sim/status=429,retryafter=0.01", prompt)
+    assert deployment.sim_calls(prompt) == 3  # the broker's own tries; the SDK's find the failure
+
+
+@pytest.mark.parametrize("fault", ["dropafter", "errorafter"])
+async def test_a_providers_failure_in_mid_stream(
+    deployment: Deployment, carried: AsyncOpenAI, prompt: str, fault: str
+) -> None:
+    with pytest.raises(openai.APIError, match=r"\w+"):
+        await chunks(carried, f"sim/tokens=12,interval=1ms,{fault}=5", prompt)
+    assert deployment.sim_calls(prompt) == 1

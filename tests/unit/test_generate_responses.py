@@ -1,0 +1,171 @@
+"""Runs of responses: whom one goes on from, a replay, and a failure's own last word."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from broker.dialects.responses import fold, response_id
+from broker.dialects.responses.event import made_frame
+from broker.frames import Frame, Kind
+from broker.model import JobState
+from broker.store.queue import Claim
+from tests.store.samples import frames, running
+from tests.unit.generate_rig import RETRY, Rig, Scripted, open_rig, outcomes, taken_over
+from tests.unit.responses_streams import created, delta, ended, message, spoken
+from workers.following import ELSEWHERE, UNKNOWN
+from workers.providers.base import ProviderFailure
+
+LOST = ProviderFailure(RETRY)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with open_rig() as rig:
+        yield rig
+
+
+def told(*events: Any) -> list[Frame]:
+    return [made_frame(event) for event in events]
+
+
+async def begun(rig: Rig, name: str = "r1", **request: Any) -> Claim:
+    body = msgspec.json.encode({"model": "m", "input": "hi", **request})
+    return await running(rig.store, name, dialect="responses", body=body, keep=True)
+
+
+ANSWER = told(created(), *spoken(0, "Hi"), ended(output=[message(0, "Hi")]))
+
+
+async def test_a_response_is_written_and_folded(rig: Rig) -> None:
+    claim = await begun(rig)
+    await rig.run(claim, one=Scripted([ANSWER]))
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    found = (await frames(rig.store, claim.job.key)).values()
+    assert fold(found)["output"] == [message(0, "Hi")]
+
+
+async def test_it_goes_on_from_where_the_one_before_was_answered(rig: Rig) -> None:
+    first = await begun(rig)
+    await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
+    name = response_id(first.job.key)
+    second = await begun(rig, "r2", previous_response_id=name)
+    one, two = Scripted(), Scripted([ANSWER])
+    await rig.run(second, one=one, two=two)
+    assert (await rig.end(second)).state is JobState.COMPLETED
+    assert (one.calls, [call.previous for call in two.calls]) == ([], ["chatcmpl-1"])
+    assert two.calls[0].request["previous_response_id"] == name
+    assert two.calls[0].key == second.job.key
+
+
+async def test_a_provider_that_the_model_has_not(rig: Rig) -> None:
+    first = await begun(rig)
+    await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
+    rig.configure(targets=("one/a",))
+    second = await begun(rig, "r2", previous_response_id=response_id(first.job.key))
+    await rig.run(second, one=Scripted())
+    assert (await rig.end(second)).error == ELSEWHERE
+
+
+@pytest.mark.parametrize("fault", ["missing", "deleted", "failed", "of another account"])
+async def test_a_response_before_that_is_not_there(rig: Rig, fault: str) -> None:
+    account = "other" if fault == "of another account" else "acme"
+    body = msgspec.json.encode({"model": "m"})
+    first = await running(rig.store, "r1", account=account, dialect="responses", body=body)
+    failure = ProviderFailure(msgspec.structs.replace(RETRY, remedy="final"))
+    await rig.run(first, one=Scripted([failure] if fault == "failed" else [ANSWER]))
+    if fault == "deleted":
+        await rig.store.jobs.delete(first.job.key)
+    name = "resp_" + "0" * 20 if fault == "missing" else response_id(first.job.key)
+    second = await begun(rig, "r2", previous_response_id=name)
+    await rig.run(second, one=Scripted())
+    assert (await rig.end(second)).error == UNKNOWN
+
+
+async def test_an_id_from_elsewhere_is_the_providers_to_know(rig: Rig) -> None:
+    name = "resp_" + "0a" * 24
+    claim = await begun(rig, previous_response_id=name)
+    one = Scripted([ANSWER])
+    await rig.run(claim, one=one)
+    assert one.calls[0].previous is None
+    assert one.calls[0].request["previous_response_id"] == name
+
+
+async def test_the_providers_id_is_on_record_from_the_first_frame_on(rig: Rig) -> None:
+    claim = await begun(rig)
+    again = await taken_over(rig, claim, told(created()))
+    assert again.job.attempts[0].provider_id == "chatcmpl-1"
+    await rig.run(again, one=Scripted([ANSWER]))
+    job = await rig.job(claim)
+    assert outcomes(job) == [(1, "one", "lost"), (2, "one", "completed")]
+
+
+async def test_a_worker_lost_in_mid_answer_is_replayed(rig: Rig) -> None:
+    rig.configure(on_loss="replay")
+    claim = await begun(rig)
+    again = await taken_over(rig, claim, told(created(), *spoken(0, "Hi")[:3]))
+    await rig.run(again, one=Scripted([ANSWER]))
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    kinds = [
+        msgspec.json.decode(data)["type"]
+        for kind, data in await rig.told(claim)
+        if kind == "DIALECT"
+    ]
+    assert kinds == [
+        msgspec.json.decode(frame.body.partition(b"data: ")[2])["type"] for frame in ANSWER
+    ]
+
+
+async def test_one_lost_between_its_end_and_its_terminal_is_complete(rig: Rig) -> None:
+    claim = await begun(rig)
+    again = await taken_over(rig, claim, ANSWER)
+    one = Scripted()
+    await rig.run(again, one=one)
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    assert one.calls == []
+
+
+async def test_the_providers_last_word_on_its_failure_is_passed_on(rig: Rig) -> None:
+    claim = await begun(rig)
+    one = Scripted([told(created(), *spoken(0, "Hi")[:3]), LOST])
+    (one.parting,) = told(ended("failed", error={"code": "server_error", "message": "m"}))
+    await rig.run(claim, one=one)
+    terminal = await rig.end(claim)
+    assert (terminal.told, terminal.error) == (True, RETRY)
+    *_, last, _ = (await frames(rig.store, claim.job.key)).values()
+    assert last == one.parting
+    assert (await rig.job(claim)).attempts[0].usage
+
+
+async def test_it_is_not_where_another_attempt_answers(rig: Rig) -> None:
+    claim = await begun(rig)
+    one, two = Scripted([told(created()), LOST]), Scripted([ANSWER])
+    (one.parting,) = told(ended("failed"))
+    await rig.run(claim, one=one, two=two)
+    terminal = await rig.end(claim)
+    assert (terminal.state, terminal.told) == (JobState.COMPLETED, False)
+    assert b"response.failed" not in b"".join(
+        frame.body for frame in (await frames(rig.store, claim.job.key)).values()
+    )
+
+
+async def test_nor_where_nothing_was_delivered_and_a_status_tells(rig: Rig) -> None:
+    claim = await begun(rig)
+    one = Scripted([[], LOST])
+    (one.parting,) = told(ended("failed"))
+    await rig.run(claim, one=one, two=Scripted([LOST], [LOST]))
+    assert not (await rig.end(claim)).told
+    assert all(f.kind != Kind.DIALECT for f in (await frames(rig.store, claim.job.key)).values())
+
+
+async def test_a_tool_call_can_be_held(rig: Rig) -> None:
+    rig.configure(hold_tool_calls=True)
+    claim = await begun(rig)
+    item = {"id": "fc", "type": "function_call", "name": "f", "call_id": "c", "arguments": ""}
+    call = {"type": "response.output_item.added", "output_index": 0, "item": item}
+    lost = told(created(), call, delta("{", 0, "function_call_arguments", None))
+    await rig.run(claim, one=Scripted([lost, LOST]), two=Scripted([ANSWER]))
+    found = list((await frames(rig.store, claim.job.key)).values())
+    assert fold(found)["output"] == [message(0, "Hi")]
+    assert not any(b"function_call" in frame.body for frame in found)

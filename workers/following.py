@@ -1,0 +1,60 @@
+"""The response before: whom a request goes on from, and who alone can.
+
+A caller names it by the broker's id; the provider that gave that answer knows it by another,
+which the job's attempts have. No other provider knows it at all.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+import msgspec
+
+from broker.errors import JobGone, JobNotFound, StoreAway
+from broker.model import Failure, JobState
+from broker.routing import Policy
+from broker.store import Store
+
+_AWAY = 0.1  # seconds before a store that is away is asked again
+UNKNOWN = Failure(
+    type="invalid_request_error",
+    message="There is no response before this one under that id, or it has not completed.",
+    status=400,
+    remedy="final",
+    code="previous_response_not_found",
+    param="previous_response_id",
+)
+ELSEWHERE = msgspec.structs.replace(
+    UNKNOWN, message="The response before this one is with a provider that the model has not."
+)
+
+
+class Previous(NamedTuple):
+    """The response before: its provider, and its id there."""
+
+    provider: str
+    id: str
+
+
+async def find_previous(store: Store, account: str, key: str) -> Previous | None:
+    """What the job of that key answered, if it is the account's and has completed."""
+    while True:
+        try:
+            job = await store.jobs.get(key)
+        except StoreAway:
+            await asyncio.sleep(_AWAY)
+        except (JobGone, JobNotFound):
+            return None
+        else:
+            break
+    if job.account != account or job.state is not JobState.COMPLETED:
+        return None
+    last = job.attempts[-1] if job.attempts else None
+    if last is None or last.provider_id is None:
+        return None
+    return Previous(last.provider, last.provider_id)
+
+
+def narrowed(policy: Policy, previous: Previous) -> Policy | None:
+    """The policy, with none but the targets at the provider before; None if there is none."""
+    targets = tuple(each for each in policy.targets if each.provider == previous.provider)
+    return policy._replace(targets=targets) if targets else None

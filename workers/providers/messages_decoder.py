@@ -1,0 +1,141 @@
+"""The messages dialect's answers: events in, frames out, and whether the answer is complete.
+
+An event is decoded only as far as is needed to know what it begins and ends; its bytes go on
+as they came, under the name it came with (or its type, from servers that give none). A
+``ping`` says nothing and is dropped. An answer begins with ``message_start`` and is complete
+on ``message_stop``, or once it has a reason to stop.
+"""
+
+from typing import Any
+
+import msgspec
+
+from broker.dialects.messages.message import count
+from broker.frames import Frame, Kind, data_frame
+from broker.model import Failure
+from workers.providers import failures
+from workers.providers.base import ProviderFailure, Reply
+from workers.providers.payload import GARBLED, Payload, error_in
+from workers.providers.splitter import SseEvent
+
+
+class _Start(msgspec.Struct, gc=False):
+    id: Any = None
+    usage: dict[str, Any] | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    stop_reason: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str
+    message: _Start | None = None
+    delta: _Delta | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+class _Whole(msgspec.Struct):
+    type: str
+    id: Any = None
+    content: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+_EVENT = Payload(_Event, lambda event: (event.message, event.usage))
+_WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
+
+
+class MessagesDecoder:
+    """See ``upstream.Decoder``."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.done = False
+        self.failure: Failure | None = None
+        self._reply = reply
+        self._started = False
+        self._ended = False
+        self._usage: dict[str, Any] = {}
+
+    @property
+    def finished(self) -> bool:
+        return self.failure is None and (self.done or self._ended)
+
+    def feed(self, events: list[SseEvent]) -> list[Frame]:
+        """The frames of these events, up to the answer's end or its failure."""
+        frames: list[Frame] = []
+        for name, data in events:
+            if name == b"ping" or data.isspace():
+                continue
+            if name == b"error":
+                self.failure = failures.stream_error(error_in(data))
+                break
+            try:
+                kind = self._read(data)
+            except GARBLED:
+                self.failure = failures.garbled("json")
+            if self.failure is not None:
+                break
+            if kind == "ping":
+                continue
+            frames.append(data_frame(Kind.DIALECT, data, name or kind.encode()))
+            if self.done:
+                break
+        self._reply.events += len(frames)
+        return frames
+
+    def _read(self, data: bytes) -> str:
+        """Take note of an event; its type, unless ``failure`` is set."""
+        event = _EVENT.read(data)
+        if event.type == "error":
+            self.failure = failures.stream_error(event.error)
+        elif event.type == "message_start":
+            self._begin(event.message or _Start())
+        elif not self._started:
+            if event.type != "ping":
+                self.failure = failures.garbled(
+                    "empty" if event.type == "message_stop" else "chunk"
+                )
+        elif event.type == "message_delta":
+            self._end(event)
+        elif event.type == "message_stop":
+            self.done = True
+        return event.type
+
+    def _begin(self, message: _Start) -> None:
+        self._started = True
+        count(self._usage, message.usage)
+        self._reply.said = self._usage or None
+        if message.id and self._reply.provider_id is None:
+            self._reply.provider_id = str(message.id)
+
+    def _end(self, event: _Event) -> None:
+        count(self._usage, event.usage)
+        if event.delta is not None and event.delta.stop_reason:
+            self._ended = True
+        if self._ended and self._usage:
+            self._reply.usage = self._usage
+
+
+def decode_whole(body: bytes, reply: Reply) -> Frame:
+    """The one frame of a whole message; its bytes as they came unless it spans lines.
+
+    Raises:
+        ProviderFailure: it is no message, or holds an error.
+    """
+    try:
+        whole = _WHOLE.read(body)
+    except GARBLED as error:
+        raise ProviderFailure(failures.garbled("json")) from error
+    if whole.type == "error":
+        raise ProviderFailure(failures.stream_error(whole.error))
+    if whole.content is msgspec.UNSET:
+        raise ProviderFailure(failures.garbled("chunk"))
+    # In valid JSON these stand between tokens only, where they mean nothing.
+    body = body.translate(None, b"\r\n")
+    reply.usage = whole.usage
+    reply.provider_id = str(whole.id) if whole.id else None
+    reply.events = 1
+    return data_frame(Kind.WHOLE, body)

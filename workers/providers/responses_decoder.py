@@ -1,0 +1,173 @@
+"""The responses dialect's answers: events in, frames out, and how the answer ended.
+
+An event is decoded as far as is needed to know what it is; ``Inbound`` then gives the broker's
+ids to it. An answer is complete on ``response.completed`` or ``response.incomplete``. On
+``response.failed`` the attempt has failed, whatever came before: its frame is not given, but
+kept as the ``parting`` one, for the readers of a job that no other attempt can save.
+"""
+
+import json
+from typing import Any, NoReturn
+
+import msgspec
+
+from broker.dialects.responses import Inbound
+from broker.dialects.responses.event import fields_of, made_frame, named
+from broker.dialects.responses.gathered import ENDS, LIFE
+from broker.dialects.responses.told import tell
+from broker.dialects.wire import encode
+from broker.frames import Frame
+from broker.model import Failure
+from workers.providers import failures
+from workers.providers.base import ProviderFailure, Reply
+from workers.providers.splitter import SseEvent
+
+
+class _Response(msgspec.Struct, gc=False):
+    id: Any = None
+    status: Any = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str = ""
+    response: _Response | None = None
+    error: Any = None
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_GARBLED = (ValueError, RecursionError)
+_COMPLETE = frozenset(ENDS[:2])
+_LIFE = frozenset(LIFE)
+_ENDED = frozenset(("completed", "incomplete", "failed"))
+
+
+class ResponsesDecoder:
+    """Decodes one streamed answer, and keeps ``reply`` up to date.
+
+    ``failure`` is set by the event that makes the answer a failure; frames before it stand.
+    ``done`` says that nothing after this is part of the answer.
+    """
+
+    def __init__(self, reply: Reply, inbound: Inbound) -> None:
+        self.done = False
+        self.failure: Failure | None = None
+        self._reply = reply
+        self._inbound = inbound
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete if it ends here."""
+        return self.done
+
+    def feed(self, events: list[SseEvent]) -> list[Frame]:
+        """The frames of these events, up to the answer's end or its failure."""
+        frames: list[Frame] = []
+        for event in events:
+            data = event.data
+            if data == b"[DONE]" or data.isspace():
+                continue  # some servers say the former, after an end or in place of one
+            try:
+                frame = self._read(event)
+            except _GARBLED:
+                self.failure = failures.garbled("json")
+            if self.failure is not None:
+                break
+            frames.append(frame)
+            if self.done:
+                break
+        self._reply.events += len(frames)
+        return frames
+
+    def _read(self, event: SseEvent) -> Frame:
+        """The frame of an event; it is not to be used if ``failure`` is set."""
+        data = event.data
+        try:
+            read = _decode_event(data)
+        except msgspec.DecodeError:
+            read = _decode_leniently(data)
+        if not data.isascii():
+            data.decode()  # msgspec does not look into strings that it skips
+        kind = read.type or event.event.decode()
+        if kind == "error" or (read.error is not None and kind not in _LIFE):
+            self.failure = failures.stream_error(_error_in(read, data))
+        elif not named(kind) or (kind in _LIFE and read.response is None):
+            self.failure = failures.garbled("event")
+        if self.failure is not None:
+            return made_frame({"type": "error"})
+        if not read.type:  # it stands in the event's name alone
+            data = encode({"type": kind, **fields_of(data)})
+        frame = self._inbound.frame(kind, data)
+        if read.response is not None and kind in _LIFE:
+            self._note(kind, read.response, frame)
+        return frame
+
+    def _note(self, kind: str, response: _Response, frame: Frame) -> None:
+        _note_response(self._reply, response)
+        if kind in _COMPLETE:
+            self.done = True
+        elif kind in ENDS:
+            self.failure = failures.stream_error(response.error or {})
+            self._reply.parting = frame
+
+
+def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
+    """The frames of a whole answer, which is told as events.
+
+    Raises:
+        ProviderFailure: it is no response that has ended, or it failed.
+    """
+    try:
+        body.decode()
+        whole = json.loads(body, parse_constant=_no_constant)
+        read = msgspec.convert(whole, _Response)
+    except _GARBLED as error:
+        raise ProviderFailure(failures.garbled("json")) from error
+    if read.status not in _ENDED:
+        error_object = read.error if read.status is None else None
+        raise ProviderFailure(
+            failures.garbled("response")
+            if error_object is None
+            else failures.stream_error(error_object)
+        )
+    _note_response(reply, read)
+    frames = [made_frame(event) for event in tell(inbound.response(whole))]
+    if read.status == "failed":
+        reply.parting = frames[-1]
+        raise ProviderFailure(failures.stream_error(read.error or {}))
+    reply.events = len(frames)
+    return frames
+
+
+def _note_response(reply: Reply, response: _Response) -> None:
+    if response.usage is not None:
+        reply.usage = response.usage
+    if response.id and reply.provider_id is None:
+        reply.provider_id = str(response.id)
+
+
+def _decode_leniently(data: bytes) -> _Event:
+    """Decode what msgspec refused, if a lone surrogate was all that was wrong with it.
+
+    Raises:
+        ValueError: it was not, or what is kept of it can't be stored as UTF-8.
+        RecursionError: it is nested too deep.
+    """
+    found = msgspec.convert(json.loads(data.decode(), parse_constant=_no_constant), _Event)
+    if found.response is not None:
+        msgspec.json.encode((found.response.id, found.response.usage))
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and the infinities are not JSON
+
+
+def _error_in(event: _Event, data: bytes) -> object:
+    """The error that an event is, or holds."""
+    if event.error is not None:
+        return event.error
+    fields = json.loads(data)
+    fields.pop("type", None)  # "error": of the event, and no word on what went wrong
+    return fields

@@ -1,0 +1,115 @@
+"""What calls to providers of any dialect have in common: a POST, and an answer in either form.
+
+A dialect adds where it posts, with which headers and body, and how its events are decoded.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from typing import Any, ClassVar, Protocol
+
+import aiohttp
+from multidict import CIMultiDict
+
+from broker.frames import Frame
+from broker.model import Failure
+from broker.settings import Provider as ProviderSettings
+from broker.settings import Secret
+from workers.providers import failures
+from workers.providers.asking import headers, is_whole, split
+from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.exchange import Exchange
+from workers.providers.splitter import SseEvent, SseSplitter
+
+WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
+
+
+class Decoder(Protocol):
+    """Decodes one streamed answer, and keeps a ``Reply`` up to date.
+
+    ``failure`` is set by the event that makes the answer a failure; frames before it stand.
+    ``done`` says that nothing after this is part of the answer; ``finished`` that it is
+    complete if it ends here.
+    """
+
+    done: bool
+    failure: Failure | None
+
+    @property
+    def finished(self) -> bool: ...
+
+    def feed(self, events: list[SseEvent]) -> list[Frame]:
+        """The frames of these events, up to the answer's end or its failure."""
+        ...
+
+
+class Upstream(ABC):
+    """One account of a provider; keeps nothing of a call."""
+
+    path: ClassVar[str]
+
+    def __init__(
+        self,
+        name: str,
+        provider: ProviderSettings,
+        key: Secret | None,
+        session: aiohttp.ClientSession,
+    ) -> None:
+        self.name = name
+        self._url = provider.base_url.rstrip("/") + self.path
+        self._provider = provider
+        self._key = key
+        self._session = session
+
+    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+        """See ``base.Provider``. A JSON answer, asked for or not, is one frame of kind WHOLE."""
+        streams = self._provider.streams and call.wants_stream
+        async with Exchange(self._session, call.timeouts) as exchange:
+            await exchange.post(self._url, self._headers(call, streams), self._body(call, streams))
+            if await is_whole(exchange):
+                frame = self._whole(await exchange.whole(WHOLE_LIMIT), reply)
+                reply.first_token = exchange.elapsed
+                exchange.complete()
+                yield [frame]
+                return
+            splitter, decoder = SseSplitter(), self._decoder(call, reply)
+            async for data in exchange:
+                events = split(splitter, data)
+                if not events:
+                    continue
+                exchange.progress(len(events))
+                frames = decoder.feed(events)
+                if decoder.done:
+                    exchange.complete()
+                if frames:
+                    if reply.first_token is None:
+                        reply.first_token = exchange.elapsed
+                    yield frames
+                if decoder.failure is not None:
+                    raise ProviderFailure(decoder.failure)
+                if decoder.done:
+                    return
+            if not decoder.finished:
+                raise ProviderFailure(exchange.lost or failures.cut())
+
+    def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
+        return headers(self._provider, streams, self._own_headers(call.request))
+
+    @abstractmethod
+    def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
+        """What the dialect adds: the key above all."""
+
+    @abstractmethod
+    def _body(self, call: Call, streams: bool) -> bytes:
+        """The caller's body with the provider's model name and our way of streaming."""
+
+    @abstractmethod
+    def _decoder(self, call: Call, reply: Reply) -> Decoder:
+        """A decoder of this call's streamed answer."""
+
+    @abstractmethod
+    def _whole(self, body: bytes, reply: Reply) -> Frame:
+        """The one frame of a whole answer.
+
+        Raises:
+            ProviderFailure: it is none, or holds an error.
+        """
