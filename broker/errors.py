@@ -49,6 +49,12 @@ class BadCursor(BadRequest):
     code = "invalid_cursor"
 
 
+class Unexpressible(BadRequest):
+    """The request can't be translated into the provider's dialect."""
+
+    code = "unexpressible"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 

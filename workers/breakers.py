@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway, StoreFull, Unexpressible
 from broker.model import Failure
 from broker.routing import Target
 from broker.store.breakers import Breaker, Breakers, State, parse_change
@@ -49,6 +49,9 @@ class Passage:
 
     def ended(self, failure: Failure | None) -> None:
         """The call has ended. A failure that the call itself is to blame for speaks well."""
+        if failure is not None and failure.code == Unexpressible.code:
+            self.given_up()  # nobody was called
+            return
         bad = failure is not None and failure.remedy != "final"
         self._view.count(self._name, int(not bad), int(bad), trial=self._trial)
 

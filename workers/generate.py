@@ -285,7 +285,7 @@ class Generation:
             key=self._job.key,
             previous=self._previous,
         )
-        provider = self._providers.get(step.target.provider)
+        provider = self._providers.get(step.target.provider, self._job.dialect)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(provider.stream(call, self._ledger.reply)) as stream:
             async for received in stream:

@@ -116,7 +116,7 @@ class Provider(Watched, frozen=True, kw_only=True):
     """``[providers.NAME]``: one upstream account."""
 
     base_url: str
-    dialect: Literal["chat", "responses", "messages"] = "chat"
+    dialect: Literal["chat", "responses", "messages", "gemini"] = "chat"
     api_key_env: str | None = None
     headers: dict[str, str] = {}
     streams: bool = True  # false: asked without stream, answered in one frame

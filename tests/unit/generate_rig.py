@@ -101,7 +101,7 @@ class ScriptedProviders:
     def __init__(self, **providers: Scripted) -> None:
         self._providers = providers
 
-    def get(self, name: str) -> Scripted:
+    def get(self, name: str, dialect: str = "chat") -> Scripted:
         return self._providers[name]
 
 

@@ -1,7 +1,8 @@
 """The upstream side of the worker: request out, events in, errors classified.
 
 ``Providers`` is the way in; ``base`` has the contract. A dialect is one module with one
-class, listed in ``_DIALECTS``; everything about HTTP that dialects share is ``exchange``.
+class, listed in ``_DIALECTS``, and ``translated`` lets it serve jobs of the others; everything
+about HTTP that dialects share is ``exchange``.
 """
 
 import aiohttp
@@ -10,14 +11,17 @@ from broker.settings import Settings
 from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
+from workers.providers.gemini import GeminiProvider
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
+from workers.providers.translated import speaking
 from workers.providers.upstream import Upstream
 
 _DIALECTS: dict[str, type[Upstream]] = {
     "chat": ChatProvider,
     "responses": ResponsesProvider,
     "messages": MessagesProvider,
+    "gemini": GeminiProvider,
 }
 
 
@@ -29,8 +33,10 @@ class Providers:
         self._session: aiohttp.ClientSession | None = None
         self._made: dict[str, Provider] = {}
 
-    def get(self, name: str) -> Provider:
-        """The provider of this name. The first call makes the pool and needs a running loop.
+    def get(self, name: str, dialect: str = "chat") -> Provider:
+        """The provider of this name, for jobs of this dialect, whatever its own is.
+
+        The first call makes the pool and needs a running loop.
 
         Raises:
             KeyError: none has this name.
@@ -40,7 +46,7 @@ class Providers:
             self._made = {
                 each: self._make(each, self._session) for each in self._settings.providers
             }
-        return self._made[name]
+        return speaking(self._made[name], self._settings.providers[name].dialect, dialect)
 
     def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
         settings = self._settings

@@ -14,6 +14,7 @@ one for its write buffer.
 import asyncio
 import io
 import time
+from collections.abc import Callable
 from types import SimpleNamespace, TracebackType
 from typing import Self
 
@@ -27,6 +28,8 @@ from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.base import ProviderFailure
 from workers.providers.watchdog import Watchdog
+
+Judge = Callable[[int, bytes, str | None, float], Failure]
 
 LINGER = 1.0  # seconds
 _ERROR_BODY_WAIT = 2.0  # seconds for the body of an error, whose status is known already
@@ -226,8 +229,11 @@ class Exchange:
             raise ProviderFailure(self.lost)
         return bytes(body)
 
-    async def refusal(self) -> Failure:
-        """What an answer with another status than 200 says, as far as its body arrives."""
+    async def refusal(self, judge: Judge = refused) -> Failure:
+        """What an answer with another status than 200 says, as far as its body arrives.
+
+        ``judge`` is called with the status, the body, ``Retry-After`` and the time.
+        """
         body = bytearray()
         try:
             async with asyncio.timeout(_ERROR_BODY_WAIT):
@@ -239,7 +245,7 @@ class Exchange:
             pass  # the status alone will do
         retry_after = self.response.headers.get("Retry-After")
         text = bytes(body[:ERROR_BODY])
-        return refused(self.response.status, text, retry_after, time.time())
+        return judge(self.response.status, text, retry_after, time.time())
 
 
 class _Linger:

@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 
 from broker.frames import Frame
 from broker.model import Failure
+from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
@@ -46,6 +47,7 @@ class Upstream(ABC):
     """One account of a provider; keeps nothing of a call."""
 
     path: ClassVar[str]
+    judge = staticmethod(refused)  # what a status other than 200 means
 
     def __init__(
         self,
@@ -64,8 +66,9 @@ class Upstream(ABC):
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
-            await exchange.post(self._url, self._headers(call, streams), self._body(call, streams))
-            if await is_whole(exchange):
+            url, sent = self._address(call, streams), self._headers(call, streams)
+            await exchange.post(url, sent, self._body(call, streams))
+            if await is_whole(exchange, self.judge):
                 body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
                 frames = self._whole(call, body, reply)
@@ -91,6 +94,10 @@ class Upstream(ABC):
                     return
             if not decoder.finished:
                 raise ProviderFailure(exchange.lost or failures.cut())
+
+    def _address(self, call: Call, streams: bool) -> str:
+        """Where this call is posted."""
+        return self._url
 
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
         return headers(self._provider, streams, self._own_headers(call.request))

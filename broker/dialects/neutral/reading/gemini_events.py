@@ -1,0 +1,106 @@
+"""Gemini's ``GenerateContentResponse`` objects, read; a whole answer is one like any other.
+
+Each holds what is new, function calls whole. A signature stands with the part it belongs to;
+here it comes before that part, or after all if the part is an empty text.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from broker.dialects.neutral import errors, usage
+from broker.dialects.neutral.event import (
+    Event,
+    Failed,
+    Signed,
+    Start,
+    Stop,
+    StopReason,
+    TextDelta,
+    ThoughtDelta,
+)
+from broker.dialects.neutral.reading.calls import Calls
+from broker.dialects.neutral.signature import Signature
+from broker.dialects.wire import encode
+
+# The answer is at fault, and might come out well another time.
+_FAULTS = frozenset(
+    (
+        *("OTHER", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+        *("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "IMAGE_OTHER", "NO_IMAGE"),
+    )
+)
+# All others are filters of some kind.
+_REASONS: dict[str, StopReason] = {
+    "STOP": "end",
+    "FINISH_REASON_UNSPECIFIED": "end",
+    "MAX_TOKENS": "length",
+}
+
+
+class GeminiReader:
+    """Reads one answer. ``fallback`` is its id where the provider gives none."""
+
+    def __init__(self, fallback: str = "") -> None:
+        self._id = fallback
+        self._started = False
+        self._stopped = False
+        self._calls = Calls()
+        self._count = 0
+        self._usage: dict[str, Any] | None = None
+
+    def feed(self, chunk: dict[str, Any]) -> list[Event]:
+        """The events of one response object."""
+        return list(self._read(chunk))
+
+    def whole(self, answer: dict[str, Any]) -> list[Event]:
+        """The events of a whole answer."""
+        return [*self.feed(answer), *self.end()]
+
+    def end(self) -> list[Event]:
+        """The answer is complete: what remains to be said."""
+        found = [] if self._stopped else [self._stop("STOP")]
+        if self._usage is not None:
+            found.append(usage.from_gemini(self._usage))
+        return found
+
+    def _read(self, chunk: dict[str, Any]) -> Iterator[Event]:
+        if chunk.get("error") is not None:
+            yield errors.from_gemini(chunk["error"])
+            return
+        if not self._started:
+            self._started = True
+            self._id = chunk.get("responseId") or self._id
+            yield Start(self._id, chunk.get("modelVersion") or "")
+        if isinstance(counts := chunk.get("usageMetadata"), dict):
+            self._usage = (self._usage or {}) | counts
+        candidates = chunk.get("candidates")
+        for candidate in candidates[:1] if isinstance(candidates, list) else ():
+            parts = (candidate.get("content") or {}).get("parts")
+            for part in parts if isinstance(parts, list) else ():
+                yield from self._part(part)
+            if (reason := candidate.get("finishReason")) and not self._stopped:
+                yield self._stop(reason)
+        blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
+        if blocked and not candidates and not self._stopped:
+            yield self._stop("SAFETY")
+
+    def _part(self, part: dict[str, Any]) -> Iterator[Event]:
+        if signature := part.get("thoughtSignature"):
+            yield Signed(Signature("gemini", signature))
+        text = part.get("text")
+        if isinstance(call := part.get("functionCall"), dict):
+            key = self._count
+            self._count += 1
+            id, name = call.get("id") or "", call.get("name") or ""
+            yield from self._calls.begin(key, id, name, self._id)
+            arguments = encode(call.get("args") or {}).decode()
+            yield from self._calls.more(key, arguments)
+        elif isinstance(text, str) and text:
+            yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)
+
+    def _stop(self, reason: str) -> Event:
+        self._stopped = True
+        if reason in _FAULTS:
+            return Failed("provider", f"The model gave up: {reason}.")
+        found = _REASONS.get(reason, "filter")
+        return Stop("tool_calls" if found == "end" and self._calls.any else found)

@@ -1,0 +1,186 @@
+"""Chat requests, written.
+
+Left out as harmless: that a tool failed (its text says so), and reasoning signed by a provider
+of another dialect, which no other could read. A thinking budget becomes the nearest effort.
+"""
+
+from typing import Any
+
+from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.request import (
+    Image,
+    JsonSchema,
+    Message,
+    Named,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thought,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from broker.dialects.neutral.signature import seal
+from broker.dialects.neutral.writing.part import only_text, plain, refuse, url_of, without_none
+
+_LOW, _MEDIUM = 4096, 12288  # tokens; a larger budget is a high effort
+
+
+def write(request: Request, model: str) -> dict[str, Any]:
+    """The request, without a word on how it is to be streamed.
+
+    Raises:
+        Unexpressible: chat can't say something in it.
+    """
+    refuse(request, "chat", "top_k")
+    messages: list[dict[str, Any]] = []
+    if request.instructions:
+        content = _content(tuple(Text(text) for text in request.instructions))
+        messages.append({"role": "system", "content": content})
+    for message in request.messages:
+        messages += _message(message)
+    found = without_none(
+        {
+            "model": model,
+            "messages": messages,
+            "max_completion_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": request.seed,
+            "frequency_penalty": request.frequency_penalty,
+            "presence_penalty": request.presence_penalty,
+            "stop": list(request.stop) or None,
+            "response_format": _format(request.output),
+            "reasoning_effort": effort_of(request.reasoning),
+            "verbosity": request.verbosity,
+            "user": request.user,
+        }
+    )
+    return found | _tools(request)
+
+
+def effort_of(reasoning: Reasoning | None) -> str | None:
+    """The effort that OpenAI's dialects ask for; a budget is put into one."""
+    if reasoning is None:
+        return None
+    if reasoning.on is False:
+        return "none"
+    if reasoning.effort is None and reasoning.budget is not None:
+        return (
+            "low"
+            if reasoning.budget <= _LOW
+            else "medium"
+            if reasoning.budget <= _MEDIUM
+            else "high"
+        )
+    return "xhigh" if reasoning.effort == "max" else reasoning.effort
+
+
+def _tools(request: Request) -> dict[str, Any]:
+    if not request.tools:
+        return {}
+    choice: Any = request.tool_choice
+    if isinstance(choice, Named):
+        choice = {"type": "function", "function": {"name": choice.name}}
+    return without_none(
+        {
+            "tools": [{"type": "function", "function": function(each)} for each in request.tools],
+            "tool_choice": choice,
+            "parallel_tool_calls": request.parallel,
+        }
+    )
+
+
+def function(tool: Tool) -> dict[str, Any]:
+    """A function that may be called, as chat and responses describe it."""
+    return without_none(
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.schema,
+            "strict": tool.strict,
+        }
+    )
+
+
+def _format(output: JsonSchema | str | None) -> dict[str, Any] | None:
+    if output is None:
+        return None
+    if isinstance(output, str):
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": schema(output)}
+
+
+def schema(output: JsonSchema) -> dict[str, Any]:
+    """A schema for the output, as chat and responses want it; they insist on a name."""
+    return without_none(
+        {
+            "name": output.name or "answer",
+            "description": output.description,
+            "schema": output.schema,
+            "strict": output.strict,
+        }
+    )
+
+
+def _message(message: Message) -> list[dict[str, Any]]:
+    if message.role == "tool":
+        return [_result(part) for part in message.parts if isinstance(part, ToolResult)]
+    if message.role != "assistant":
+        return [{"role": message.role, "content": _content(message.parts)}]
+    said = tuple(part for part in message.parts if isinstance(part, Text | Image))
+    refusals = [part.text for part in message.parts if isinstance(part, Refusal)]
+    calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
+    found: dict[str, Any] = {"role": "assistant", "content": _content(said) if said else None}
+    if refusals:
+        found["refusal"] = "".join(refusals)
+    if calls:
+        found["tool_calls"] = calls
+    thoughts = _thoughts(message.parts)
+    # Of a turn that was nothing but another provider's reasoning nothing is left.
+    return [found | thoughts] if said or refusals or calls or thoughts else []
+
+
+def _thoughts(parts: tuple[Part, ...]) -> dict[str, Any]:
+    """Reasoning without a signature goes back as plain text: nobody else signs in chat."""
+    thoughts = [part for part in parts if isinstance(part, Thought)]
+    plain_texts = [each.text for each in thoughts if each.signature is None]
+    details = [
+        {"type": "reasoning.text", "text": each.text, "signature": seal(each.signature, "chat")}
+        if each.text
+        else {"type": "reasoning.encrypted", "data": seal(each.signature, "chat")}
+        for each in thoughts
+        if each.signature is not None and each.signature.dialect == "chat"
+    ]
+    found: dict[str, Any] = {"reasoning_content": "".join(plain_texts)} if plain_texts else {}
+    if details:
+        found["reasoning_details"] = details
+    return found
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _result(result: ToolResult) -> dict[str, Any]:
+    only_text(result.parts, "messages")
+    return {"role": "tool", "tool_call_id": result.id, "content": _content(result.parts)}
+
+
+def _content(parts: tuple[Part, ...]) -> Any:
+    text = plain(parts)
+    return [_part(part) for part in parts] if text is None else text
+
+
+def _part(part: Part) -> dict[str, Any]:
+    match part:
+        case Text() | Refusal():
+            return {"type": "text", "text": part.text}
+        case Image():
+            url = without_none({"url": url_of(part), "detail": part.detail})
+            return {"type": "image_url", "image_url": url}
+        case _:
+            raise unexpressible("messages")

@@ -1,0 +1,173 @@
+"""Gemini requests (``generateContent``), written; the model's name stands in the URL.
+
+Left out as harmless: the user's name, an image's detail, the names of schemas, and reasoning
+but for Gemini's own signatures. Such a signature returns to the part it came with: the call
+after it, or where there is none, the text.
+"""
+
+from typing import Any
+
+from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.request import (
+    Image,
+    JsonSchema,
+    Message,
+    Named,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thought,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from broker.dialects.neutral.writing.part import (
+    arguments_of,
+    only_text,
+    refuse,
+    system_of,
+    without_none,
+)
+
+_BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576}  # the rest is as high
+_FILES = ("https://generativelanguage.googleapis.com/", "gs://")
+
+
+def write(request: Request) -> dict[str, Any]:
+    """The request; the same whether it is to be streamed or not.
+
+    Raises:
+        Unexpressible: Gemini can't be told something in it.
+    """
+    refuse(request, "gemini", *(("verbosity",) if request.verbosity != "medium" else ()))
+    if request.parallel is False and request.tools:
+        raise unexpressible("parallel_tool_calls", "Gemini can't be kept from parallel calls")
+    system, messages = system_of(request)
+    names = {
+        part.id: part.name
+        for message in messages
+        for part in message.parts
+        if isinstance(part, ToolCall)
+    }
+    contents = [content for message in messages if (content := _content(message, names))["parts"]]
+    settings = without_none(
+        {
+            "maxOutputTokens": request.max_tokens,
+            "temperature": request.temperature,
+            "topP": request.top_p,
+            "topK": request.top_k,
+            "seed": request.seed,
+            "frequencyPenalty": request.frequency_penalty,
+            "presencePenalty": request.presence_penalty,
+            "stopSequences": list(request.stop) or None,
+            "thinkingConfig": _thinking(request.reasoning),
+            **_output(request.output),
+        }
+    )
+    return without_none(
+        {
+            "systemInstruction": {"parts": [{"text": text} for text in system]} if system else None,
+            "contents": contents,
+            "generationConfig": settings or None,
+            **_tools(request),
+        }
+    )
+
+
+def _output(output: JsonSchema | str | None) -> dict[str, Any]:
+    if output is None:
+        return {}
+    schema = output.schema if isinstance(output, JsonSchema) else None
+    return {"responseMimeType": "application/json", "responseJsonSchema": schema}
+
+
+def _thinking(reasoning: Reasoning | None) -> dict[str, Any] | None:
+    if reasoning is None:
+        return None
+    if reasoning.on is False:
+        return {"thinkingBudget": 0}
+    budget = reasoning.budget
+    if budget is None and reasoning.effort is not None:
+        budget = _BUDGETS.get(reasoning.effort, _BUDGETS["high"])
+    shown = reasoning.summary != "omitted"
+    return without_none({"thinkingBudget": budget, "includeThoughts": shown})
+
+
+def _tools(request: Request) -> dict[str, Any]:
+    if not request.tools:
+        return {}
+    strict = any(tool.strict for tool in request.tools)
+    config: dict[str, Any] = {}
+    match request.tool_choice:
+        case Named(name):
+            config = {"mode": "ANY", "allowedFunctionNames": [name]}
+        case "required":
+            config = {"mode": "ANY"}
+        case "none":
+            config = {"mode": "NONE"}
+        case _ if strict:  # free to call or not, but calls keep to the schemas
+            config = {"mode": "VALIDATED"}
+        case "auto":
+            config = {"mode": "AUTO"}
+    found: dict[str, Any] = {
+        "tools": [{"functionDeclarations": [_tool(each) for each in request.tools]}]
+    }
+    if config:
+        found["toolConfig"] = {"functionCallingConfig": config}
+    return found
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    found = {"name": tool.name, "description": tool.description or tool.name}
+    return without_none({**found, "parametersJsonSchema": tool.schema})
+
+
+def _content(message: Message, names: dict[str, str]) -> dict[str, Any]:
+    calling = any(isinstance(part, ToolCall) for part in message.parts)
+    parts: list[dict[str, Any]] = []
+    signature: str | None = None
+    for part in message.parts:
+        if isinstance(part, Thought):
+            if part.signature is not None and part.signature.dialect == "gemini":
+                signature = part.signature.data
+            continue
+        written = _part(part, names)
+        if written is None:
+            continue
+        if signature is not None and (isinstance(part, ToolCall) or not calling):
+            written["thoughtSignature"], signature = signature, None
+        parts.append(written)
+    if signature is not None:
+        parts.append({"text": "", "thoughtSignature": signature})
+    return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
+
+
+def _part(part: Part, names: dict[str, str]) -> dict[str, Any] | None:
+    match part:
+        case Text(text) | Refusal(text):
+            return {"text": text} if text else None
+        case Image():
+            return _image(part)
+        case ToolCall():
+            fields = {"id": part.id, "name": part.name, "args": arguments_of(part)}
+            return {"functionCall": fields}
+        case ToolResult():
+            if part.id not in names:
+                raise unexpressible("messages", f"there is no call {part.id!r} before its result")
+            text = "".join(only_text(part.parts, "messages"))
+            response = {"error" if part.failed else "output": text}
+            return {
+                "functionResponse": {"id": part.id, "name": names[part.id], "response": response}
+            }
+        case _:
+            return None
+
+
+def _image(image: Image) -> dict[str, Any]:
+    if not image.url:
+        return {"inlineData": {"mimeType": image.media_type, "data": image.data}}
+    if not image.url.startswith(_FILES):
+        raise unexpressible("messages", "Gemini takes an image as data, not from a URL")
+    return {"fileData": {"fileUri": image.url}}

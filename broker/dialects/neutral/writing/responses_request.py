@@ -1,0 +1,140 @@
+"""Responses requests, written. Nothing is left with the provider: ``store`` is false.
+
+Left out as harmless: that a tool failed (its text says so), and reasoning that no provider of
+this dialect has sealed. A thinking budget becomes the nearest effort.
+"""
+
+from typing import Any
+
+from broker.dialects.neutral.request import (
+    Image,
+    JsonSchema,
+    Message,
+    Named,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
+from broker.dialects.neutral.writing.chat_request import effort_of, function, schema
+from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
+
+
+def write(request: Request, model: str) -> dict[str, Any]:
+    """The request, without a word on how it is to be streamed.
+
+    Raises:
+        Unexpressible: the responses dialect can't say something in it.
+    """
+    settings = ("top_k", "seed", "frequency_penalty", "presence_penalty", "stop")
+    refuse(request, "responses", *settings)
+    items = [item for message in request.messages for item in _items(message)]
+    text = without_none({"format": _format(request.output), "verbosity": request.verbosity})
+    found = without_none(
+        {
+            "model": model,
+            "instructions": "\n\n".join(request.instructions) if request.instructions else None,
+            "input": items,
+            "max_output_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "text": text or None,
+            "user": request.user,
+            "store": False,
+        }
+    )
+    return found | _reasoning(request.reasoning) | _tools(request)
+
+
+def _reasoning(reasoning: Reasoning | None) -> dict[str, Any]:
+    if reasoning is None:
+        return {}
+    summary = None if reasoning.summary == "omitted" else reasoning.summary
+    fields = without_none({"effort": effort_of(reasoning), "summary": summary})
+    if not fields:
+        return {}
+    sealed = {} if reasoning.on is False else {"include": ["reasoning.encrypted_content"]}
+    return {"reasoning": fields, **sealed}
+
+
+def _tools(request: Request) -> dict[str, Any]:
+    if not request.tools:
+        return {}
+    choice: Any = request.tool_choice
+    if isinstance(choice, Named):
+        choice = {"type": "function", "name": choice.name}
+    return without_none(
+        {
+            # Strictness is the default of this dialect and of no other, so it is always said.
+            "tools": [
+                {"type": "function", **function(each), "strict": bool(each.strict)}
+                for each in request.tools
+            ],
+            "tool_choice": choice,
+            "parallel_tool_calls": request.parallel,
+        }
+    )
+
+
+def _format(output: JsonSchema | str | None) -> dict[str, Any] | None:
+    if output is None:
+        return None
+    if isinstance(output, str):
+        return {"type": "json_object"}
+    return {"type": "json_schema", **schema(output)}
+
+
+def _items(message: Message) -> list[dict[str, Any]]:
+    """A turn is one item, but that an assistant's calls and reasoning stand alone."""
+    if message.role == "tool":
+        return [_result(part) for part in message.parts if isinstance(part, ToolResult)]
+    items: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] | None = None
+    for part in message.parts:
+        if isinstance(part, ToolCall | Thought):
+            items += _call(part) if isinstance(part, ToolCall) else _thought(part)
+            said = None
+        elif said is None:
+            said = [_content(part, message.role)]
+            items.append({"role": message.role, "content": said})
+        else:
+            said.append(_content(part, message.role))
+    text = plain(message.parts)
+    return items if text is None else [{"role": message.role, "content": text}]
+
+
+def _call(call: ToolCall) -> list[dict[str, Any]]:
+    fields = {"call_id": call.id, "name": call.name, "arguments": call.arguments}
+    return [{"type": "function_call", **fields}]
+
+
+def _thought(thought: Thought) -> list[dict[str, Any]]:
+    signature = thought.signature
+    if signature is None or signature.dialect != "responses":
+        return []
+    summary = [{"type": "summary_text", "text": thought.text}] if thought.text else []
+    fields = {"id": signature.id, "summary": summary, "encrypted_content": signature.data}
+    return [{"type": "reasoning", **fields}]
+
+
+def _result(result: ToolResult) -> dict[str, Any]:
+    text = plain(result.parts)
+    output = [_content(part, "user") for part in result.parts] if text is None else text
+    return {"type": "function_call_output", "call_id": result.id, "output": output}
+
+
+def _content(part: Part, role: str) -> dict[str, Any]:
+    match part:
+        case Image():
+            url = {"image_url": url_of(part), "detail": part.detail}
+            return without_none({"type": "input_image", **url})
+        case Refusal(text):
+            return {"type": "refusal", "refusal": text}
+        case Text(text):
+            return {"type": "output_text" if role == "assistant" else "input_text", "text": text}
+        case _:
+            raise TypeError(part)

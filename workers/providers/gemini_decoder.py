@@ -1,0 +1,86 @@
+"""Gemini's answers: events in, frames out, and whether the answer is complete.
+
+Its events are whole ``GenerateContentResponse`` objects and have no last one: the body ends.
+An answer is complete if it ends after a ``finishReason``, or after the word that the prompt
+was blocked. The bytes go on as they came; ``translated`` makes the caller's events of them.
+"""
+
+from typing import Any
+
+from broker.dialects.wire import decode_object
+from broker.frames import Frame, Kind, data_frame
+from broker.model import Failure
+from workers.providers import failures, gemini_failures
+from workers.providers.base import ProviderFailure, Reply
+from workers.providers.splitter import SseEvent
+
+
+class GeminiDecoder:
+    """Decodes one streamed answer, and keeps ``reply`` up to date.
+
+    ``failure`` is set by the event that makes the answer a failure; frames before it stand.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        self.done = False  # never before the body's end
+        self.failure: Failure | None = None
+        self._reply = reply
+        self._ended = False
+
+    @property
+    def finished(self) -> bool:
+        return self.failure is None and self._ended
+
+    def feed(self, events: list[SseEvent]) -> list[Frame]:
+        """The frames of these events, up to the answer's failure."""
+        frames: list[Frame] = []
+        for event in events:
+            if event.data.isspace():
+                continue
+            chunk = decode_object(event.data)
+            self.failure = _fault(chunk)
+            if chunk is None or self.failure is not None:
+                break
+            self._ended = _note(chunk, self._reply) or self._ended
+            frames.append(data_frame(Kind.DIALECT, event.data))
+        self._reply.events += len(frames)
+        return frames
+
+
+def decode_whole(body: bytes, reply: Reply) -> Frame:
+    """The one frame of a whole answer.
+
+    Raises:
+        ProviderFailure: it is none, or holds an error.
+    """
+    chunk = decode_object(body)
+    failure = _fault(chunk)
+    if chunk is None or failure is not None:
+        raise ProviderFailure(failure or failures.garbled("json"))
+    _note(chunk, reply)
+    reply.events = 1
+    return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
+
+
+def _fault(chunk: dict[str, Any] | None) -> Failure | None:
+    if chunk is None:
+        return failures.garbled("json")
+    if chunk.get("error") is not None:
+        return gemini_failures.stream_error(chunk["error"])
+    if chunk.keys().isdisjoint(("candidates", "promptFeedback", "usageMetadata")):
+        return failures.garbled("chunk")
+    return None
+
+
+def _note(chunk: dict[str, Any], reply: Reply) -> bool:
+    """Keep the reply up to date; tell whether the answer ends with this."""
+    counts = chunk.get("usageMetadata")
+    if isinstance(counts, dict):
+        reply.usage = (reply.usage or {}) | counts
+    if reply.provider_id is None and isinstance(chunk.get("responseId"), str):
+        reply.provider_id = chunk["responseId"]
+    candidates = chunk.get("candidates")
+    if isinstance(candidates, list) and candidates:
+        return isinstance(candidates[0], dict) and bool(candidates[0].get("finishReason"))
+    feedback = chunk.get("promptFeedback")
+    return isinstance(feedback, dict) and bool(feedback.get("blockReason"))

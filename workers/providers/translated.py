@@ -1,0 +1,166 @@
+"""A provider of one dialect, for jobs of another.
+
+A job's stream holds frames in the job's own dialect, whoever answers. So this stands around
+any provider: the caller's request is translated before the call and refused if it can't be,
+and each frame that comes back is translated by itself, as it comes.
+
+    caller's request ─▶ neutral ─▶ provider's request
+    caller's frames  ◀─ neutral ◀─ provider's frames
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from broker.dialects.neutral import errors
+from broker.dialects.neutral.translation import (
+    Translation,
+    reader,
+    translate_request,
+    translate_usage,
+    writer,
+)
+from broker.dialects.responses import Inbound, response_id
+from broker.dialects.wire import decode_object, encode
+from broker.errors import BadRequest, Unexpressible
+from broker.frames import Frame, Kind, data_frame, data_of
+from broker.model import Failure
+from workers.providers import failures
+from workers.providers.base import Call, Provider, ProviderFailure, Reply
+
+
+def speaking(provider: Provider, spoken: str, caller: str) -> Provider:
+    """The provider, which speaks one dialect, for jobs in the dialect of their caller."""
+    return provider if spoken == caller else TranslatedProvider(provider, spoken, caller)
+
+
+class TranslatedProvider:
+    """A provider whose calls and frames are in the caller's dialect; keeps nothing of a call."""
+
+    def __init__(self, provider: Provider, spoken: str, caller: str) -> None:
+        self._provider = provider
+        self._spoken = spoken
+        self._caller = caller
+
+    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+        """See ``base.Provider``. An answer that came whole is told as events too.
+
+        Raises:
+            ProviderFailure: as the provider, or the request can't be translated, in which case
+                nobody was called.
+        """
+        asked = self._asked(call)
+        theirs = Reply()
+        answer = _Answer(self._spoken, self._caller, call, theirs, reply)
+        try:
+            async with aclosing(self._provider.stream(asked, theirs)) as stream:
+                async for received in stream:
+                    if frames := answer.take(received):
+                        yield frames
+                    answer.check()
+            if frames := answer.end():
+                yield frames
+            answer.check()
+        finally:
+            answer.settle()
+
+    def _asked(self, call: Call) -> Call:
+        """The same call in the provider's dialect.
+
+        Raises:
+            ProviderFailure: there is no such thing; another target may do.
+        """
+        try:
+            request = translate_request(call.request, self._caller, self._spoken, call.model)
+        except BadRequest as error:
+            failure = Failure(
+                type="invalid_request_error",
+                message=error.message,
+                status=400,
+                remedy="next" if isinstance(error, Unexpressible) else "final",
+                code=error.code,
+                param=error.param,
+            )
+            raise ProviderFailure(failure) from error
+        return msgspec.structs.replace(call, request=request)
+
+
+class _Answer:
+    """One answer on its way from the provider's frames to the caller's."""
+
+    def __init__(self, spoken: str, caller: str, call: Call, theirs: Reply, ours: Reply) -> None:
+        self._spoken = spoken
+        self._theirs = theirs
+        self._ours = ours
+        self._garbled = False
+        self._whole = False
+        self._told = Translation(
+            reader(spoken, call.request_id), writer(caller, call.request, int(time.time()))
+        )
+        self._caller = caller
+        self._inbound = Inbound(response_id(call.key), call.request)
+
+    def take(self, received: list[Frame]) -> list[Frame]:
+        """The caller's frames for some of the provider's."""
+        frames: list[Frame] = []
+        for kind, body in received:
+            event = decode_object(data_of(body))
+            if event is None:
+                continue  # the provider's decoder lets nothing else through
+            self._whole = self._whole or kind == Kind.WHOLE
+            frames += self._framed(
+                self._told.whole if kind == Kind.WHOLE else self._told.feed, event
+            )
+        return self._noted(frames)
+
+    def end(self) -> list[Frame]:
+        """The rest of a complete answer."""
+        if self._whole:
+            return []
+        return self._noted(self._framed(lambda _: self._told.end(), {}))
+
+    def check(self) -> None:
+        """Raise ProviderFailure if what was read last is none of an answer."""
+        if self._garbled:
+            raise ProviderFailure(failures.garbled("event"))
+        if (failed := self._told.failed) is not None:
+            status = errors.status_of(failed)
+            fields = {"status": status, "message": failed.message}
+            raise ProviderFailure(failures.stream_error(fields))
+
+    def settle(self) -> None:
+        """However it ended: what it cost, as far as the provider said."""
+        ours, theirs = self._ours, self._theirs
+        if theirs.usage is not None:
+            ours.usage = translate_usage(theirs.usage, self._spoken, self._caller)
+        if theirs.said is not None:
+            ours.said = translate_usage(theirs.said, self._spoken, self._caller)
+
+    def _noted(self, frames: list[Frame]) -> list[Frame]:
+        ours, theirs = self._ours, self._theirs
+        ours.provider_id, ours.first_token = theirs.provider_id, theirs.first_token
+        ours.events += len(frames)
+        return frames
+
+    def _framed(
+        self, translate: Callable[[dict[str, Any]], list[dict[str, Any]]], event: dict[str, Any]
+    ) -> list[Frame]:
+        if self._garbled or self._told.failed is not None:
+            return []
+        try:
+            events = translate(event)
+        except (AttributeError, KeyError, TypeError):  # fields of other types than the dialect's
+            self._garbled = True
+            return []
+        return [self._frame(each) for each in events]
+
+    def _frame(self, event: dict[str, Any]) -> Frame:
+        if self._caller == "responses":
+            return self._inbound.frame(event["type"], encode(event))
+        if self._caller == "messages":
+            return data_frame(Kind.DIALECT, encode(event), event["type"].encode())
+        kind = Kind.USAGE if event.get("choices") == [] else Kind.DIALECT
+        return data_frame(kind, encode(event))
