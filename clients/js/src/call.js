@@ -34,13 +34,13 @@ export async function callOf(input, init) {
   const request = input instanceof Request ? input : undefined;
   const url = request?.url ?? String(input);
   const method = (init.method ?? request?.method ?? "GET").toUpperCase();
-  const path = pathOf(url);
-  const dialect = path === undefined ? undefined : dialectOf(method, path);
+  const address = addressOf(url);
+  const dialect = address && dialectOf(method, address);
   if (dialect === undefined) return undefined;
   const { headers, signal, body: given, ...rest } = init;
   const body = given === undefined ? await bodyOf(request) : repeatable(given);
   const text = body === undefined ? undefined : textOf(body);
-  const asked = dialect === "native" ? {} : objectIn(text);
+  const asked = method === "GET" ? {} : objectIn(text);
   if (asked === undefined) return undefined;
   return {
     dialect,
@@ -49,16 +49,16 @@ export async function callOf(input, init) {
     headers: new Headers(headers ?? request?.headers),
     body,
     text: text ?? "",
-    streams: dialect === "native" || asked["stream"] === true,
+    streams: method === "GET" || asked["stream"] === true,
     more: { ...(request && ofRequest(request)), ...rest },
     signal: signal ?? request?.signal ?? undefined,
   };
 }
 
 /** @param {string} url */
-function pathOf(url) {
+function addressOf(url) {
   try {
-    return new URL(url, globalThis.location?.href).pathname;
+    return new URL(url, globalThis.location?.href);
   } catch {
     return undefined; // `fetch` itself says what is wrong with it
   }

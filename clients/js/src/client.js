@@ -61,7 +61,8 @@ const WAIT = 30; // seconds that one question for a result is held by the server
  *
  * @typedef {object} JobEvent
  * @property {string} id the cursor after it
- * @property {string} event `chunk` for one of the dialect; else `attempt`, `whole` or `end`
+ * @property {string} event `chunk` for one of chat's; the type of one of a response's, such as
+ *   `response.output_text.delta`; else `attempt`, `whole` or `end`
  * @property {string} data as the provider wrote it, to the byte
  */
 

@@ -11,6 +11,7 @@
 // An assistant's thread has messages of its own kind; they are no generation.
 const GENERATION = /(?<!\/threads\/[^/]*)\/(chat\/completions|responses|messages)\/?$/;
 const EVENTS = /\/jobs\/[^/]+\/events\/?$/;
+const RESPONSE = /\/responses\/[^/]+\/?$/; // one that exists already, read with `stream=true`
 
 /** @type {Record<Dialect, ReadonlySet<string>>} */
 const TERMINALS = {
@@ -28,12 +29,15 @@ const TERMINALS = {
 
 /**
  * @param {string} method
- * @param {string} path of the URL
+ * @param {URL} url
  * @returns {Dialect | undefined} undefined for a call that is none of ours
  */
-export function dialectOf(method, path) {
-  if (method === "GET") return EVENTS.test(path) ? "native" : undefined;
-  const found = method === "POST" ? GENERATION.exec(path)?.[1] : undefined;
+export function dialectOf(method, { pathname, searchParams }) {
+  if (method === "GET" && EVENTS.test(pathname)) return "native";
+  if (method === "GET" && searchParams.get("stream") === "true" && RESPONSE.test(pathname)) {
+    return "responses";
+  }
+  const found = method === "POST" ? GENERATION.exec(pathname)?.[1] : undefined;
   return found === "chat/completions" ? "chat" : /** @type {Dialect | undefined} */ (found);
 }
 

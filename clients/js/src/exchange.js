@@ -22,6 +22,7 @@
 import { isTerminal } from "./dialect.js";
 import { refusal } from "./errors.js";
 import { Patience, retryAfter } from "./patience.js";
+import { Backwards, Place } from "./place.js";
 import { isEventStream, rebuilt } from "./response.js";
 import { Splitter } from "./sse.js";
 import { sleep, unlessAborted } from "./waiting.js";
@@ -46,12 +47,10 @@ export class Exchange {
   #hub = new AbortController(); // the caller has left
   #leg = new AbortController(); // this connection is to be closed
   #unlink = () => {};
-  /** @type {string | undefined} */
-  #cursor;
+  #place;
   #known = false; // the server knows our key
   #ended = false; // the terminal has come
   #unnumbered = false; // the last event had no number: what follows it can't be asked for
-  #resumed = false;
   /** @type {Uint8Array} */
   #rest = new Uint8Array();
 
@@ -65,7 +64,7 @@ export class Exchange {
     this.#fetch = fetch;
     this.#idle = idle;
     this.#patience = new Patience(patience);
-    this.#cursor = call.headers.get("last-event-id") ?? undefined;
+    this.#place = new Place(call.headers.get("last-event-id") ?? undefined);
     const { signal } = call;
     if (!signal) return;
     const leave = () => this.close(signal.reason);
@@ -205,27 +204,29 @@ export class Exchange {
 
   /**
    * @param {Block} block
-   * @returns {boolean} whether it is part of the stream
+   * @returns {boolean} whether it is to be passed on
    */
-  #take({ event }) {
+  #take({ bytes, event }) {
     if (event.retry !== undefined) this.#patience.suggest(event.retry);
     // A server that is stopping says so in an event of its own, which is no progress.
     if (this.#call.dialect === "native" && event.type === "retry") return false;
     this.#patience.renew();
-    if (event.id) {
-      if (this.#resumed && isBackwards(this.#cursor, event.id)) throw new Backwards();
-      this.#cursor = event.id;
-    }
+    const still = event.id === (this.#place.cursor ?? "0");
+    if (event.id && !this.#place.take(event.id, bytes)) return false;
     if (event.data !== undefined && this.#call.dialect) {
-      this.#unnumbered = !event.id;
+      this.#unnumbered = !event.id || (still && !this.#numbers());
       this.#ended ||= isTerminal(this.#call.dialect, event);
     }
     return true;
   }
 
+  /** Whether the server is known to number its events as the protocol says. */
+  #numbers() {
+    return this.#known || this.#call.method === "GET";
+  }
+
   #resumable() {
-    const native = this.#call.dialect === "native";
-    return !this.#unnumbered && (native || this.#known || this.#cursor !== undefined);
+    return !this.#unnumbered && (this.#numbers() || this.#place.cursor !== undefined);
   }
 
   /**
@@ -233,7 +234,7 @@ export class Exchange {
    * @returns {Promise<Response | undefined>} the rest of the stream; undefined if there is none
    */
   async #again(loss) {
-    this.#resumed = true;
+    this.#place.resume();
     /** @type {number | undefined} */
     let asked;
     for (;;) {
@@ -268,7 +269,8 @@ export class Exchange {
     const { url, method, body, more, headers } = this.#call;
     const leg = (this.#leg = new AbortController());
     const sent = new Headers(headers);
-    if (this.#cursor !== undefined) sent.set("last-event-id", this.#cursor);
+    const { cursor } = this.#place;
+    if (cursor !== undefined) sent.set("last-event-id", cursor);
     const late = () => leg.abort(new DOMException("No answer in time", "TimeoutError"));
     const timer = most === undefined ? undefined : setTimeout(late, most);
     try {
@@ -284,22 +286,6 @@ export class Exchange {
 }
 
 const NOTHING = { id: undefined, type: "", data: undefined, retry: undefined };
-
-/** The server sent again what it was told had come: whatever follows is another stream. */
-class Backwards extends Error {
-  constructor() {
-    super("The server began again instead of going on after the last event");
-  }
-}
-
-/**
- * @param {string | undefined} cursor
- * @param {string} id
- */
-function isBackwards(cursor, id) {
-  const number = /^\d+$/;
-  return number.test(cursor ?? "") && number.test(id) && Number(id) <= Number(cursor);
-}
 
 /**
  * "Not now": nothing was decided about the call.

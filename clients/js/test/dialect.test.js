@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { dialectOf, isTerminal } from "../src/dialect.js";
 
 test("generations are told from what only looks like them", () => {
-  const post = (path) => dialectOf("POST", path);
+  const at = (path) => new URL(path, "http://broker.test");
+  const post = (path) => dialectOf("POST", at(path));
   assert.equal(post("/v1/chat/completions"), "chat");
   assert.equal(post("/openai/v1/responses/"), "responses");
   assert.equal(post("/v1/messages"), "messages");
@@ -17,8 +18,10 @@ test("generations are told from what only looks like them", () => {
   ]) {
     assert.equal(post(path), undefined, path);
   }
-  assert.equal(dialectOf("GET", "/v1/jobs/a/events"), "native");
-  assert.equal(dialectOf("GET", "/v1/responses"), undefined);
+  assert.equal(dialectOf("GET", at("/v1/jobs/a/events")), "native");
+  assert.equal(dialectOf("GET", at("/v1/responses/r1?stream=true")), "responses");
+  assert.equal(dialectOf("GET", at("/v1/responses/r1")), undefined);
+  assert.equal(dialectOf("GET", at("/v1/responses")), undefined);
 });
 
 test("every dialect's last events, and nothing else", () => {

@@ -50,6 +50,41 @@ test("lines of any kind are cut as well", async () => {
   }
 });
 
+test("events that share a frame come all of them, once, wherever it is cut", async () => {
+  // All but the last of a frame bear the number before it; a resumed reader gets all of them.
+  // The first frames are no part of the view, so that even the first event's number is new.
+  const frames = [[], ["m0", "m1"], ["m2"], ["m3", "m4", "m5"], ["[DONE]"]].map((frame, place) =>
+    frame.map((data, n) => `id: ${place + (n === frame.length - 1 ? 1 : 0)}\ndata: ${data}\n\n`),
+  );
+  const whole = frames.flat().join("");
+  const read = async (...cuts) => {
+    const fetch = async (_, { headers }) => {
+      const cut = cuts.shift();
+      const text = frames.slice(Number(headers.get("last-event-id") ?? 0)).flat().join("");
+      const sent = text.slice(0, cut);
+      const { stream } = bodyOf(sent ? [sent] : [], cut === undefined ? "close" : "break");
+      return sse(stream, { "x-request-id": headers.get("idempotency-key") });
+    };
+    return (await resumingFetch({ fetch })(CHAT, posted())).text();
+  };
+  const runs = [];
+  for (let first = 0; first < whole.length; first++) {
+    for (const second of [0, 10, 30, 60]) runs.push(read(first, second));
+  }
+  for (const text of await Promise.all(runs)) assert.equal(text, whole);
+});
+
+test("equal ids of a server that is not known to mean frames are passed on as they come", async () => {
+  const events = ["a", "b", "[DONE]"].map((data) => `id: 0\ndata: ${data}\n\n`);
+  const { stream } = bodyOf(events, "break");
+  const response = await resumingFetch({ fetch: async () => sse(stream) })(CHAT, posted());
+  const reader = response.body.getReader();
+  for (const event of events) assert.equal(new TextDecoder().decode((await reader.read()).value), event);
+  const cut = bodyOf(events.slice(0, 1), "break");
+  const broken = await resumingFetch({ fetch: async () => sse(cut.stream) })(CHAT, posted());
+  await assert.rejects(broken.text(), /terminated/);
+});
+
 test("a call without an answer is made again under its key", async () => {
   const scripted = server(EVENTS, ["lost", "lost", {}]);
   assert.equal(await (await over(scripted)(CHAT, posted())).text(), WHOLE);
@@ -145,7 +180,7 @@ test("a server without event ids is passed through, its end and its errors too",
 });
 
 test("a server that begins again instead of going on is not spliced in", async () => {
-  const { fetch } = server(EVENTS, [{ bytes: 200, end: "break" }, {}]);
+  const { fetch } = server(EVENTS, [{ bytes: LENGTH - 100, end: "break" }, {}]);
   const forgetful = (url, init) => {
     const headers = new Headers(init.headers);
     const resumed = headers.has("last-event-id");

@@ -40,7 +40,8 @@
  *
  * @typedef {object} JobEvent
  * @property {string} id the cursor after it
- * @property {string} event `chunk` for one of the dialect; else `attempt`, `whole` or `end`
+ * @property {string} event `chunk` for one of chat's; the type of one of a response's, such as
+ *   `response.output_text.delta`; else `attempt`, `whole` or `end`
  * @property {string} data as the provider wrote it, to the byte
  */
 export class Streamhold {
@@ -171,7 +172,8 @@ export type JobEvent = {
      */
     id: string;
     /**
-     * `chunk` for one of the dialect; else `attempt`, `whole` or `end`
+     * `chunk` for one of chat's; the type of one of a response's, such as
+     * `response.output_text.delta`; else `attempt`, `whole` or `end`
      */
     event: string;
     /**

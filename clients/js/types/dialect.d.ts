@@ -1,9 +1,9 @@
 /**
  * @param {string} method
- * @param {string} path of the URL
+ * @param {URL} url
  * @returns {Dialect | undefined} undefined for a call that is none of ours
  */
-export function dialectOf(method: string, path: string): Dialect | undefined;
+export function dialectOf(method: string, { pathname, searchParams }: URL): Dialect | undefined;
 /**
  * @param {Dialect} dialect
  * @param {ParsedEvent} event

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { zodFunction } from "openai/helpers/zod";
 import { z } from "zod";
@@ -56,6 +57,49 @@ for (const after of [1, 4, 9]) {
     assert.equal(await providerCalls(content), 1);
     });
 }
+
+test("responses: cut, made and read again, they are the same; one provider call", async (t) => {
+  const content = prompt("responses");
+  const model = "sim-responses/tokens=30,interval=10ms";
+  const proxy = await cuttingProxy(t, { after: 4, cuts: 4 });
+  const cut = new OpenAI({ baseURL: proxy.base, apiKey: "k", fetch: resumingFetch() });
+  const typed = async (stream) => {
+    const events = [];
+    for await (const event of stream) events.push(event);
+    return events;
+  };
+  const made = await typed(await cut.responses.create({ model, input: content, stream: true }));
+  assert.equal(proxy.cuts, 4);
+  const { id } = made[0].response;
+  const again = await cuttingProxy(t, { after: 4, cuts: 2 });
+  const reader = new OpenAI({ baseURL: again.base, apiKey: "k", fetch: resumingFetch() });
+  assert.deepEqual(await typed(await reader.responses.retrieve(id, { stream: true })), made);
+  assert.equal(again.cuts, 2);
+  assert.equal(made.at(-1).type, "response.completed");
+  assert.equal(await providerCalls(content), 1);
+});
+
+async function messages(t, model, after) {
+  const content = prompt("messages");
+  const proxy = await cuttingProxy(t, { after, cuts: 4 });
+  const baseURL = new URL(proxy.base).origin;
+  const cut = new Anthropic({ baseURL, apiKey: "k", fetch: resumingFetch() });
+  const stream = cut.messages.stream({ model, max_tokens: 99, messages: user(content) });
+  const types = [];
+  for await (const event of stream) types.push(event.type);
+  assert.equal(proxy.cuts, 4);
+  assert.equal(types.filter((type) => type === "message_start").length, 1);
+  assert.equal(types.at(-1), "message_stop");
+  const [block] = (await stream.finalMessage()).content;
+  assert.equal(block.text.trim().split(" ").length, 30);
+  assert.equal(await providerCalls(content), 1);
+}
+
+test("messages, by Anthropic's own: cut, the same events; one provider call", (t) =>
+  messages(t, "sim-messages/tokens=30,interval=10ms", 5));
+
+test("messages of a target that does not stream: one frame as several events", (t) =>
+  messages(t, "sim-messages/tokens=30,interval=0,nostream", 1));
 
 test("tools and what is parsed of them", async (t) => {
   const tools = [zodFunction({ name: "search", parameters: z.object({ query: z.string() }) })];
