@@ -27,6 +27,8 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
     job = "/v1/jobs/{request_id}"
     assert described == {
         "POST /v1/chat/completions",
+        "POST /v1/messages",
+        "POST /v1/messages/count_tokens",
         "POST /v1/responses",
         "GET /v1/responses/{response_id}",
         "DELETE /v1/responses/{response_id}",

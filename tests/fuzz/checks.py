@@ -37,6 +37,7 @@ HEADERS = frozenset(
         "connection",
         "date",
         "x-request-id",
+        "request-id",  # of the messages surface
         "x-should-retry",
         "retry-after",
         "www-authenticate",
@@ -136,7 +137,7 @@ def no_defect(exchange: Exchange) -> Iterator[str]:
 
 
 def in_the_surfaces_shape(exchange: Exchange) -> Iterator[str]:
-    """Errors of OpenAI's surfaces are OpenAI's; all others are problem details."""
+    """Errors of a dialect's surface are the dialect's; all others are problem details."""
     answer, request = exchange.answer, exchange.request
     if answer.status < 400 or request.method == b"HEAD" or request.raw is not None:
         return
@@ -149,6 +150,12 @@ def in_the_surfaces_shape(exchange: Exchange) -> Iterator[str]:
             yield f"no chat error: {answer.media} {answer.body[:200]!r}"
         elif not error.keys() >= {"message", "type", "param", "code"}:
             yield f"a chat error with {sorted(error)}"
+    elif request.path.startswith("/v1/messages"):
+        error = body.get("error") if isinstance(body, dict) else None
+        if answer.media != "application/json" or not isinstance(error, dict):
+            yield f"no messages error: {answer.media} {answer.body[:200]!r}"
+        elif not error.keys() >= {"message", "type"}:
+            yield f"a messages error with {sorted(error)}"
     elif answer.media != "application/problem+json" or not isinstance(body, dict):
         yield f"no problem details: {answer.media} {answer.body[:200]!r}"
     elif not body.keys() >= {"type", "title", "status", "detail", "code"}:

@@ -5,8 +5,6 @@ class, listed in ``_DIALECTS``, and ``translated`` lets it serve jobs of the oth
 about HTTP that dialects share is ``exchange``.
 """
 
-from collections.abc import Callable
-
 import aiohttp
 
 from broker.settings import Settings
@@ -17,8 +15,9 @@ from workers.providers.gemini import GeminiProvider
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
 from workers.providers.translated import speaking
+from workers.providers.upstream import Upstream
 
-_DIALECTS: dict[str, Callable[..., Provider]] = {
+_DIALECTS: dict[str, type[Upstream]] = {
     "chat": ChatProvider,
     "responses": ResponsesProvider,
     "messages": MessagesProvider,

@@ -33,5 +33,5 @@ class ChatProvider(Upstream):
         wanted = call.request.get("n")
         return ChatDecoder(reply, wanted if isinstance(wanted, int) and wanted > 0 else 1)
 
-    def _whole(self, body: bytes, reply: Reply) -> Frame:
-        return decode_whole(body, reply)
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+        return [decode_whole(body, reply)]

@@ -32,5 +32,5 @@ class MessagesProvider(Upstream):
     def _decoder(self, call: Call, reply: Reply) -> MessagesDecoder:
         return MessagesDecoder(reply)
 
-    def _whole(self, body: bytes, reply: Reply) -> Frame:
-        return decode_whole(body, reply)
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+        return [decode_whole(body, reply)]

@@ -7,7 +7,7 @@ kept as the ``parting`` one, for the readers of a job that no other attempt can 
 """
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from broker.frames import Frame
 from broker.model import Failure
 from workers.providers import failures
 from workers.providers.base import ProviderFailure, Reply
+from workers.providers.payload import GARBLED, Payload
 from workers.providers.splitter import SseEvent
 
 
@@ -36,8 +37,13 @@ class _Event(msgspec.Struct, gc=False):
     error: Any = None
 
 
-_decode_event = msgspec.json.Decoder(_Event).decode
-_GARBLED = (ValueError, RecursionError)
+def _kept(event: _Event) -> Any:
+    response = event.response
+    return None if response is None else (response.id, response.usage)
+
+
+_event = Payload(_Event, _kept)
+_response = Payload(_Response, lambda response: (response.id, response.usage))
 _COMPLETE = frozenset(ENDS[:2])
 _LIFE = frozenset(LIFE)
 _ENDED = frozenset(("completed", "incomplete", "failed"))
@@ -70,7 +76,7 @@ class ResponsesDecoder:
                 continue  # some servers say the former, after an end or in place of one
             try:
                 frame = self._read(event)
-            except _GARBLED:
+            except GARBLED:
                 self.failure = failures.garbled("json")
             if self.failure is not None:
                 break
@@ -83,12 +89,7 @@ class ResponsesDecoder:
     def _read(self, event: SseEvent) -> Frame:
         """The frame of an event; it is not to be used if ``failure`` is set."""
         data = event.data
-        try:
-            read = _decode_event(data)
-        except msgspec.DecodeError:
-            read = _decode_leniently(data)
-        if not data.isascii():
-            data.decode()  # msgspec does not look into strings that it skips
+        read = _event.read(data)
         kind = read.type or event.event.decode()
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
@@ -119,10 +120,9 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
         ProviderFailure: it is no response that has ended, or it failed.
     """
     try:
-        body.decode()
-        whole = json.loads(body, parse_constant=_no_constant)
-        read = msgspec.convert(whole, _Response)
-    except _GARBLED as error:
+        read = _response.read(body)
+        whole = json.loads(body)
+    except GARBLED as error:
         raise ProviderFailure(failures.garbled("json")) from error
     if read.status not in _ENDED:
         error_object = read.error if read.status is None else None
@@ -145,23 +145,6 @@ def _note_response(reply: Reply, response: _Response) -> None:
         reply.usage = response.usage
     if response.id and reply.provider_id is None:
         reply.provider_id = str(response.id)
-
-
-def _decode_leniently(data: bytes) -> _Event:
-    """Decode what msgspec refused, if a lone surrogate was all that was wrong with it.
-
-    Raises:
-        ValueError: it was not, or what is kept of it can't be stored as UTF-8.
-        RecursionError: it is nested too deep.
-    """
-    found = msgspec.convert(json.loads(data.decode(), parse_constant=_no_constant), _Event)
-    if found.response is not None:
-        msgspec.json.encode((found.response.id, found.response.usage))
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and the infinities are not JSON
 
 
 def _error_in(event: _Event, data: bytes) -> object:

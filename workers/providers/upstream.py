@@ -12,12 +12,13 @@ from multidict import CIMultiDict
 
 from broker.frames import Frame
 from broker.model import Failure
+from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
 from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, ProviderFailure, Reply
-from workers.providers.exchange import Exchange
+from workers.providers.exchange import Exchange, Judge
 from workers.providers.splitter import SseEvent, SseSplitter
 
 WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
@@ -46,6 +47,7 @@ class Upstream(ABC):
     """One account of a provider; keeps nothing of a call."""
 
     path: ClassVar[str]
+    judge: ClassVar[Judge] = staticmethod(refused)  # tells what a status other than 200 means
 
     def __init__(
         self,
@@ -55,21 +57,23 @@ class Upstream(ABC):
         session: aiohttp.ClientSession,
     ) -> None:
         self.name = name
-        self._url = provider.base_url.rstrip("/") + self.path
+        self._base = provider.base_url.rstrip("/")
         self._provider = provider
         self._key = key
         self._session = session
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
-        """See ``base.Provider``. A JSON answer, asked for or not, is one frame of kind WHOLE."""
+        """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
-            await exchange.post(self._url, self._headers(call, streams), self._body(call, streams))
-            if await is_whole(exchange):
-                frame = self._whole(await exchange.whole(WHOLE_LIMIT), reply)
-                reply.first_token = exchange.elapsed
+            url, sent = self._url(call, streams), self._headers(call, streams)
+            await exchange.post(url, sent, self._body(call, streams))
+            if await is_whole(exchange, self.judge):
+                body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
-                yield [frame]
+                frames = self._whole(call, body, reply)
+                reply.first_token = exchange.elapsed
+                yield frames
                 return
             splitter, decoder = SseSplitter(), self._decoder(call, reply)
             async for data in exchange:
@@ -91,6 +95,9 @@ class Upstream(ABC):
             if not decoder.finished:
                 raise ProviderFailure(exchange.lost or failures.cut())
 
+    def _url(self, call: Call, streams: bool) -> str:
+        return self._base + self.path
+
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
         return headers(self._provider, streams, self._own_headers(call.request))
 
@@ -107,8 +114,8 @@ class Upstream(ABC):
         """A decoder of this call's streamed answer."""
 
     @abstractmethod
-    def _whole(self, body: bytes, reply: Reply) -> Frame:
-        """The one frame of a whole answer.
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+        """The frames of a whole answer: one of kind WHOLE, or what tells of it as a stream would.
 
         Raises:
             ProviderFailure: it is none, or holds an error.

@@ -1,7 +1,8 @@
 """JSON that was cut off: what is whole of it.
 
 A tool's input comes as text in pieces, and a model that runs out of tokens inside it never
-ends it. What is known then are the members that were said to their end.
+ends it. What is known then is what the dialect's own clients keep: members whose text was
+said to its end, and numbers as far as they were said.
 """
 
 import json
@@ -45,8 +46,6 @@ def _scalar(text: str, at: int) -> tuple[Any, int]:
         value, end = _decode(text, at)
     except ValueError as error:
         raise _Cut from error
-    if end == len(text) and type(value) in (int, float):
-        raise _Cut  # more digits may have been to come
     return value, end
 
 

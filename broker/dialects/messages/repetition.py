@@ -42,9 +42,9 @@ class _Owed:
             if self.citations.pop(0) != value:
                 raise Diverged("a citation differs")
             return None
-        if key in _MINTED and self.block.fields.get(key):
-            return None
-        return value
+        known = self.block.fields.get(key)
+        stands = known == value or self.block.closed or (key in _MINTED and known)
+        return None if stands else value
 
 
 class Repetition:
