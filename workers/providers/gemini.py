@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from broker.frames import Frame
+from broker.model import Failure
 from workers.providers import gemini_failures
 from workers.providers.base import Call, Reply
 from workers.providers.gemini_decoder import GeminiDecoder, decode_whole
@@ -20,13 +21,15 @@ class GeminiProvider(Upstream):
     """One account of Google's. A call's request is a ``generateContent`` body."""
 
     path = "/models"
-    judge = staticmethod(gemini_failures.refused)
 
     def _url(self, call: Call, streams: bool) -> str:
         # A tuned model has a path of its own.
         path = f"/{call.model}" if "/" in call.model else f"{self.path}/{call.model}"
         method = "streamGenerateContent?alt=sse" if streams else "generateContent"
         return f"{self._base}{quote(path)}:{method}"
+
+    def _refused(self, status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
+        return gemini_failures.refused(status, body, retry_after, now)
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return {} if self._key is None else {"x-goog-api-key": self._key.reveal().strip()}

@@ -18,7 +18,7 @@ from broker.settings import Secret
 from workers.providers import failures
 from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, ProviderFailure, Reply
-from workers.providers.exchange import Exchange, Judge
+from workers.providers.exchange import Exchange
 from workers.providers.splitter import SseEvent, SseSplitter
 
 WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
@@ -47,7 +47,6 @@ class Upstream(ABC):
     """One account of a provider; keeps nothing of a call."""
 
     path: ClassVar[str]
-    judge: ClassVar[Judge] = staticmethod(refused)  # tells what a status other than 200 means
 
     def __init__(
         self,
@@ -68,7 +67,7 @@ class Upstream(ABC):
         async with Exchange(self._session, call.timeouts) as exchange:
             url, sent = self._url(call, streams), self._headers(call, streams)
             await exchange.post(url, sent, self._body(call, streams))
-            if await is_whole(exchange, self.judge):
+            if await is_whole(exchange, self._refused):
                 body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
                 frames = self._whole(call, body, reply)
@@ -97,6 +96,10 @@ class Upstream(ABC):
 
     def _url(self, call: Call, streams: bool) -> str:
         return self._base + self.path
+
+    def _refused(self, status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
+        """What a status other than 200 means; see ``broker.refusal``."""
+        return refused(status, body, retry_after, now)
 
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
         return headers(self._provider, streams, self._own_headers(call.request))
