@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
-from broker.errors import BadCursor, OtherDialect
+from broker.dialects.neutral.translation import translate_request
+from broker.errors import BadCursor, OtherDialect, Unexpressible
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -24,12 +25,12 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. OtherDialect: a target of it speaks another one.
+        UnknownModel: no such model. Unexpressible: none of its targets can be asked this.
         BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
-    spoken(settings, submission.dialect, policy.targets)
+    expressible(settings, submission.dialect, submission.request, policy.targets)
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
@@ -40,6 +41,29 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         most_open=account.concurrency if account else None,
         admitted=core.has_memory,
     )
+
+
+def expressible(
+    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
+) -> None:
+    """Check that a request can be put to some target, in the dialect that it speaks.
+
+    Raises:
+        Unexpressible: it can't; of several reasons the first target's.
+    """
+    refusal: Unexpressible | None = None
+    for target in targets:
+        its = settings.providers[target.provider].dialect
+        if its == dialect:
+            return
+        try:
+            translate_request(request, dialect, its, target.model)
+        except Unexpressible as error:
+            refusal = refusal or error
+        else:
+            return
+    if refusal is not None:
+        raise refusal
 
 
 def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:

@@ -157,8 +157,8 @@ async def test_our_own_errors_have_the_dialects_shape(
     assert caught.value.body["error"]["param"] == "max_tokens"
     with pytest.raises(anthropic.NotFoundError):
         await whole(claude, "nobody/knows", prompt)
-    with pytest.raises(anthropic.BadRequestError, match="speaks 'chat'"):
-        await whole(claude, "plain", prompt)
+    with pytest.raises(anthropic.BadRequestError, match="top_k"):
+        await whole(claude, "plain", prompt, extra_body={"top_k": 3})  # which chat has not
     url = deployment.urls[0]
     async with AsyncAnthropic(base_url=url, api_key="wrong", max_retries=0) as stranger:
         with pytest.raises(anthropic.AuthenticationError) as refused:

@@ -61,12 +61,6 @@ async def test_a_chat_job_is_no_response(
         await respond(sdk, QUICK, prompt, extra_headers=keyed(prompt))
 
 
-async def test_a_route_of_another_dialect(sdk: AsyncOpenAI, prompt: str) -> None:
-    with pytest.raises(openai.APIStatusError) as caught:
-        await respond(sdk, "plain", prompt)
-    assert 400 <= caught.value.status_code < 500
-
-
 async def test_what_was_not_to_be_stored_is_gone_with_its_end(
     sdk: AsyncOpenAI, prompt: str
 ) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from broker.frames import Frame
+from broker.model import Failure
 from workers.providers import gemini_failures
 from workers.providers.base import Call, Reply
 from workers.providers.gemini_decoder import GeminiDecoder, decode_whole
@@ -17,16 +18,18 @@ from workers.providers.upstream import Upstream
 
 
 class GeminiProvider(Upstream):
-    """One account of Google's. The request is a ``generateContent`` body, and so are frames."""
+    """One account of Google's. A call's request is a ``generateContent`` body."""
 
-    path = ""  # the model is in it
-    judge = staticmethod(gemini_failures.refused)
+    path = "/models"
 
-    def _address(self, call: Call, streams: bool) -> str:
-        model = call.model
-        path = model if "/" in model else f"models/{model}"  # a tuned model has its own path
+    def _url(self, call: Call, streams: bool) -> str:
+        # A tuned model has a path of its own.
+        path = f"/{call.model}" if "/" in call.model else f"{self.path}/{call.model}"
         method = "streamGenerateContent?alt=sse" if streams else "generateContent"
-        return f"{self._url}/{quote(path)}:{method}"
+        return f"{self._base}{quote(path)}:{method}"
+
+    def _refused(self, status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
+        return gemini_failures.refused(status, body, retry_after, now)
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return {} if self._key is None else {"x-goog-api-key": self._key.reveal().strip()}

@@ -47,7 +47,6 @@ class Upstream(ABC):
     """One account of a provider; keeps nothing of a call."""
 
     path: ClassVar[str]
-    judge = staticmethod(refused)  # what a status other than 200 means
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class Upstream(ABC):
         session: aiohttp.ClientSession,
     ) -> None:
         self.name = name
-        self._url = provider.base_url.rstrip("/") + self.path
+        self._base = provider.base_url.rstrip("/")
         self._provider = provider
         self._key = key
         self._session = session
@@ -66,9 +65,9 @@ class Upstream(ABC):
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
-            url, sent = self._address(call, streams), self._headers(call, streams)
+            url, sent = self._url(call, streams), self._headers(call, streams)
             await exchange.post(url, sent, self._body(call, streams))
-            if await is_whole(exchange, self.judge):
+            if await is_whole(exchange, self._refused):
                 body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
                 frames = self._whole(call, body, reply)
@@ -95,9 +94,12 @@ class Upstream(ABC):
             if not decoder.finished:
                 raise ProviderFailure(exchange.lost or failures.cut())
 
-    def _address(self, call: Call, streams: bool) -> str:
-        """Where this call is posted."""
-        return self._url
+    def _url(self, call: Call, streams: bool) -> str:
+        return self._base + self.path
+
+    def _refused(self, status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
+        """What a status other than 200 means; see ``broker.refusal``."""
+        return refused(status, body, retry_after, now)
 
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
         return headers(self._provider, streams, self._own_headers(call.request))
