@@ -26,6 +26,7 @@ from arq.jobs import DeserializationError, deserialize_job_raw
 from arq.worker import Function, Worker
 
 from broker import log
+from broker.dialects.registry import DIALECTS
 from broker.errors import StoreAway
 from broker.model import Failure
 from broker.queue import deserialize, serialize
@@ -212,6 +213,7 @@ class LeaseWorker(Worker):
                 hold.claim.task, deserializer=self.job_deserializer
             )
             function = self.functions[name]
+            _ = DIALECTS[hold.claim.job.dialect]  # a newer release may know more of them
         except (DeserializationError, KeyError) as error:
             rid = hold.claim.job.request_id
             log.warning("job.not_runnable", request_id=rid, error=type(error).__name__)

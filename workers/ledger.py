@@ -32,7 +32,7 @@ class Ledger:
         self.attempt: Attempt | None = None
         self.reply = Reply()
         self.told = False  # whether an attempt of this claim was recorded
-        self._estimate = DIALECTS[job.dialect].estimate
+        self._dialect = DIALECTS.get(job.dialect)  # None: a newer release's; nothing runs it here
         self._spent = job.spent
         self._claims = job.claims
         self._history = list(job.attempts)
@@ -123,13 +123,13 @@ class Ledger:
 
     def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
         """Give the last attempt its usage: what the stream says, or else an estimate."""
-        attempt = self._last
-        if attempt is None or not self.unmeasured or not request:
+        attempt, dialect = self._last, self._dialect
+        if attempt is None or dialect is None or not self.unmeasured or not request:
             return
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
             said = self.reply.said or transcript.said
-            attempt.usage = transcript.usage or self._estimate(request, delivered, events, said)
+            attempt.usage = transcript.usage or dialect.estimate(request, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property

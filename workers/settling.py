@@ -18,13 +18,14 @@ async def settle(store: Store, key: str) -> None:
     """Settle every attempt of an ended job that has no end yet."""
     try:
         job = await store.jobs.get(key)
-        if not job.state.final:
-            return  # retried; its next holder settles it
+        dialect = DIALECTS.get(job.dialect)
+        if dialect is None or not job.state.final:
+            return  # a newer release's to settle; retried, and its next holder's
         body = await store.jobs.body(key)
         back = await read_back(store, key) if job.delivered else None
         ledger = Ledger(job)
         request = msgspec.json.decode(body) if body else {}
-        transcript = DIALECTS[job.dialect].transcript(back.frames if back else ())
+        transcript = dialect.transcript(back.frames if back else ())
         ledger.settle(request, transcript)
         fields = ledger.closing(await store.jobs.get(key))
         await store.jobs.settle(key, fields)

@@ -39,4 +39,14 @@ PRESETS: dict[str, Provider] = {
     "openrouter": Provider(
         base_url="https://openrouter.ai/api/v1", api_key_env="OPENROUTER_API_KEY"
     ),
+    "google": Provider(
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        dialect="gemini",
+        api_key_env="GEMINI_API_KEY",
+    ),
+    "cohere": Provider(
+        base_url="https://api.cohere.ai/compatibility/v1", api_key_env="COHERE_API_KEY"
+    ),
+    "perplexity": Provider(base_url="https://api.perplexity.ai", api_key_env="PERPLEXITY_API_KEY"),
+    "huggingface": Provider(base_url="https://router.huggingface.co/v1", api_key_env="HF_TOKEN"),
 }

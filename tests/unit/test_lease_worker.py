@@ -97,12 +97,12 @@ async def test_a_store_that_was_away_is_polled_again(bench: Bench) -> None:
     assert bench.worker.jobs_complete == 1
 
 
-@pytest.mark.parametrize("damage", [False, True])
-async def test_a_task_that_can_t_be_run_fails_its_job(damage: bool) -> None:
+@pytest.mark.parametrize("damage", [None, ("task", b"\xc1"), ("dialect", b"newer")])
+async def test_a_task_that_can_t_be_run_fails_its_job(damage: tuple[str, bytes] | None) -> None:
     async with open_bench(begin=False) as bench:
         key = await bench.submit("r1", GENERATE if damage else "unheard of")
         if damage:
-            await raw(bench.store).hset(bench.store.keys.partitions[0].job(key), "task", b"\xc1")
+            await raw(bench.store).hset(bench.store.keys.partitions[0].job(key), *damage)
         bench.start()
 
         async def failed() -> bool:

@@ -239,7 +239,8 @@ def test_a_file_is_utf_8_whatever_the_locale(file: Path) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_in_the_environment_switches_a_provider_on(name: str) -> None:
-    variable = f"{name.removesuffix('-responses').upper()}_API_KEY"
+    odd = {"google": "GEMINI_API_KEY", "huggingface": "HF_TOKEN"}
+    variable = odd.get(name, f"{name.removesuffix('-responses').upper()}_API_KEY")
     built = load(env={variable: "sk-1"})
     assert built.providers == {
         each: preset for each, preset in PRESETS.items() if preset.api_key_env == variable
