@@ -50,7 +50,8 @@ async def call(api: aiohttp.ClientSession) -> None:
 
 
 async def breaker(api: aiohttp.ClientSession) -> dict[str, Any]:
-    (sim,) = (await get(api, "/v1/providers"))["data"]
+    providers = {each["id"]: each for each in (await get(api, "/v1/providers"))["data"]}
+    sim = providers["sim"]
     (target,) = (each for each in sim["targets"] if each["model"] == FAILING)
     assert target["routes"] == ["guarded"]
     found: dict[str, Any] = target["breaker"]
