@@ -105,6 +105,11 @@ def test_gemini_is_asked_or_it_is_refused(caller: str, data: st.DataObject) -> N
     assert all(content["parts"] for content in theirs["contents"])
 
 
+def test_a_seed_of_0_is_a_seed() -> None:
+    with pytest.raises(Unexpressible):
+        translate_request({**BASE["chat"], "seed": 0}, "chat", "messages", "m")
+
+
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"n": 2}, "n"),
     ("chat", {"logprobs": True}, "logprobs"),

@@ -77,11 +77,14 @@ def without_none(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse(request: Request, dialect: str, *names: str) -> None:
-    """Refuse these settings where they are set to more than nothing (a penalty of 0 is nothing).
+    """Refuse these settings where they are set to more than nothing.
+
+    A penalty of 0 is nothing; a seed of 0 is a seed.
 
     Raises:
         Unexpressible: one is.
     """
     for name in names:
-        if getattr(request, name):
+        value = getattr(request, name)
+        if value or (name == "seed" and value is not None):
             raise unexpressible(name, f"the {dialect} dialect has nothing like it")
