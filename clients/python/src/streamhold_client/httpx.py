@@ -15,7 +15,7 @@ import httpx
 from streamhold_client import async_reading, reading
 from streamhold_client.faults import Faults
 from streamhold_client.outage import PATIENCE
-from streamhold_client.patient import SILENCE, Patient
+from streamhold_client.patient import SILENCE, Carried, Patient
 
 _UNMAPPED = (ssl.SSLError, anyio.EndOfStream)  # these come through as they are
 FAULTS = Faults(
@@ -62,13 +62,7 @@ class ResumingTransport(httpx.BaseTransport):
         carried = self._patient.begin(request, surface, body)
 
         def send(after: int) -> httpx.Response:
-            again = httpx.Request(
-                request.method,
-                request.url,
-                headers=carried.headers(after),
-                content=body,
-                extensions=dict(carried.extensions()),
-            )
+            again = _again(request, carried, body, after)
             response = self._inner.handle_request(again)
             return _response(response, response.stream)
 
@@ -111,13 +105,7 @@ class AsyncResumingTransport(httpx.AsyncBaseTransport):
         carried = self._patient.begin(request, surface, body)
 
         async def send(after: int) -> httpx.Response:
-            again = httpx.Request(
-                request.method,
-                request.url,
-                headers=carried.headers(after),
-                content=body,
-                extensions=dict(carried.extensions()),
-            )
+            again = _again(request, carried, body, after)
             response = await self._inner.handle_async_request(again)
             return _response(response, response.stream)
 
@@ -162,6 +150,17 @@ class _AsyncStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._blocks.aclose()
+
+
+def _again(request: httpx.Request, carried: Carried, body: bytes, after: int) -> httpx.Request:
+    """The same request, as it goes out this time."""
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=carried.headers(after),
+        content=body,
+        extensions=dict(carried.extensions()),
+    )
 
 
 def _response(
