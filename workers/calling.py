@@ -175,20 +175,32 @@ class Caller:
     async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
         upstream = self._providers.get(provider, self._job.dialect)
+        pen = self._hold.pen
+
+        def take(received: list[Frame]) -> None:
+            passage.answered()
+            self.deliver(intake.take(received), straight=intake.straight)
+
+        def pour(received: list[Frame]) -> bool:
+            if pen.crowded:
+                return False
+            take(received)
+            return True
+
         # aclosing: however this ends, the upstream connection is closed here and now.
-        async with aclosing(upstream.stream(call, self._ledger.reply)) as stream:
+        async with aclosing(upstream.stream(call, self._ledger.reply, pour)) as stream:
             async for received in stream:
-                passage.answered()
-                self.deliver(intake.take(received), straight=intake.straight)
-                if self._hold.pen.crowded:
-                    await self._hold.pen.room()
+                take(received)
+                if pen.crowded:
+                    await pen.room()
         self.deliver(intake.end())
 
     def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
         if not frames:
             return
         fields = self._ledger.known(straight=straight)
-        if not self.delivered:
+        first = not self.delivered
+        if first:
             self.delivered = True
             fields.append(("delivered", b"1"))
-        self._hold.pen.write(frames, fields)
+        self._hold.pen.write(frames, fields, urgent=first)

@@ -1,8 +1,9 @@
 """The group-commit writer: many jobs' frames, one append a partition at a time.
 
-While one flush is in flight, what arrives gathers for the next. That is the whole batching
-policy: under no load a token goes out alone, at once; under load a flush carries what came
-in during the one before it, and the cost of a round trip is shared.
+While one flush is in flight, what arrives gathers for the next, and no flush begins within
+``LINGER`` of the one before: under no load a token goes out alone, at once; under load a flush
+carries what came in meanwhile, and the cost of a round trip, in three processes, is shared.
+What somebody waits for (a stream's first frame, its last one, ``settled``) never lingers.
 
     Pen.write ─▶ open chunk ─┐                 one flush in flight
     Pen.write ─▶ open chunk ─┼─▶ Writer._take ─▶ Streams.append ─▶ verdicts ─▶ Pen
@@ -32,6 +33,7 @@ from broker.store.streams import MAX_BYTES, MAX_STREAMS, Batch, Streams, Verdict
 
 Field = tuple[str, bytes]
 
+LINGER = 0.002  # seconds; to one stream's token it is at most that much later
 _CHUNK = 64 * 1024  # bytes after which a chunk is closed, so that batches stay small
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5  # seconds between tries while the store is away
 
@@ -94,8 +96,12 @@ class Pen:
         frames: Sequence[Frame],
         fields: Sequence[Field] = (),
         final: JobState | None = None,
+        *,
+        urgent: bool = False,
     ) -> None:
         """Number the frames and queue them; ``fields`` are set in the record with them.
+
+        ``urgent`` frames do not linger, nor does the last one.
 
         Raises:
             Fenced, FramesLost: the stream is not ours any more; nothing was queued.
@@ -117,6 +123,8 @@ class Pen:
         self.final = self.final or final is not None
         self.pending += len(tail.payload) - before
         self._writer.mark(self)
+        if urgent or final is not None:
+            self._writer.hurry()
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
         """Go on with the templates of a stream that another pen began."""
@@ -147,6 +155,7 @@ class Pen:
         while self._ended is None and (self.pending > below or (below == 0 and self._chunks)):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            self._writer.hurry()
             await waiter
         if self._ended is not None:
             raise self._ended
@@ -240,6 +249,10 @@ class Writer:
         self._kept: deque[tuple[float, Pen, Batch]] = deque()  # of all pens, oldest first
         self.kept = 0  # bytes of it
         self._work = asyncio.Event()
+        self._next = 0.0  # the loop's time before which a flush only begins in a hurry
+        self._hurried = False
+        self._pause: asyncio.Future[None] | None = None
+        self._full = False  # the last call was: there is more to send already
         self.appends = 0  # calls answered
         self.frames = 0  # frames acknowledged
 
@@ -277,20 +290,45 @@ class Writer:
             await self._work.wait()
             self._work.clear()
             while self._dirty:
+                await self._linger()
                 taken = self._take()
                 if taken:
                     self._apply(taken, await self._append([batch for _, batch in taken]))
+
+    def hurry(self) -> None:
+        """Somebody waits for what was written last."""
+        self._hurried = True
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
+
+    async def _linger(self) -> None:
+        """Return once the next flush is due, and note when the one after it will be."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now < self._next and not (self._hurried or self._full):
+            self._pause = loop.create_future()
+            timer = loop.call_at(self._next, self.hurry)
+            try:
+                await self._pause
+            finally:
+                timer.cancel()
+                self._pause = None
+            now = loop.time()
+        self._hurried = False
+        self._next = now + LINGER
 
     def _take(self) -> list[tuple[Pen, Batch]]:
         """The next call's batches: one a stream, within the caps, longest waiting first."""
         taken: list[tuple[Pen, Batch]] = []
         size = 0
+        self._full = False
         for pen in list(self._dirty):
             if not pen.dirty:
                 del self._dirty[pen]
                 continue
             batch = pen.head()
             if taken and (size + batch.size > MAX_BYTES or len(taken) == MAX_STREAMS):
+                self._full = True
                 break
             del self._dirty[pen]
             taken.append((pen, batch))

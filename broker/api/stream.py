@@ -2,7 +2,8 @@
 
 It keeps sse-starlette's contract (headers, HEAD, media type) and replaces its sending: one
 task and one watcher a connection, where the stock class runs four; everything that is ready
-goes out in one send; the keep-alive is the single line ``: ping`` (a blank line after it
+goes out in one send, live events by the short way (``broker.api.outlet``) in the turn in which
+they came in; the keep-alive is the single line ``: ping`` (a blank line after it
 would be an empty event to several clients).
 
 How a connection ends:
@@ -26,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.core import Core
+from broker.api.outlet import Outlet, outlet_of
 from broker.dialects import View
 from broker.errors import StreamholdError
 from broker.model import Failure, JobState, Terminal
@@ -94,6 +96,7 @@ class StreamResponse(EventSourceResponse):
         self._sending = False
         self._stalled = False
         self._over = False
+        self._outlet: Outlet | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
@@ -125,6 +128,9 @@ class StreamResponse(EventSourceResponse):
                 await refusal(scope, receive, send)
                 return "terminal"
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        self._outlet = outlet_of(scope)
+        if self._outlet is not None:
+            self._reader.pour_into(self._take)
         if scope["method"] == "HEAD":
             terminal = Terminal(JobState.COMPLETED)
         if text:
@@ -183,6 +189,19 @@ class StreamResponse(EventSourceResponse):
         if len(segments) == 1:
             return segments[0].render(self._view)
         return b"".join([segment.render(self._view) for segment in segments])
+
+    def _take(self, segments: list[Segment]) -> bool:
+        """Send live segments at once; false if they must be sent the long way."""
+        outlet = self._outlet
+        if outlet is None or self._over or self._sending:
+            return False
+        text = self._render(segments)
+        if text:
+            if not outlet.write(text):
+                return False
+            self._sent_at = asyncio.get_running_loop().time()
+            self._core.metrics.sent.inc(len(text))
+        return True
 
     async def _send(self, send: Send, text: bytes) -> None:
         self._sending = True

@@ -12,6 +12,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.body import has_body
+from broker.api.outlet import install
 
 
 class Unread:
@@ -21,6 +22,8 @@ class Unread:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            install(scope, send)
         if scope["type"] != "http" or not has_body(scope):
             await self._app(scope, receive, send)
             return

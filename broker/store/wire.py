@@ -33,11 +33,17 @@ Ends = Callable[[], None]
 class _Protocol(asyncio.Protocol):
     """Bytes in, replies to the oldest waiter, published messages to ``push``."""
 
-    def __init__(self, push: Push | None, ended: Callable[["_Protocol"], None]) -> None:
+    def __init__(
+        self,
+        push: Push | None,
+        pushed: Callable[[], None] | None,
+        ended: Callable[["_Protocol"], None],
+    ) -> None:
         self.waiting: deque[asyncio.Future[Any]] = deque()
         self.transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
         self._push = push
+        self._pushed = pushed
         self._ended = ended
 
     @property
@@ -49,9 +55,11 @@ class _Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
+        pushed = False
         while (reply := self._reader.gets()) is not False:
             if self._push is not None and type(reply) is list and reply and reply[0] == b"message":
                 self._push(reply[1], reply[2])
+                pushed = True
                 continue
             if not self.waiting:
                 continue
@@ -62,6 +70,8 @@ class _Protocol(asyncio.Protocol):
                 future.set_exception(ReplyError(str(reply)))
             else:
                 future.set_result(reply)
+        if pushed and self._pushed is not None:
+            self._pushed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -75,8 +85,9 @@ class _Protocol(asyncio.Protocol):
 class Wire:
     """A connection that is made when it is needed, and again after it was lost.
 
-    ``push`` gets (channel, data) of every published message, and ``lost`` is called when an
-    established connection ends: subscriptions are gone then.
+    ``push`` gets (channel, data) of every published message, and ``pushed`` is called after
+    those that came together. ``lost`` is called when an established connection ends:
+    subscriptions are gone then.
     """
 
     def __init__(
@@ -86,12 +97,14 @@ class Wire:
         name: str,
         timeout: float,
         push: Push | None = None,
+        pushed: Ends | None = None,
         lost: Ends | None = None,
     ) -> None:
         self._options = parse_url(url)
         self._name = name
         self._timeout = timeout
         self._push = push
+        self._pushed = pushed
         self._lost = lost
         self._protocol: _Protocol | None = None
         self._connecting = asyncio.Lock()
@@ -135,7 +148,7 @@ class Wire:
             raise StoreAway(f"Connecting failed: {reason}.") from error
 
     async def _establish(self) -> _Protocol:
-        protocol = _Protocol(self._push, self._on_end)
+        protocol = _Protocol(self._push, self._pushed, self._on_end)
         try:
             self._check_open()
             await self._open(protocol)

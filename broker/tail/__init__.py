@@ -37,6 +37,7 @@ class Tail:
         self.read = store.streams.read
         self._keys = store.keys
         self._feeds: dict[str, Feed] = {}
+        self._fresh: dict[Feed, None] = {}  # of the messages that came together
         self._prefix = len(store.keys.channel_prefix)
         self._up = asyncio.Event()
         self._down = asyncio.Event()  # set by the loss of the connection: cuts the pause short
@@ -45,6 +46,7 @@ class Tail:
             name=name,
             timeout=min(settings.store.timeout, _PING),
             push=self._on_message,
+            pushed=self._on_pushed,
             lost=self._on_lost,
         )
 
@@ -141,6 +143,12 @@ class Tail:
         feed = self._feeds.get(channel[self._prefix :].decode())
         if feed is not None:
             feed.push(parse_message(data))
+            self._fresh[feed] = None
+
+    def _on_pushed(self) -> None:
+        fresh, self._fresh = self._fresh, {}
+        for feed in fresh:
+            feed.wake()
 
     def _on_lost(self) -> None:
         self.generation += 1

@@ -7,10 +7,13 @@ it reads the store. So a slow reader costs nothing but its place.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from broker.codec import Template, UnknownTemplate, parse_definition
 from broker.frames import Message
 from broker.tail.segment import Segment
+
+PassOn = Callable[[], bool]
 
 _MOST_MESSAGES = 64
 _MOST_BYTES = 256 * 1024
@@ -34,10 +37,10 @@ class Feed:
         self._ring: deque[Message | Segment] = deque()
         self._bytes: deque[int] = deque()
         self._held = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], PassOn] = {}
 
     def push(self, message: Message) -> None:
-        """Take a live message and wake the readers."""
+        """Take a live message; ``wake`` follows once all that came together are taken."""
         if self._ring and message.first <= self.last:
             self.turns += 1
         if self._ring and message.first != self._ring[-1].last + 1:
@@ -53,7 +56,6 @@ class Feed:
             self._ring.popleft()
             self._held -= self._bytes.popleft()
         self.last = message.last
-        self.wake()
 
     def since(self, cursor: int) -> list[Segment] | None:
         """What the ring has after the cursor, without a gap; None if only the store can tell."""
@@ -72,19 +74,19 @@ class Feed:
         found[0] = found[0].after(cursor)
         return found
 
-    async def changed(self, waiter: asyncio.Future[None]) -> None:
-        """Return at the next message or wake, or when the waiter is given a result."""
-        self._waiters.add(waiter)
+    async def changed(self, waiter: asyncio.Future[None], pass_on: PassOn) -> None:
+        """Return at a wake that ``pass_on`` says false to, or when the waiter has a result."""
+        self._waiters[waiter] = pass_on
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
 
     def wake(self) -> None:
-        """Wake every reader that waits."""
-        waiters, self._waiters = self._waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
+        """Give every reader that waits what is new, or wake it."""
+        for waiter, pass_on in list(self._waiters.items()):
+            if not waiter.done() and not pass_on():
+                del self._waiters[waiter]
                 waiter.set_result(None)
 
     def _segment(self, place: int) -> Segment:

@@ -12,6 +12,7 @@ same when the feed has heard that the store went back (its ``turns``).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from broker.codec import UnknownTemplate
@@ -22,6 +23,8 @@ from broker.tail.segment import Segment
 
 if TYPE_CHECKING:
     from broker.tail import Tail
+
+Sink = Callable[[list[Segment]], bool]
 
 _FIRST_PAGE = 16  # entries; small, so that the first byte of a long replay is soon there
 _PAGE = 512  # entries; each full page is followed by one four times as large, up to here
@@ -43,6 +46,7 @@ class Reader:
         self._away_since: float | None = None
         self._page = _FIRST_PAGE
         self._poked = False
+        self._sink: Sink | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -70,7 +74,7 @@ class Reader:
                     self._generation = -1
                 else:
                     self._waiter = asyncio.get_running_loop().create_future()
-                    await self._feed.changed(self._waiter)
+                    await self._feed.changed(self._waiter, self._pass_on)
             else:
                 found = await self._catch_up()
                 if found:
@@ -83,6 +87,31 @@ class Reader:
         self._poked = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def pour_into(self, sink: Sink) -> None:
+        """Give what comes while ``next`` waits to ``sink``, in the very turn that it comes in.
+
+        So no task is woken for it. The sink says whether it took the segments; what it did
+        not take, the stream's end, and all that is not plain sailing is for ``next``.
+        """
+        self._sink = sink
+
+    def _pass_on(self) -> bool:
+        if (
+            self._sink is None
+            or self._poked
+            or self._generation != self._tail.generation
+            or self._turns != self._feed.turns
+        ):
+            return False
+        found = self._feed.since(self.cursor)
+        if found is None or any(segment.terminal is not None for segment in found):
+            return False
+        if found:
+            if not self._sink(found):
+                return False
+            self.cursor = found[-1].last
+        return True
 
     def close(self) -> None:
         """The reader leaves; nothing changes for the job."""

@@ -18,7 +18,7 @@ from tests.unit.stores import make_settings, open_fake
 from workers.breakers import BreakerView
 from workers.generate import generate
 from workers.hold import Hold
-from workers.providers.base import Call, Held, Reply
+from workers.providers.base import Call, Held, Reply, Sink
 from workers.writer import Writer
 
 RETRY = Failure("provider_error", "It fell over.", remedy="retry", retryable=True)
@@ -83,7 +83,9 @@ class Scripted:
         self._scripts = list(scripts)
         self._usage = usage
 
-    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+    async def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
         self.calls.append(call)
         self.open += 1
         try:

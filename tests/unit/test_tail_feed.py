@@ -135,7 +135,8 @@ def test_a_template_that_came_before_us_is_the_store_s_to_tell() -> None:
 
 
 async def waiting(feed: Feed) -> "asyncio.Task[None]":
-    task = asyncio.create_task(feed.changed(asyncio.get_running_loop().create_future()))
+    own: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(feed.changed(own, lambda: False))
     await asyncio.sleep(0)
     return task
 
@@ -144,6 +145,7 @@ async def test_a_message_wakes_every_waiter() -> None:
     feed = Feed("k")
     tasks = [await waiting(feed) for _ in range(3)]
     feed.push(message(1))
+    feed.wake()
     await asyncio.gather(*tasks)
     again = await waiting(feed)
     feed.wake()
@@ -153,7 +155,7 @@ async def test_a_message_wakes_every_waiter() -> None:
 async def test_a_waiter_can_be_woken_alone_and_leaves_nothing_behind() -> None:
     feed = Feed("k")
     own: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    woken, sleeping = asyncio.create_task(feed.changed(own)), await waiting(feed)
+    woken, sleeping = asyncio.create_task(feed.changed(own, lambda: False)), await waiting(feed)
     await asyncio.sleep(0)
     own.set_result(None)
     await woken
@@ -162,3 +164,17 @@ async def test_a_waiter_can_be_woken_alone_and_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await sleeping
     assert not feed._waiters
+
+
+async def test_who_is_given_what_is_new_sleeps_on() -> None:
+    feed, takes = Feed("k"), [True, True, False]
+    own: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(feed.changed(own, lambda: takes.pop(0)))
+    await asyncio.sleep(0)
+    feed.wake()
+    feed.wake()
+    assert not own.done()
+    feed.wake()
+    await task
+    assert not takes
+    feed.wake()  # it has left

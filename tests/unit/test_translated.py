@@ -15,7 +15,7 @@ from broker.routing import Target
 from tests.unit.neutral_streams import CHAT, MESSAGES
 from workers.breakers import BreakerView, Passage
 from workers.providers import failures
-from workers.providers.base import Call, Held, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.translated import TranslatedProvider, speaking
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -45,7 +45,9 @@ class Scripted:
         self._counts = usage, said
         self._failure = failure
 
-    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+    async def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
         self.calls.append(call)
         reply.provider_id, reply.first_token = "theirs", 0.5
         for frames in self._lists:

@@ -1,6 +1,6 @@
 """What a provider is to the worker: a call goes in, lists of frames come out, or a failure."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -54,6 +54,9 @@ class ProviderFailure(Exception):
         self.failure = failure
 
 
+Sink = Callable[[list[Frame]], bool]
+
+
 class Provider(Protocol):
     """One upstream account.
 
@@ -62,8 +65,14 @@ class Provider(Protocol):
 
     resumes: bool
 
-    def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+    def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
         """Make the call; yield a list of frames for each network read that completed some.
+
+        ``sink`` may be given a list instead, in the turn of the loop in which it was read:
+        then nobody is woken for it. It says false if it did not take the list, which is
+        yielded then, and its exceptions are raised here.
 
         Returns only once the answer is complete. Cancelling the task that waits for the next
         list closes the upstream connection at once, and so does ``aclose``: iterate within

@@ -26,9 +26,11 @@ from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
 from broker.settings import Timeouts
 from workers.providers import failures
+from workers.providers.arrivals import Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.watchdog import Watchdog
 
+Sink = Callable[[bytes], bool]
 Judge = Callable[[int, bytes, str | None, float], Failure]
 
 LINGER = 1.0  # seconds
@@ -45,7 +47,7 @@ def new_session() -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_on_sent)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=300),
+        connector=Connector(),
         timeout=aiohttp.ClientTimeout(total=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -80,6 +82,10 @@ class Exchange:
         self._response: aiohttp.ClientResponse | None = None
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
         self._complete = False
+        self._arrivals: Arrivals | None = None
+        self._waiter: asyncio.Future[None] | None = None  # of a task that reads
+        self._sink: Sink | None = None
+        self._called = False  # by the sink
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +97,9 @@ class Exchange:
         trace: TracebackType | None,
     ) -> None:
         self._watch.stop()
+        self._sink = None
+        if self._arrivals is not None and self._arrivals.arrived == self._arrived:
+            self._arrivals.arrived = None
         if self._closed is not None:
             self._closed.remove_done_callback(self._notice)
         response = self._response
@@ -179,14 +188,55 @@ class Exchange:
             raise StopAsyncIteration
         self._watch.resume()
         try:
-            data = await self.response.content.readany()
+            data = await self._read()
         # A RuntimeError is what aiohttp gives to a read after a close it took note of.
         except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as error:
             data = self._salvage(error)
         self._watch.pause()
-        if not data:
+        if not data and not self._called:
             raise StopAsyncIteration
+        self._called = False
         return data
+
+    def pour_into(self, sink: Sink) -> None:
+        """Give what arrives while the iteration waits to ``sink``, in the turn it comes in.
+
+        So no task is woken for it. The sink says false when one is to be: the iteration then
+        gives nothing, once.
+        """
+        self._sink = sink
+
+    async def _read(self) -> bytes:
+        """What has arrived, once something has; nothing at the end, or if the sink says so."""
+        content = self.response.content
+        while True:
+            if (error := content.exception()) is not None:
+                raise error
+            data = content.read_nowait()
+            if data or content.is_eof():
+                return data
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+            if self._called:
+                return b""
+
+    def _arrived(self) -> None:
+        """Something has, or the connection is lost."""
+        waiter, content = self._waiter, self.response.content
+        if waiter is None or waiter.done():
+            return
+        if self._sink is not None and content.exception() is None:
+            while data := content.read_nowait():
+                if not self._sink(data):
+                    self._called = True
+                    break
+            else:
+                if not content.is_eof():
+                    return
+        waiter.set_result(None)
 
     def _salvage(self, error: BaseException) -> bytes:
         """Note what ended the body; return what arrived before it.
@@ -213,6 +263,9 @@ class Exchange:
         protocol = None if connection is None else connection.protocol
         if protocol is None:
             return  # the body has ended already
+        if isinstance(protocol, Arrivals):
+            self._arrivals = protocol
+            protocol.arrived = self._arrived
         self._closed = protocol.closed
         if self._closed is None:
             self._notice()
@@ -226,6 +279,7 @@ class Exchange:
         content = self.response.content
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError())
+        self._arrived()
 
     async def whole(self, limit: int) -> bytes:
         """The body, read to its end.

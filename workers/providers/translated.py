@@ -29,7 +29,7 @@ from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from workers.providers import failures
-from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply
+from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply, Sink
 
 
 def speaking(provider: Provider, spoken: str, caller: str) -> Provider:
@@ -46,8 +46,12 @@ class TranslatedProvider:
         self._caller = caller
         self.resumes = provider.resumes
 
-    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+    async def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. An answer that came whole is told as events too.
+
+        Nothing goes into the sink: an answer's end has more to say than its last frames.
 
         Raises:
             ProviderFailure: as the provider, or the request can't be translated, in which case

@@ -21,7 +21,7 @@ from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
 from workers.providers.asking import headers, is_whole, split
-from workers.providers.base import Call, Held, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.splitter import SseEvent, SseSplitter
 
@@ -67,7 +67,9 @@ class Upstream(ABC):
         self._session = session
         self.resumes = provider.resumes
 
-    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
+    async def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
@@ -79,18 +81,13 @@ class Upstream(ABC):
                 reply.first_token = exchange.elapsed
                 yield frames
                 return
-            splitter, decoder = SseSplitter(), self._decoder(call, reply)
+            decoder = self._decoder(call, reply)
+            intake = _Intake(exchange, decoder, reply, sink)
+            if sink is not None:
+                exchange.pour_into(intake.pour)
             async for data in exchange:
-                events = split(splitter, data)
-                if not events:
-                    continue
-                exchange.progress(len(events))
-                frames = decoder.feed(events)
-                if decoder.done:
-                    exchange.complete()
+                frames = intake.take(data)
                 if frames:
-                    if reply.first_token is None:
-                        reply.first_token = exchange.elapsed
                     yield frames
                 if decoder.failure is not None:
                     raise ProviderFailure(decoder.failure)
@@ -153,6 +150,54 @@ class Upstream(ABC):
         Raises:
             ProviderFailure: it is none, or holds an error.
         """
+
+
+class _Intake:
+    """What arrives of one streamed answer, as frames."""
+
+    def __init__(
+        self, exchange: Exchange, decoder: Decoder, reply: Reply, sink: Sink | None
+    ) -> None:
+        self._exchange = exchange
+        self._splitter = SseSplitter()
+        self._decoder = decoder
+        self._reply = reply
+        self._sink = sink
+        self._left: list[Frame] = []  # that the sink did not take
+        self._error: Exception | None = None  # that it raised
+
+    def take(self, data: bytes) -> list[Frame]:
+        """The frames that these bytes complete, after those that were left.
+
+        Raises:
+            ProviderFailure: an event is too large. Else what the sink raised.
+        """
+        if self._error is not None:
+            raise self._error
+        left, self._left = self._left, []
+        events = split(self._splitter, data) if data else ()
+        if not events:
+            return left
+        self._exchange.progress(len(events))
+        frames = self._decoder.feed(events)
+        if self._decoder.done:
+            self._exchange.complete()
+        if frames and self._reply.first_token is None:
+            self._reply.first_token = self._exchange.elapsed
+        return left + frames if left else frames
+
+    def pour(self, data: bytes) -> bool:
+        """Take bytes into the sink; false if that is not all there is to do."""
+        assert self._sink is not None
+        try:
+            frames = self.take(data)
+            if frames and not self._sink(frames):
+                self._left = frames
+                return False
+        except Exception as error:  # noqa: BLE001 - raised where the answer is read
+            self._error = error
+            return False
+        return not self._decoder.done and self._decoder.failure is None
 
 
 def _name_of(call: Call) -> str:
