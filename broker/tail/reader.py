@@ -108,7 +108,10 @@ class Reader:
         if found is None or any(segment.terminal is not None for segment in found):
             return False
         if found:
-            if not self._sink(found):
+            try:
+                if not self._sink(found):
+                    return False
+            except Exception:  # noqa: BLE001 - it will meet its reader's task again, and harm no other
                 return False
             self.cursor = found[-1].last
         return True

@@ -61,6 +61,7 @@ class FakeWire:
         name: str,
         timeout: float,
         push: Callable[[bytes, bytes], None] | None = None,
+        pushed: Callable[[], None] | None = None,
         lost: Callable[[], None] | None = None,
     ) -> None:
         self.commands: list[tuple[str | bytes | int, ...]] = []
@@ -69,6 +70,7 @@ class FakeWire:
         self.refusal: Exception | None = None
         self.closed = False
         self.push = push
+        self.pushed = pushed
         self._lost = lost
         self._connected = False
         self._changed = asyncio.Event()

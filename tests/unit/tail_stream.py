@@ -56,6 +56,7 @@ class Stream:
         self.entries.append((len(self.frames), bytes(payload)))
         if not lost:
             self.feed.push(Message(first, len(self.frames), definitions, bytes(payload)))
+            self.feed.wake()
 
     def go_back(self, entries: int) -> None:
         """The store's host crashed: it lost the last entries."""

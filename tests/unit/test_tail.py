@@ -55,6 +55,8 @@ def say(tail: Tail, wire: FakeWire, number: int) -> None:
     assert wire.push is not None
     payload = verbatim(Kind.DIALECT, b"data: %d" % number)
     wire.push(channel(tail).encode(), message_head(number, number, []) + payload)
+    assert wire.pushed is not None
+    wire.pushed()
 
 
 async def until_up(tail: Tail) -> None:

@@ -8,6 +8,8 @@ from broker.errors import JobGone, StoreAway
 from broker.model import JobState, Terminal
 from broker.tail import reader as reader_module
 from broker.tail.feed import _MOST_MESSAGES
+from broker.tail.reader import Reader
+from broker.tail.segment import Segment
 from tests.unit.tail_stream import Stream, read, set_pages
 
 
@@ -257,3 +259,92 @@ async def test_a_stream_that_ends_before_the_cursor_is_gone() -> None:
     found = await behind.next()
     assert [segment.last for segment in found] == [1, 2]
     assert behind.ended
+
+
+# ── Into a sink ───────────────────────────────────────────────────────────────────────────
+
+
+class Sink:
+    """Takes what it is given, as long as it is willing."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.willing = True
+        self.error: Exception | None = None
+
+    def __call__(self, segments: list[Segment]) -> bool:
+        if self.error is not None:
+            raise self.error
+        if self.willing:
+            self.taken += [f.body.decode() for segment in segments for f in segment.frames]
+        return self.willing
+
+
+def poured(*texts: str) -> list[str]:
+    return [f'data: {{"t":"{text}"}}' for text in texts]
+
+
+async def parked(stream: Stream, sink: Sink) -> "tuple[Reader, asyncio.Task[list[str]]]":
+    """A live reader that waits for more, with a sink."""
+    reader = stream.reader()
+    reader.begin()
+    reader.pour_into(sink)
+    task = asyncio.create_task(read(reader))
+    await asyncio.sleep(0)
+    return reader, task
+
+
+async def test_what_comes_goes_into_the_sink_and_wakes_nobody() -> None:
+    stream, sink = Stream(), Sink()
+    reader, task = await parked(stream, sink)
+    stream.write("a", "b")
+    assert (sink.taken, reader.cursor) == (poured("a", "b"), 2)
+    stream.write("c")
+    await asyncio.sleep(0)
+    assert (sink.taken, reader.cursor) == (poured("a", "b", "c"), 3)
+    assert not task.done()
+    stream.write("d", end=True)
+    assert (await task)[:-1] == ["d"]
+    assert (reader.ended, reader.cursor) == (True, 5)
+    assert sink.taken == poured("a", "b", "c")
+
+
+async def test_what_the_sink_does_not_take_is_read() -> None:
+    stream, sink = Stream(), Sink()
+    _, task = await parked(stream, sink)
+    stream.write("a")
+    sink.willing = False
+    stream.write("b")
+    stream.write("c")
+    assert await task == ["b", "c"]
+    assert sink.taken == poured("a")
+
+
+async def test_a_gap_a_new_connection_and_a_poke_are_none_of_the_sink_s() -> None:
+    stream, sink = Stream(), Sink()
+    reader, task = await parked(stream, sink)
+    stream.write("a", lost=True)
+    stream.write("b")
+    assert await task == ["a", "b"]
+    task = asyncio.create_task(read(reader))
+    await asyncio.sleep(0)
+    stream.write("c", lost=True)
+    stream.reconnect()
+    assert await task == ["c"]
+    task = asyncio.create_task(read(reader))
+    await asyncio.sleep(0)
+    reader.poke()
+    stream.write("d")
+    assert await task == []
+    assert sink.taken == []
+
+
+async def test_a_sink_that_fails_harms_its_own_reader_alone() -> None:
+    stream, sink, other = Stream(), Sink(), Sink()
+    _, first = await parked(stream, sink)
+    _, second = await parked(stream, other)
+    sink.error = RuntimeError("defect")
+    stream.write("a")
+    assert await first == ["a"]
+    assert other.taken == poured("a")
+    second.cancel()

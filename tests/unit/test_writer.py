@@ -161,3 +161,58 @@ async def test_fields_and_the_final_state_go_with_their_frames(bench: Bench) -> 
     (batch,) = await bench.streams.call(2)
     assert batch.fields == (("delivered", b"1"), ("usage", b"{}"))
     assert (batch.final, batch.last) == (JobState.COMPLETED, 3)
+
+
+# ── Lingering ─────────────────────────────────────────────────────────────────────────────
+
+
+async def flushed(bench: Bench, number: int) -> None:
+    """One flush has just ended."""
+    bench.pen(f"before-{number}").write(frames("x"))
+    await bench.streams.call(number)
+    bench.streams.answer(APPENDED)
+    await asyncio.sleep(0)
+
+
+async def test_what_follows_a_flush_closely_goes_together(bench: Bench) -> None:
+    await flushed(bench, 1)
+    for key in "abc":
+        bench.pen(key).write(frames("x"))
+        await asyncio.sleep(0)
+    assert len(bench.streams.calls) == 1
+    assert [batch.key for batch in await bench.streams.call(2)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("how", ["urgent", "final", "settled", "late"])
+async def test_what_somebody_waits_for_does_not_linger(bench: Bench, how: str) -> None:
+    """It takes along what lingered; a millisecond later than the rest would still be seen."""
+    bench.writer_linger(60.0)
+    await flushed(bench, 1)
+    bench.pen("a").write(frames("x"))
+    await asyncio.sleep(0)
+    assert len(bench.streams.calls) == 1
+    pen = bench.pen("b")
+    match how:
+        case "urgent":
+            pen.write(frames("x"), urgent=True)
+        case "final":
+            pen.write(frames("x"), (), JobState.COMPLETED)
+        case "settled":
+            pen.write(frames("x"))
+            waiting = asyncio.create_task(pen.settled())
+        case _:
+            pen.write(frames("x"))
+            bench.writer.hurry()
+    assert [batch.key for batch in await bench.streams.call(2)] == ["a", "b"]
+    bench.streams.answer(APPENDED, APPENDED)
+    if how == "settled":
+        await waiting
+
+
+async def test_more_than_a_call_holds_does_not_linger(bench: Bench) -> None:
+    bench.writer_linger(60.0)
+    for n in range(MAX_STREAMS + 1):
+        bench.pen(f"k{n}").write(frames("x"))
+    await bench.streams.call(1)
+    bench.streams.answer(*[APPENDED] * MAX_STREAMS)
+    assert len(await bench.streams.call(2)) == 1

@@ -62,7 +62,12 @@ class Bench:
         self.streams = HeldStreams()
         settings = Worker(keep_acknowledged=keep)
         self.writer = Writer(cast(Streams, self.streams), PARTITION, settings)
+        self.patch: pytest.MonkeyPatch
         self.ends: list[tuple[str, Exception]] = []
+
+    def writer_linger(self, seconds: float) -> None:
+        """From now on flushes keep that distance."""
+        self.patch.setattr(writer_module, "LINGER", seconds)
 
     def pen(self, key: str = "a", *, last: int = 0) -> Pen:
         return self.writer.pen(key, 7, last, lambda error: self.ends.append((key, error)))
@@ -74,6 +79,7 @@ async def open_bench() -> AsyncIterator[Bench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer_module, "_FIRST_WAIT", 0.0)
         bench = Bench()
+        bench.patch = patch
         task = asyncio.create_task(bench.writer.run())
         yield bench
         task.cancel()

@@ -1,0 +1,126 @@
+"""The short way out, on the server as it is: this fails when a release moves what it stands on."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from starlette.types import Receive, Scope, Send
+
+from broker.api.outlet import Outlet, outlet_of
+from broker.api.unread import Unread
+
+Steps = Callable[[Outlet | None, Send], Any]
+
+
+def begun(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": headers}
+
+
+def body(text: bytes, *, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": text, "more_body": more}
+
+
+@asynccontextmanager
+async def serving(
+    steps: Steps, headers: list[tuple[bytes, bytes]] | None = None
+) -> AsyncIterator[int]:
+    """A server whose every answer takes these steps; its port."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            assert outlet_of(scope) is None  # not before the answer has begun
+            await send(begun(headers or []))
+            await steps(outlet_of(scope), send)
+            await send(body(b"", more=False))
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.set_inheritable(True)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.accesslog = config.errorlog = None
+    stop = asyncio.Event()
+    wrapped: Any = Unread(app)
+    running = asyncio.create_task(serve(wrapped, config, shutdown_trigger=stop.wait))
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        stop.set()
+        await running
+        listener.detach()
+
+
+async def ask(port: int, request: bytes) -> bytes:
+    """All that the server sends."""
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        received = await reader.read()
+        writer.close()
+        return received
+
+
+CLOSING = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("request_body", [b"", b"content-length: 2\r\n\r\n{}"])
+async def test_both_ways_make_one_body(request_body: bytes) -> None:
+    """In order, each chunk a chunk; also behind a request with a body, which is wrapped."""
+
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is not None
+        await send(body(b"one "))
+        assert outlet.write(b"two ")
+        assert outlet.write(b"x" * 20 + b" ")
+        await send(body(b"four"))
+
+    request = CLOSING if not request_body else CLOSING.replace(b"\r\n\r\n", b"\r\n" + request_body)
+    async with serving(steps) as port:
+        received = await ask(port, request)
+    _, _, content = received.partition(b"\r\n\r\n")
+    told = b"4\r\none \r\n4\r\ntwo \r\n15\r\n%b \r\n4\r\nfour\r\n0\r\n\r\n" % (b"x" * 20)
+    assert content == told
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers"),
+    [(b"GET / HTTP/1.0\r\n\r\n", []), (CLOSING, [(b"content-length", b"4")])],
+)
+async def test_there_is_none_where_a_body_is_not_in_chunks(
+    request_line: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is None
+        await send(body(b"text"))
+
+    async with serving(steps, headers) as port:
+        assert (await ask(port, request_line)).endswith(b"\r\n\r\ntext")
+
+
+async def test_a_full_connection_takes_the_long_way() -> None:
+    """A client that reads nothing fills it; what is refused is not sent."""
+    refused, gone = asyncio.Event(), asyncio.Event()
+
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is not None
+        for _ in range(10_000):
+            if not outlet.write(b"x" * 65536):
+                break
+        else:
+            raise AssertionError("a client that reads nothing took it all")
+        assert not outlet.write(b"y")
+        refused.set()
+        await gone.wait()
+        assert not outlet.write(b"y")
+
+    async with serving(steps) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(10):
+            await refused.wait()
+        writer.transport.abort()
+        gone.set()
