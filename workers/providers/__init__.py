@@ -8,10 +8,12 @@ about HTTP that dialects share is ``exchange``.
 import aiohttp
 
 from broker.settings import Settings
+from workers.providers import litellm
 from workers.providers.base import Provider
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
 from workers.providers.gemini import GeminiProvider
+from workers.providers.library import LibraryProvider
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
 from workers.providers.translated import speaking
@@ -29,7 +31,14 @@ class Providers:
     """Every configured provider, over one shared pool of connections."""
 
     def __init__(self, settings: Settings) -> None:
+        """Loads the libraries that providers need, for seconds.
+
+        Raises:
+            ConfigError: one is not installed.
+        """
         self._settings = settings
+        needed = any(provider.library for provider in settings.providers.values())
+        self._library = litellm.load() if needed else None
         self._session: aiohttp.ClientSession | None = None
         self._made: dict[str, Provider] = {}
 
@@ -46,12 +55,15 @@ class Providers:
             self._made = {
                 each: self._make(each, self._session) for each in self._settings.providers
             }
-        return speaking(self._made[name], self._settings.providers[name].dialect, dialect)
+        settings = self._settings.providers[name]
+        return speaking(self._made[name], settings.dialect, dialect, settings.quirks)
 
     def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
         settings = self._settings
-        provider = settings.providers[name]
-        return _DIALECTS[provider.dialect](name, provider, settings.api_keys.get(name), session)
+        provider, key = settings.providers[name], settings.api_keys.get(name)
+        if self._library is not None and provider.library is not None:
+            return LibraryProvider(name, provider, key, self._library)
+        return _DIALECTS[provider.dialect](name, provider, key, session)
 
     async def close(self) -> None:
         """Close every connection, calls in flight included; ``get`` starts anew."""
