@@ -139,6 +139,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     vendor: str | None = None  # the library's word for it; None: the provider's name
     options: dict[str, str] = {}  # passed to the library with each call; never a secret
     streams: bool = True  # false: asked without stream, answered in one frame
+    # Whether a call goes on there when its connection is lost, and can be attached to again:
+    # the responses dialect in background mode, or another Streamhold in any dialect.
+    resumes: bool = False
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False

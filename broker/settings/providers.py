@@ -47,6 +47,8 @@ def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[st
         _check_address(key, provider, found)
         if provider.api_key_env and not env.get(provider.api_key_env):
             found.append(f"{key}.api_key_env: the environment has no {provider.api_key_env}")
+        if provider.resumes and (provider.dialect == "gemini" or not provider.streams):
+            found.append(f"{key}.resumes: not with dialect gemini or streams = false")
         if not _HEADER.match(provider.key_header):
             found.append(f"{key}.key_header: must be the name of a header")
         if provider.quirks != Quirks() and provider.dialect != "chat":
@@ -74,6 +76,8 @@ def _check_library(key: str, provider: Provider, found: list[str]) -> None:
         return
     if provider.dialect != "chat":
         found.append(f"{key}.dialect: a provider behind a library speaks chat")
+    if provider.resumes:
+        found.append(f"{key}.resumes: not through a library")
     if provider.headers:
         found.append(f"{key}.headers: can't be sent through a library")
     if provider.key_header != "Authorization":

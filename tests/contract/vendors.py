@@ -1,9 +1,10 @@
 """Stand-ins for vendors that only a library speaks to: Bedrock and Vertex AI, byte by byte.
 
 What a call gets follows from the model's name, as with the simulated provider: words of
-``KEY=VALUE`` between dots. ``dropafter=N`` cuts the connection after N words, ``endafter=N``
-ends the answer cleanly but early, ``hang`` says one word and no more, ``refuse=STATUS``
-refuses, ``shut`` closes the connection unanswered, ``mute`` gives no usage.
+``KEY=VALUE`` after a plus. ``dropafter=N`` cuts the connection after N words, ``endafter=N``
+ends the answer cleanly but early, ``hang`` says one word and no more, ``stall`` none,
+``refuse=STATUS`` refuses, ``shut`` closes the connection unanswered, ``mute`` gives no usage, ``wait`` takes
+its time.
 """
 
 import asyncio
@@ -85,10 +86,12 @@ class Vendors:
             raise asyncio.CancelledError
         if status := faults.get("refuse"):
             body = {"message": "No such thing.", "error": {"message": "No such thing."}}
-            return web.json_response(body, status=int(status), headers={"retry-after": "7"})
+            return web.json_response(body, status=int(status), headers={"retry-after": "0.1"})
         response = web.StreamResponse(headers={"content-type": kind})
-        await response.prepare(request)
         try:
+            if "stall" in faults:
+                await asyncio.Event().wait()
+            await response.prepare(request)
             await _send(request, response, events(faults), faults)
         except (asyncio.CancelledError, ConnectionError):
             self.closed.set()
@@ -103,7 +106,7 @@ async def _send(
     async for event in events:
         await response.write(event)
         sent += 1
-        if "hang" in faults:
+        if "hang" in faults and sent > 1:
             await asyncio.Event().wait()
         if sent == int(faults.get("dropafter") or -1):
             assert request.transport is not None
@@ -111,7 +114,7 @@ async def _send(
             return
         if sent == int(faults.get("endafter") or -1):
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05 if "wait" in faults and sent > 1 else 0)
 
 
 async def _bedrock(faults: dict[str, str]) -> AsyncIterator[bytes]:

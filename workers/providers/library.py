@@ -14,6 +14,7 @@ Connecting can't be told from waiting here: ``connect`` is part of ``first_token
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +25,7 @@ from broker.model import Failure
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
-from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.library_failures import failure_of
 from workers.providers.splitter import SseEvent
@@ -48,6 +49,8 @@ _DONE = SseEvent(b"", b"[DONE]")
 class LibraryProvider:
     """One account of a provider; keeps nothing of a call."""
 
+    resumes = False
+
     def __init__(
         self, name: str, provider: ProviderSettings, key: Secret | None, library: ModuleType
     ) -> None:
@@ -70,16 +73,24 @@ class LibraryProvider:
                 return
             run.answer = answer
             decoder = ChatDecoder(reply)
-            async for event in run.events():
-                frames = decoder.feed([event])
-                if frames:
-                    if reply.first_token is None:
-                        reply.first_token = run.elapsed
-                    yield frames
-                if decoder.failure is not None:
-                    raise ProviderFailure(decoder.failure)
+            async with aclosing(run.events()) as events:
+                async for event in events:
+                    frames = decoder.feed([event])
+                    if frames:
+                        if reply.first_token is None:
+                            reply.first_token = run.elapsed
+                        yield frames
+                    if decoder.failure is not None:
+                        raise ProviderFailure(decoder.failure)
         finally:
             await run.close()
+
+    def knows(self, held: Held) -> bool:
+        """See ``base.Provider``: no library can attach to a call."""
+        return False
+
+    async def stop(self, call: Call) -> None:
+        """See ``base.Provider``: no call goes on without us."""
 
     def _asked(self, call: Call, streams: bool) -> dict[str, Any]:
         """The library's arguments.
@@ -99,6 +110,7 @@ class LibraryProvider:
             "max_retries": 0,
             "num_retries": 0,
             "timeout": call.timeouts.total,
+            "_skip_mcp_handler": True,  # it would import a package for any tool
         }
         if streams:
             asked["stream_options"] = {"include_usage": True}
@@ -207,6 +219,8 @@ def _says(fields: Mapping[str, Any]) -> bool:
 
 def _completed(fields: dict[str, Any]) -> dict[str, Any]:
     """A chunk as OpenAI's clients know it: its reason to end is there when it is none, too."""
+    if not fields.get("provider_specific_fields"):
+        fields.pop("provider_specific_fields", None)
     for choice in fields.get("choices", ()):
         choice.setdefault("finish_reason", None)
         choice.setdefault("delta", {})
