@@ -3,8 +3,8 @@
 What a call gets follows from the model's name, as with the simulated provider: words of
 ``KEY=VALUE`` after a plus. ``dropafter=N`` cuts the connection after N words, ``endafter=N``
 ends the answer cleanly but early, ``hang`` says one word and no more, ``stall`` none,
-``refuse=STATUS`` refuses, ``shut`` closes the connection unanswered, ``mute`` gives no usage, ``wait`` takes
-its time.
+``refuse=STATUS`` refuses, ``shut`` closes the connection unanswered, ``mute`` gives no usage,
+``wait`` takes its time.
 """
 
 import asyncio

@@ -21,17 +21,20 @@ class ChatProvider(Upstream):
 
     def _body(self, call: Call, streams: bool) -> bytes:
         body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
-        own = body.pop("stream_options", None)
-        if streams and (options := self._stream_options(own)):
+        options = self._stream_options(body.get("stream_options")) if streams else {}
+        if options:
             body["stream_options"] = options
+        else:
+            body.pop("stream_options", None)
         return msgspec.json.encode(body)
 
     def _stream_options(self, own: Any) -> dict[str, Any]:
         """The caller's, with our wish for usage: whether he sees it is between him and us."""
         options = dict(own) if isinstance(own, dict) else {}
-        options.pop("include_usage", None)
         if self._provider.quirks.usage_option:
             options["include_usage"] = True
+        else:
+            options.pop("include_usage", None)
         return options
 
     def _decoder(self, call: Call, reply: Reply) -> ChatDecoder:
