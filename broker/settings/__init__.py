@@ -121,7 +121,7 @@ class Quirks(Section, frozen=True):
     """
 
     names: dict[str, str] = {}  # what it calls a field, by OpenAI's name
-    without: tuple[str, ...] = ()  # fields it refuses: see ``broker.dialects.neutral.quirks``
+    without: tuple[str, ...] = ()  # FIELD or FIELD.VALUE: see ``broker.dialects.neutral.quirks``
     developer_role: bool = True  # false: such messages are sent as system messages
     usage_option: bool = True  # false: it refuses stream_options.include_usage
 

@@ -79,6 +79,8 @@ def _ollama(env: Env) -> str:
 _LENGTH = {"max_completion_tokens": "max_tokens"}
 _OLDER = Quirks(names=_LENGTH, developer_role=False)  # what most of OpenAI's kin know
 _SYSTEM = Quirks(developer_role=False)
+_DEEPSEEK = msgspec.structs.replace(_OLDER, without=("response_format.json_schema",))
+_SONAR = msgspec.structs.replace(_OLDER, without=("response_format.json_object",))
 
 
 def _plain(url: str, key: str, quirks: Quirks, prefill: bool | str = False) -> Preset:
@@ -125,7 +127,7 @@ PRESETS: dict[str, Preset] = {
     "groq": _plain("https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks(), prefill=True),
     # The same, at the address that has the chat API with its beta features and alone knows
     # prefix: api-docs.deepseek.com, "Chat Prefix Completion (Beta)".
-    "deepseek": _plain("https://api.deepseek.com/beta", "DEEPSEEK_API_KEY", _OLDER, "prefix"),
+    "deepseek": _plain("https://api.deepseek.com/beta", "DEEPSEEK_API_KEY", _DEEPSEEK, "prefix"),
     "xai": _plain("https://api.x.ai/v1", "XAI_API_KEY", _SYSTEM),
     "together": _plain("https://api.together.ai/v1", "TOGETHER_API_KEY", _OLDER),
     "fireworks": _plain("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", _SYSTEM),
@@ -143,13 +145,16 @@ PRESETS: dict[str, Preset] = {
             base_url="https://api.cohere.ai/compatibility/v1",
             quirks=Quirks(
                 names=_LENGTH,
-                without=("parallel_tool_calls", "user", "verbosity"),
+                without=(
+                    *("parallel_tool_calls", "user", "verbosity"),
+                    *(f"reasoning_effort.{word}" for word in ("minimal", "low", "medium", "xhigh")),
+                ),
                 usage_option=False,
             ),
         ),
         ("CO_API_KEY", "COHERE_API_KEY"),
     ),
-    "perplexity": _plain("https://api.perplexity.ai", "PERPLEXITY_API_KEY", _OLDER),
+    "perplexity": _plain("https://api.perplexity.ai", "PERPLEXITY_API_KEY", _SONAR),
     "huggingface": _plain("https://router.huggingface.co/v1", "HF_TOKEN", _OLDER),
     "cloudflare": Preset(
         Provider(quirks=_OLDER), ("CLOUDFLARE_API_TOKEN",), ("CLOUDFLARE_ACCOUNT_ID",), _cloudflare

@@ -44,6 +44,26 @@ def test_what_a_caller_wants_is_refused_and_the_rest_left_out() -> None:
     assert caught.value.param == "parallel_tool_calls"
 
 
+@pytest.mark.parametrize(
+    ("entry", "refused", "taken"),
+    [
+        (
+            "response_format.json_schema",
+            {"response_format": {"type": "json_schema"}},
+            {"response_format": {"type": "json_object"}},
+        ),
+        ("reasoning_effort.low", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
+    ],
+)
+def test_a_value_that_it_does_not_take(
+    entry: str, refused: dict[str, Any], taken: dict[str, Any]
+) -> None:
+    quirks = Quirks(without=(entry,))
+    assert fit(quirks=quirks, **taken) == {"messages": [HI], **taken}
+    with pytest.raises(Unexpressible):
+        fit(quirks=quirks, **refused)
+
+
 def test_reasoning_sent_back_is_left_out_and_so_is_a_turn_of_nothing_else() -> None:
     quirks = Quirks(without=("reasoning_content",))
     thought = {"role": "assistant", "content": None, "reasoning_content": "hm"}

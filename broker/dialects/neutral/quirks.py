@@ -2,8 +2,9 @@
 
 What is left out is only what leaves the answer as it is: ``user``, and what is sent back in
 an assistant's message of its reasoning (``reasoning_content``). Any other field that the
-provider is without is refused, so that the route's next target is asked; nothing that a
-caller wants is dropped in silence. Calls that need no translation never come here.
+provider is without, or is without with that value (``FIELD.VALUE``), is refused, so that the
+route's next target is asked; nothing that a caller wants is dropped in silence. Calls that
+need no translation never come here.
 """
 
 from typing import Any
@@ -24,10 +25,16 @@ def fitted(request: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
     found = {key: value for key, value in request.items() if key not in _left_out(quirks)}
     messages = (_message(each, quirks) for each in request["messages"])
     found["messages"] = [message for message in messages if message is not None]
-    for key in quirks.without:
-        if key in found:
+    for entry in quirks.without:
+        key, _, value = entry.partition(".")
+        if key in found and (not value or _is(found[key], value)):
             raise unexpressible(key, "this provider does not take it")
     return {quirks.names.get(key, key): value for key, value in found.items()}
+
+
+def _is(found: Any, value: str) -> bool:
+    """Whether a field has this value, or is an object of this type."""
+    return found == value or (isinstance(found, dict) and found.get("type") == value)
 
 
 def _left_out(quirks: Quirks) -> list[str]:
