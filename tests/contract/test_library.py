@@ -62,8 +62,11 @@ options = { aws_region_name = "eu-central-1" }
 [routes.from-sim]
 targets = ["sim/status=500", "bedrock/anthropic.claude-3"]
 
-[routes.to-sim]
+[routes.shut]
 targets = ["bedrock/anthropic.claude-3+shut", "sim/tokens=3,interval=0"]
+
+[routes.reset]
+targets = ["bedrock/anthropic.claude-3+reset", "sim/tokens=3,interval=0"]
 
 [routes.narrow]
 targets = ["bedrock/anthropic.claude-3", "sim/tokens=3,interval=0"]
@@ -212,8 +215,9 @@ async def test_usage_that_nobody_gave_is_not_made_up(api: aiohttp.ClientSession)
     await submit(api, f"bedrock/{CLAUDE}+mute", "mute-1")
     answer = await result(api, "mute-1")
     assert answer["choices"][0]["message"]["content"] == WHOLE
+    assert "usage" not in answer
     (attempt,) = (await get(api, "/v1/jobs/mute-1"))["attempts"]
-    assert attempt["usage"].get("estimated", True), attempt
+    assert attempt["usage"]["estimated"] is True
 
 
 # ── Failover and ends ──────────────────────────────────────────────────────────────────
@@ -225,14 +229,24 @@ async def test_failover_to_a_library(api: aiohttp.ClientSession) -> None:
     assert len((await get(api, "/v1/jobs/from-1"))["attempts"]) == 2
 
 
+@pytest.mark.parametrize("end", ["shut", "reset"])
 async def test_failover_from_a_library_which_called_once(
-    api: aiohttp.ClientSession, vendors: Vendors
+    api: aiohttp.ClientSession, vendors: Vendors, end: str
 ) -> None:
-    await submit(api, "to-sim", "to-1")
-    assert (await result(api, "to-1"))["choices"][0]["finish_reason"] == "stop"
-    first, _ = (await get(api, "/v1/jobs/to-1"))["attempts"]
+    rid = f"to-sim-{end}"
+    await submit(api, end, rid)
+    assert (await result(api, rid))["choices"][0]["finish_reason"] == "stop"
+    first, _ = (await get(api, f"/v1/jobs/{rid}"))["attempts"]
     assert first["error"]["type"] == "provider_cut"
-    assert vendors.called("to-1") == 1
+    assert vendors.called(rid) == 1
+
+
+async def test_no_call_is_made_that_is_not_on_record(
+    api: aiohttp.ClientSession, broker: Deployment
+) -> None:
+    await failed(api, "own/status=500", "on-record")
+    assert len((await get(api, "/v1/jobs/on-record"))["attempts"]) == 3
+    assert broker.sim_calls("on-record") == 3
 
 
 @pytest.mark.parametrize("route", ["ends", "silent"])

@@ -3,13 +3,14 @@
 What a call gets follows from the model's name, as with the simulated provider: words of
 ``KEY=VALUE`` after a plus. ``dropafter=N`` cuts the connection after N words, ``endafter=N``
 ends the answer cleanly but early, ``hang`` says one word and no more, ``stall`` none,
-``refuse=STATUS`` refuses, ``shut`` closes the connection unanswered, ``mute`` gives no usage,
-``wait`` takes its time.
+``refuse=STATUS`` refuses, ``shut`` closes the connection unanswered and ``reset`` resets it,
+``mute`` gives no usage, ``wait`` takes its time.
 """
 
 import asyncio
 import json
 import re
+import socket
 import struct
 import threading
 import zlib
@@ -80,8 +81,11 @@ class Vendors:
         self.calls.append((request.path, await request.json()))
         self.headers.append(dict(request.headers))
         faults = dict(re.findall(r"([a-z]+)(?:=(\d+))?", said.partition("+")[2]))
-        if "shut" in faults:
+        if "shut" in faults or "reset" in faults:
             assert request.transport is not None
+            if "reset" in faults:
+                plain = request.transport.get_extra_info("socket")
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             request.transport.abort()
             raise asyncio.CancelledError
         if status := faults.get("refuse"):

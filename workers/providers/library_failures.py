@@ -16,7 +16,10 @@ from workers.providers import failures
 
 # By name, for the classes are of four HTTP clients.
 _LOST = frozenset(
-    ("ReadError", "RemoteProtocolError", "WriteError", "ClientPayloadError", "CloseError")
+    (
+        *("ReadError", "RemoteProtocolError", "WriteError", "ClientPayloadError", "CloseError"),
+        *("ClientOSError", "ConnectionResetError", "BrokenPipeError"),
+    )
 )
 _UNREACHED = frozenset(("ConnectError", "ConnectTimeout", "ClientConnectorError"))
 _NO_CREDENTIALS = frozenset(
@@ -38,10 +41,10 @@ def failure_of(library: ModuleType, error: BaseException, began: bool, key: str 
     if isinstance(error, library.UnsupportedParamsError):
         failure = refused(400, _encoded(_fields(error, key)), None, time.time())
         return msgspec.structs.replace(failure, remedy="next", code="unexpressible")
+    if names & _LOST:  # before the others: a reset is also a ConnectError to httpx
+        return failures.cut()
     if names & _UNREACHED:
         return failures.unreachable()
-    if names & _LOST:
-        return failures.cut()
     if names & _NO_CREDENTIALS:
         return refused(401, b"", None, time.time())
     if isinstance(error, library.Timeout):
