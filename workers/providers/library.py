@@ -25,7 +25,7 @@ from broker.model import Failure
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
-from workers.providers.base import Call, Held, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.library_failures import failure_of
 from workers.providers.splitter import SseEvent
@@ -59,8 +59,10 @@ class LibraryProvider:
         self._key = None if key is None else key.reveal().strip()
         self._library = library
 
-    async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
-        """See ``base.Provider``."""
+    async def stream(
+        self, call: Call, reply: Reply, sink: Sink | None = None
+    ) -> AsyncGenerator[list[Frame], None]:
+        """See ``base.Provider``. The library wakes a task for each chunk: no use for a sink."""
         streams = self._provider.streams and call.wants_stream
         asked = self._asked(call, streams)
         run = _Run(call, self._library, self._key)
