@@ -48,12 +48,14 @@ class Joining:
         """The frames as they go on in the stream; fewer, where nothing is left of one.
 
         Raises:
-            ProviderFailure: a replay said something else.
+            ProviderFailure: a replay said something else, or what can't be fitted.
         """
         try:
             return [joined for frame in frames for joined in self._joint.join(frame)]
         except Diverged as error:
             raise ProviderFailure(_diverged(error)) from error
+        except (AttributeError, KeyError, TypeError) as error:  # of other types than the dialect's
+            raise ProviderFailure(garbled("event")) from error
 
     def end(self) -> None:
         """The attempt has said all it had to say.

@@ -12,6 +12,7 @@ from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures, gemini_failures
 from workers.providers.base import ProviderFailure, Reply
+from workers.providers.payload import check_depth
 from workers.providers.splitter import SseEvent
 
 
@@ -37,7 +38,7 @@ class GeminiDecoder:
         for event in events:
             if event.data.isspace():
                 continue
-            chunk = decode_object(event.data)
+            chunk = _read(event.data)
             self.failure = _fault(chunk)
             if chunk is None or self.failure is not None:
                 break
@@ -53,13 +54,21 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     Raises:
         ProviderFailure: it is none, or holds an error.
     """
-    chunk = decode_object(body)
+    chunk = _read(body)
     failure = _fault(chunk)
     if chunk is None or failure is not None:
         raise ProviderFailure(failure or failures.garbled("json"))
     _note(chunk, reply)
     reply.events = 1
     return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
+
+
+def _read(data: bytes) -> dict[str, Any] | None:
+    try:
+        check_depth(data)
+    except RecursionError:
+        return None
+    return decode_object(data)
 
 
 def _fault(chunk: dict[str, Any] | None) -> Failure | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.native import OWN
 from broker.dialects.responses import Inbound
 from broker.dialects.responses.event import fields_of, made_frame, named
 from broker.dialects.responses.gathered import ENDS, LIFE
@@ -93,7 +94,7 @@ class ResponsesDecoder:
         kind = read.type or event.event.decode()
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
-        elif not named(kind) or (kind in _LIFE and read.response is None):
+        elif kind in OWN or not named(kind) or (kind in _LIFE and read.response is None):
             self.failure = failures.garbled("event")
         if self.failure is not None:
             return made_frame({"type": "error"})

@@ -54,7 +54,7 @@ class Joint:
             elif event.get("type") not in LIFE:
                 self._due.setdefault(_place(event), []).append(event)
                 if event.get("type") == "response.output_item.done":
-                    self._whole[event.get("output_index", -1)] = event.get("item")
+                    self._whole[_index(event, "output_index") or 0] = event.get("item")
         for place, parts in texts.items():
             self._texts[place] = Text("".join(parts), str(place[0]))
 
@@ -179,7 +179,13 @@ def _grows(event: dict[str, Any]) -> bool:
 
 def _place(event: dict[str, Any]) -> _Place:
     """What an event is about: its type, and its place in the answer."""
-    return (event.get("type"), *(event.get(key) for key in _INDEXES))
+    return (event.get("type"), *(_index(event, key) for key in _INDEXES))
+
+
+def _index(event: dict[str, Any], key: str) -> int | None:
+    """One of its indexes; what is no number counts as none."""
+    index = event.get(key)
+    return index if type(index) is int else None
 
 
 def _bare(value: Any) -> Any:
