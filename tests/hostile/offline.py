@@ -16,6 +16,7 @@ from broker.dialects.wire import encode
 from broker.frames import Frame, Kind
 from broker.model import JobState, Terminal
 from broker.settings import Provider as ProviderSettings
+from tests.hostile.ends import may_be_whole
 from tests.hostile.spoiling import Spoiled
 from tests.recorded.reading import events_of
 from tests.recorded.surfaces import request
@@ -105,7 +106,7 @@ def check(case: Spoiled, caller: str, seed: int) -> None:
     if case.harmless:
         assert outcome.failed is None, outcome.failed
     if outcome.failed is None:
-        assert ends(case), "completed without an end"
+        assert may_be_whole(case.dialect, case.body), "completed, though it was not whole"
     look(caller, outcome, seed)
     dialect = DIALECTS[caller]
     lost = [Frame(Kind.NATIVE, b'event: attempt\ndata: {"number":1}'), *outcome.frames]
@@ -154,10 +155,3 @@ def look(caller: str, outcome: Outcome, seed: int) -> None:
     assert transcript.length >= 0
     encode(dialect.estimate(asked, transcript.length, 3, outcome.reply.said or transcript.said))
     msgspec.json.encode([outcome.reply.usage, outcome.reply.said, outcome.reply.provider_id])
-
-
-def ends(case: Spoiled) -> bool:
-    """Whether anything in the bytes could be an end of the answer."""
-    marks = (b"[DONE]", b"finish_reason", b"message_stop", b"stop_reason", b"response.completed")
-    more = (b"response.incomplete", b"finishReason", b"blockReason")
-    return any(mark in case.body for mark in (*marks, *more))

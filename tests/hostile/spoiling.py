@@ -72,14 +72,14 @@ def splice(drawn: random.Random, events: Events) -> Events:
 
 
 def flip(drawn: random.Random, event: Event) -> Event:
-    data = bytearray(event.data)
+    data = bytearray(event.data or b"x")
     for _ in range(drawn.randint(1, 4)):
         data[drawn.randrange(len(data))] = drawn.randrange(256)
     return event._replace(data=bytes(data).replace(b"\n", b" ").replace(b"\r", b" ") or b"x")
 
 
 def cut(drawn: random.Random, event: Event) -> Event:
-    return event._replace(data=event.data[: drawn.randrange(len(event.data))])
+    return event._replace(data=event.data[: drawn.randint(0, len(event.data))])
 
 
 def renamed(drawn: random.Random, event: Event) -> Event:

@@ -7,6 +7,8 @@ was blocked. The bytes go on as they came; ``translated`` makes the caller's eve
 
 from typing import Any
 
+import msgspec
+
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
@@ -64,11 +66,15 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
 
 
 def _read(data: bytes) -> dict[str, Any] | None:
+    """The object in these bytes; None if there is none, or what is kept of it can't be."""
     try:
         check_depth(data)
-    except RecursionError:
+        chunk = decode_object(data)
+        if chunk is not None:
+            msgspec.json.encode([chunk.get("responseId"), chunk.get("usageMetadata")])
+    except (UnicodeEncodeError, RecursionError):
         return None
-    return decode_object(data)
+    return chunk
 
 
 def _fault(chunk: dict[str, Any] | None) -> Failure | None:

@@ -99,7 +99,7 @@ class ResponsesDecoder:
         if self.failure is not None:
             return made_frame({"type": "error"})
         if not read.type:  # it stands in the event's name alone
-            data = encode({"type": kind, **fields_of(data)})
+            data = encode({**fields_of(data), "type": kind})
         frame = self._inbound.frame(kind, data)
         if read.response is not None and kind in _LIFE:
             self._note(kind, read.response, frame)
@@ -125,7 +125,7 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
         whole = json.loads(body)
     except GARBLED as error:
         raise ProviderFailure(failures.garbled("json")) from error
-    if read.status not in _ENDED:
+    if str(read.status) not in _ENDED:
         error_object = read.error if read.status is None else None
         raise ProviderFailure(
             failures.garbled("response")

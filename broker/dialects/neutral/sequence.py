@@ -20,7 +20,7 @@ from broker.dialects.neutral.usage import Usage
 
 
 class Garbled(ValueError):
-    """The arguments of a tool call went on after their end."""
+    """A part of the answer went on after its end."""
 
 
 class Sequence:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
-from broker.dialects.neutral.event import Event, Failed
+from broker.dialects.neutral.event import Event, Failed, Stop
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
@@ -121,6 +121,7 @@ class Translation:
 
     def __init__(self, source: Reader, target: Writer) -> None:
         self.failed: Failed | None = None
+        self._stopped = False
         self._reader = source
         self._writer = target
 
@@ -147,6 +148,9 @@ class Translation:
                 self.failed = event
                 break
             try:
+                if self._stopped and not isinstance(event, Usage | Stop):
+                    raise Garbled
+                self._stopped = self._stopped or isinstance(event, Stop)
                 found += self._writer.feed(event)
             except Garbled as error:
                 self.failed = Failed("provider", str(error.__doc__))

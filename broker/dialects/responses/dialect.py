@@ -37,7 +37,7 @@ def begins_call(frame: Frame) -> bool:
     if frame.kind != Kind.DIALECT or not frame.body.startswith(_ADDED):
         return False
     item = (event_of(frame) or {}).get("item")
-    return isinstance(item, dict) and item.get("type") not in _SPEAK
+    return isinstance(item, dict) and str(item.get("type")) not in _SPEAK
 
 
 _ADDED = b"event: response.output_item.added\n"
