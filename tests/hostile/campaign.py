@@ -11,7 +11,7 @@ import aiohttp
 from tests.hostile.judging import Judgement, play
 from tests.hostile.scene import Case, Scene, peak
 
-AT_ONCE = 24
+AT_ONCE = 40
 _BATCH = 250
 
 

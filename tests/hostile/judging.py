@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.hostile.scene import PATIENCE, Case
 from tests.recorded.reading import Event, events_of
 from tests.recorded.surfaces import PATHS, owed, request, terminals, told
 
+_PING = re.compile(rb"^: ping\n", re.MULTILINE)
 _OURS = ("internal_error", "worker_lost", "frames_lost", "queue_timeout", "cancelled")
 
 
@@ -132,7 +134,7 @@ async def _get(session: aiohttp.ClientSession, path: str, judged: Judgement) -> 
 
 
 def _plain(body: bytes) -> bytes:
-    return body.replace(b": ping\n", b"")
+    return _PING.sub(b"", body)
 
 
 def _is_json(event: Event) -> bool:

@@ -2,17 +2,22 @@
 
 import pytest
 
+from broker.dialects.neutral.translation import Translation, reader, writer
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind
 from tests.hostile.offline import check
 from tests.hostile.spoiling import WAYS, Spoiled
+from tests.unit.neutral_streams_more import given
 from workers.joining import Joining
 from workers.providers.base import ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.gemini_decoder import GeminiDecoder
 from workers.providers.messages_decoder import MessagesDecoder
 from workers.providers.payload import DEEPEST, check_depth
+from workers.providers.responses_decoder import ResponsesDecoder
+from workers.providers.responses_decoder import decode_whole as decode_response
 from workers.providers.splitter import SseEvent
 
 SEEDS = range(30)
@@ -81,3 +86,53 @@ def test_a_replay_of_other_types_is_garbled() -> None:
     with pytest.raises(ProviderFailure) as caught:
         joining.join([Frame(Kind.DIALECT, again)])
     assert caught.value.failure.type == "provider_garbled"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b'"responseId":"\\ud83d"', b'"usageMetadata":{"a":"\\ud83d"}', b'"x":"\xff"', b'"x":NaN'],
+)
+def test_what_gemini_says_of_itself_can_be_kept(field: bytes) -> None:
+    decoder = GeminiDecoder(Reply())
+    assert decoder.feed([SseEvent(b"", b'{"candidates":[],%b}' % field)]) == []
+    assert decoder.failure is not None
+    assert decoder.failure.code == "json"
+
+
+def test_a_type_that_is_none_gives_way_to_the_events_name() -> None:
+    decoder = ResponsesDecoder(Reply(), Inbound("resp_1", {}))
+    event = SseEvent(b"response.x", b'{"type":"","a":1}')
+    assert decoder.feed([event]) == [
+        Frame(Kind.DIALECT, b'event: response.x\ndata: {"type":"response.x","a":1}')
+    ]
+
+
+def test_a_whole_response_in_an_odd_state_is_garbled() -> None:
+    with pytest.raises(ProviderFailure) as caught:
+        decode_response(b'{"status":["completed"]}', Reply(), Inbound("resp_1", {}))
+    assert caught.value.failure.code == "response"
+
+
+def test_an_item_of_an_odd_type_is_a_call_for_all_we_know() -> None:
+    body = b'event: response.output_item.added\ndata: {"item":{"type":[]}}'
+    assert DIALECTS["responses"].begins_call(Frame(Kind.DIALECT, body))
+
+
+def test_what_goes_on_after_its_reason_to_stop_is_no_answer() -> None:
+    translation = Translation(reader("messages"), writer("responses", {}, 1))
+    translation.feed({"type": "message_start", "message": {"id": "m"}})
+    translation.feed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}})
+    late = {"type": "text_delta", "text": "x"}
+    translation.feed({"type": "content_block_delta", "index": 0, "delta": late})
+    assert translation.failed is not None
+
+
+def test_gemini_may_give_its_reason_in_every_event() -> None:
+    translation = Translation(reader("gemini"), writer("chat", {}, 1))
+    events = [given({"text": text}, finish="STOP") for text in "abc"]
+    told = [out for event in events for out in translation.feed(event)] + translation.end()
+    assert translation.failed is None
+    choices = [each["choices"][0] for each in told if each["choices"]]
+    assert "".join(each["delta"].get("content") or "" for each in choices) == "abc"
+    reasons = [each["finish_reason"] for each in choices]
+    assert reasons == [*[None] * (len(reasons) - 1), "stop"]

@@ -7,14 +7,11 @@ was blocked. The bytes go on as they came; ``translated`` makes the caller's eve
 
 from typing import Any
 
-import msgspec
-
-from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures, gemini_failures
 from workers.providers.base import ProviderFailure, Reply
-from workers.providers.payload import check_depth
+from workers.providers.payload import GARBLED, Payload
 from workers.providers.splitter import SseEvent
 
 
@@ -65,16 +62,18 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
 
 
+def _kept(chunk: dict[str, Any]) -> Any:
+    return chunk.get("responseId"), chunk.get("usageMetadata")
+
+
+_CHUNK = Payload(dict[str, Any], _kept)
+
+
 def _read(data: bytes) -> dict[str, Any] | None:
-    """The object in these bytes; None if there is none, or what is kept of it can't be."""
     try:
-        check_depth(data)
-        chunk = decode_object(data)
-        if chunk is not None:
-            msgspec.json.encode([chunk.get("responseId"), chunk.get("usageMetadata")])
-    except (UnicodeEncodeError, RecursionError):
+        return _CHUNK.read(data)
+    except GARBLED:
         return None
-    return chunk
 
 
 def _fault(chunk: dict[str, Any] | None) -> Failure | None:
