@@ -23,7 +23,7 @@ from tests.recorded.surfaces import request
 from workers.joining import Joining, ToolCalls
 from workers.providers import failures
 from workers.providers.asking import split
-from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply
 from workers.providers.chat import ChatProvider
 from workers.providers.gemini import GeminiProvider
 from workers.providers.messages import MessagesProvider
@@ -43,6 +43,8 @@ NATIVE = frozenset(("attempt", "whole", "end", "retry", "error"))  # names that 
 
 class Played:
     """A provider that answers with these bytes, cut anywhere."""
+
+    resumes = False
 
     def __init__(self, case: Spoiled, seed: int) -> None:
         settings = ProviderSettings(base_url="http://127.0.0.1:9")
@@ -66,6 +68,12 @@ class Played:
                 return
         if not decoder.finished:
             raise ProviderFailure(failures.cut())
+
+    def knows(self, held: Held) -> bool:
+        return False
+
+    async def stop(self, call: Call) -> None:
+        pass
 
 
 class Outcome:

@@ -15,6 +15,7 @@ from tests.recorded.surfaces import PATHS
 DIALECTS = ("chat", "messages", "responses", "gemini")
 CALLERS = tuple(PATHS)
 LOSSES = ("continue", "replay", "terminate")
+RESUMED = "the rest"  # of a provider that goes on with a call that was lost
 IDLE, TOTAL = 0.7, 3.0  # seconds
 ATTEMPTS = 3
 PATIENCE = ATTEMPTS * (TOTAL + 2) + 5  # seconds that any answer may take
@@ -43,6 +44,10 @@ def config(url: str) -> str:
         parts.append(
             f'[providers.good-{dialect}]\nbase_url = "{url}/good"\nprefill = true\n{spoken}'
         )
+        if dialect != "gemini":
+            parts.append(
+                f'[providers.{dialect}-again]\nbase_url = "{url}/bad"\nresumes = true\n{spoken}'
+            )
         for loss in LOSSES:
             targets = f'targets = ["{dialect}/m", "good-{dialect}/m"]\non_loss = "{loss}"\n'
             held = f"hold_tool_calls = {str(loss == 'terminate').lower()}\n"
@@ -60,6 +65,8 @@ class Case:
         dialect = drawn.choice(DIALECTS)
         self.answer = Spoiled(dialect, f"{seed} {number}", giants=True)
         self.route: str | None = drawn.choice(LOSSES) if drawn.random() < 0.4 else None
+        if self.route is None and dialect != "gemini" and drawn.random() < 0.2:
+            self.route = RESUMED
         foul = not self.answer.harmless and drawn.random() < 0.3
         self.manner = drawn.choice(manner.FOUL if foul else manner.FAIR)
         self.drawn = random.Random(f"manner {seed} {number}")
@@ -67,6 +74,8 @@ class Case:
     @property
     def model(self) -> str:
         dialect = self.answer.dialect
+        if self.route == RESUMED:
+            return f"{dialect}-again/m"
         return f"{dialect}/m" if self.route is None else f"{dialect}-{self.route}"
 
     def __repr__(self) -> str:
@@ -86,7 +95,9 @@ class Scene:
 
     async def _answer(self, number: int, head: bytes, writer: asyncio.StreamWriter) -> None:
         case = self.cases.get(number)
-        if case is None:
+        if head.startswith(b"GET /bad"):  # the rest of a response, which names no case
+            writer.write(manner.PLAIN + Spoiled("responses", head.split(b" ")[1]).body)
+        elif case is None:
             writer.write(b"HTTP/1.1 404 None\r\ncontent-length: 0\r\n\r\n")
         elif head.startswith(b"POST /good"):
             writer.write(manner.PLAIN + case.answer.stream.body)
