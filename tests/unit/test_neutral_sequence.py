@@ -56,7 +56,8 @@ def test_calls_without_an_end_take_no_more_than_their_time() -> None:
     sequence, count = Sequence(), 200
     calls = [CallStart(n, f"c{n}", "f") for n in range(count)]
     halves = [ArgumentsDelta(n, "{") for n in range(count)]
-    for event in (*calls, *halves):
+    events: list[Event] = [*calls, *halves]
+    for event in events:
         sequence.feed(event)
     told = [event for pair in zip(calls, halves, strict=True) for event in pair]
     assert sequence.feed(Stop("tool_calls")) == [*told[2:], Stop("tool_calls")]
