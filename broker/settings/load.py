@@ -174,6 +174,8 @@ def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> Non
         providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
         providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
+        google = url.rstrip("/").removesuffix("/v1") + "/v1beta"
+        providers.setdefault("sim-gemini", Provider(base_url=google, dialect="gemini"))
 
 
 def _account_of(preset: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI, BadRequestError
 
-PROVIDERS = ["sim", "sim-messages", "sim-responses"]
+PROVIDERS = ["sim", "sim-messages", "sim-responses", "sim-gemini"]
 MODEL = "tokens=12,interval=1ms"
 CALLING = "tokens=4,interval=0,parallel=2,reasoning=2"
 SCHEMA: dict[str, Any] = {"type": "object"}

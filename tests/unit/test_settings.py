@@ -266,6 +266,7 @@ def test_the_simulated_provider_comes_with_a_route() -> None:
     built = load(env={"STREAMHOLD_SIM_URL": "http://127.0.0.1:9/v1"})
     assert built.providers["sim"].base_url == "http://127.0.0.1:9/v1"
     assert built.routes["sim"].targets == ("sim/default",)
+    assert built.providers["sim-gemini"].base_url == "http://127.0.0.1:9/v1beta"
 
 
 def test_a_wrong_simulator_address_is_named() -> None:
