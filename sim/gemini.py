@@ -88,6 +88,12 @@ class _Request(msgspec.Struct, rename="camel"):
     generation_config: _Config | None = None
     tools: list[_Tool] | None = None
 
+    @property
+    def most(self) -> int | None:
+        """The most tokens the answer may have."""
+        config = self.generation_config
+        return None if config is None else config.max_output_tokens
+
 
 def decode(body: bytes, model: str, *, streams: bool) -> ChatRequest:
     """The request in a body, as the chat request that is answered alike.
@@ -100,11 +106,10 @@ def decode(body: bytes, model: str, *, streams: bool) -> ChatRequest:
     except (ValueError, RecursionError) as error:
         raise RequestError(str(error)) from None
     _check(asked)
-    most = asked.generation_config and asked.generation_config.max_output_tokens
     functions = [each for tool in asked.tools or () for each in tool.function_declarations]
     tools = [{"function": {"name": each.name}} for each in functions]
     fields = {"model": model, "messages": [], "stream": streams, "tools": tools}
-    request = msgspec.convert({**fields, "max_tokens": most}, ChatRequest)
+    request = msgspec.convert({**fields, "max_tokens": asked.most}, ChatRequest)
     request.messages = [Message(_role(each), each.text) for each in asked.contents]
     if asked.system_instruction is not None:
         text = "".join(part.text or "" for part in asked.system_instruction.parts)
@@ -115,8 +120,7 @@ def decode(body: bytes, model: str, *, streams: bool) -> ChatRequest:
 def _check(asked: _Request) -> None:
     if not asked.contents:
         raise RequestError("contents is not specified - at `$.contents`")
-    most = asked.generation_config and asked.generation_config.max_output_tokens
-    if most is not None and most < 1:
+    if asked.most is not None and asked.most < 1:
         raise RequestError("max_output_tokens must be positive - at `$.generationConfig`")
     for place, content in enumerate(asked.contents):
         where = f"at `$.contents[{place}].parts`"

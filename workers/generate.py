@@ -238,9 +238,8 @@ class Generation:
         """One attempt; None if the answer is whole."""
         joining: Joining | None = None
         if self._delivered:
-            flag = self._settings.prefill_for(self._job.model, *step.target)
             spent = self._ledger.usage()
-            joining = Joining(self._dialect, transcript, step.mode, flag, spent)
+            joining = Joining(self._dialect, transcript, step.mode, spent)
         holding = ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
         try:
             await self._begin(step)
@@ -284,6 +283,8 @@ class Generation:
             timeouts=self._settings.timeouts_for(self._job.model, *step.target),
             key=self._job.key,
             previous=self._previous,
+            partial=step.mode == "continue"
+            and self._settings.prefill_for(self._job.model, *step.target),
         )
         provider = self._providers.get(step.target.provider, self._job.dialect)
         # aclosing: however this ends, the upstream connection is closed here and now.

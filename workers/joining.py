@@ -28,13 +28,11 @@ class Joining:
         dialect: Dialect,
         transcript: Transcript,
         mode: Mode,
-        prefill: bool | str,
         spent: dict[str, Any] | None,
     ) -> None:
         self._dialect = dialect
         self._transcript = transcript
         self._mode = mode
-        self._prefill = prefill
         kind: Literal["continue", "replay"] = "continue" if mode == "continue" else "replay"
         self._joint = dialect.joint(transcript, kind, spent)
 
@@ -42,7 +40,7 @@ class Joining:
         """What to ask: the same again, or with the partial answer as the last message."""
         if self._mode != "continue":
             return request
-        return self._dialect.continued(request, self._transcript, self._prefill)
+        return self._dialect.continued(request, self._transcript)
 
     def join(self, frames: Sequence[Frame]) -> list[Frame]:
         """The frames as they go on in the stream; fewer, where nothing is left of one.

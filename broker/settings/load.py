@@ -41,6 +41,7 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
 _WATCHDOGS = Timeouts.__struct_fields__
+_FLAGGED = ("chat", "messages")  # dialects whose messages may have a flag
 _TARGETS = tuple[str | RouteTarget, ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
@@ -221,6 +222,8 @@ def _check_targets(
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
+        elif isinstance(target, RouteTarget):
+            _check_prefill(here, target.prefill, providers[provider], found)
 
 
 def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
@@ -246,6 +249,15 @@ def _check_providers(
                 f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
             )
         _check_watchdogs(f"providers.{name}", provider, found)
+        _check_prefill(f"providers.{name}", provider.prefill, provider, found)
+
+
+def _check_prefill(
+    key: str, prefill: bool | str | None, provider: Provider, found: list[str]
+) -> None:
+    if isinstance(prefill, str) and (not prefill or provider.dialect not in _FLAGGED):
+        can = "a flag's name, true or false" if provider.dialect in _FLAGGED else "true or false"
+        found.append(f"{key}.prefill: of a provider that speaks {provider.dialect} it is {can}")
 
 
 def _address(url: str) -> tuple[str, str]:

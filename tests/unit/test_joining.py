@@ -18,18 +18,17 @@ MESSAGES = [{"role": "user", "content": "?"}]
 SAID = Transcript.of([*chunk("12345678"), *chunk({"reasoning": "1234"})])
 
 
-def asked(request: dict[str, Any], prefill: bool | str = True, mode: Any = "continue") -> Any:
+def asked(request: dict[str, Any], mode: Any = "continue") -> Any:
     before = json.dumps(request)
-    result = Joining(CHAT, SAID, mode, prefill, None).request(request)
+    result = Joining(CHAT, SAID, mode, None).request(request)
     assert json.dumps(request) == before
     return result
 
 
-@pytest.mark.parametrize(("prefill", "flag"), [(True, {}), ("prefix", {"prefix": True})])
-def test_the_partial_answer_is_the_last_message(prefill: bool | str, flag: Any) -> None:
-    partial = {"role": "assistant", "content": "12345678", **flag}
+def test_the_partial_answer_is_the_last_message() -> None:
+    partial = {"role": "assistant", "content": "12345678"}
     request = {"model": "m", "messages": MESSAGES, "temperature": 0}
-    assert asked(request, prefill) == {**request, "messages": [*MESSAGES, partial]}
+    assert asked(request) == {**request, "messages": [*MESSAGES, partial]}
 
 
 @pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens"])
@@ -48,7 +47,7 @@ def test_otherwise_the_same_is_asked_again(mode: str) -> None:
 
 
 def joined(mode: Any, *frames: Frame, spent: dict[str, Any] | None = None) -> list[Any]:
-    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, True, spent)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, spent)
     return [(frame.kind, json.loads(data_of(frame.body))) for frame in way.join(frames)]
 
 
@@ -84,7 +83,7 @@ def test_a_whole_answer_is_a_chunk_and_its_usage(mode: str, content: str) -> Non
 
 @pytest.mark.parametrize("frames", [chunk("Hex"), stop(), chunk("He"), []])
 def test_a_replay_that_differs_is_a_failure(frames: list[Frame]) -> None:
-    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", False, None)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", None)
     with pytest.raises(ProviderFailure) as caught:  # noqa: PT012 - at the latest in the end
         way.join(frames)
         way.end()

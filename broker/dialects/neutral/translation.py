@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
-from broker.dialects.neutral.event import Event, Failed
+from broker.dialects.neutral.event import Event, Failed, TextDelta
+from broker.dialects.neutral.partial import fitted
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
+from broker.dialects.white_space import WhiteSpace
 
 
 class Reader(Protocol):
@@ -88,6 +90,20 @@ def translate_request(
     return _WRITE[provider](_READ[caller](request), model)
 
 
+def translate_partial(
+    request: dict[str, Any], caller: str, provider: str, model: str
+) -> tuple[dict[str, Any], str]:
+    """The same for a request that ends in a partial answer, which is to be gone on with.
+
+    Gives the white space too that the partial answer had to lose at its end.
+
+    Raises:
+        Unexpressible, BadRequest: as ``translate_request``.
+    """
+    neutral, space = fitted(_READ[caller](request), provider)
+    return _WRITE[provider](neutral, model), space
+
+
 def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:
     """What a provider counted, in its caller's words."""
     return _COUNTED[caller](_COUNTS[provider](counts))
@@ -117,10 +133,12 @@ class Translation:
     """One answer on its way: a provider's events in, the caller's events out.
 
     ``failed`` is set by an event that ends the answer with an error; nothing follows it.
+    ``space`` is what the partial answer, if it goes on from one, lost at its end.
     """
 
-    def __init__(self, source: Reader, target: Writer) -> None:
+    def __init__(self, source: Reader, target: Writer, space: str = "") -> None:
         self.failed: Failed | None = None
+        self._space = WhiteSpace(space)
         self._reader = source
         self._writer = target
 
@@ -146,6 +164,10 @@ class Translation:
             if isinstance(event, Failed):
                 self.failed = event
                 break
+            if isinstance(event, TextDelta):
+                event = TextDelta(self._space.unsaid(event.text))
+                if not event.text:
+                    continue
             try:
                 found += self._writer.feed(event)
             except Garbled as error:
