@@ -240,13 +240,15 @@ class Generation:
         if self._delivered:
             spent = self._ledger.usage()
             joining = Joining(self._dialect, transcript, step.mode, spent)
-        holding = ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
+        holding = ToolCalls(self._dialect) if policy.hold_tool_calls else None
         try:
             await self._begin(step)
             await self._stream(step, passage, joining, holding)
         except ProviderFailure as error:
             passage.ended(error.failure)
             failure = joining.judged(error.failure) if joining else error.failure
+            if joining and not transcript.silent:
+                self._ledger.reply.parting = None  # it tells of its own part alone
             self._ledger.end("failed", failure)
             log.info(
                 "attempt.failed",

@@ -5,7 +5,7 @@ dead: there is one machinery for both. The pure part is the dialect's: its
 ``Transcript`` says where the answer stands, its ``Joint`` fits the new frames to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -78,12 +78,13 @@ class ToolCalls:
     """Holds tool calls back until the answer is whole, so that readers never see half of one.
 
     From the first piece of a tool call on nothing is passed on; if the attempt is lost, what
-    was held is dropped with it, and another can take its place unseen. ``begins`` tells
-    whether a tool call begins in a frame.
+    was held is dropped with it, and another can take its place unseen. A seal that came with
+    the call, just before it, is held too.
     """
 
-    def __init__(self, begins: Callable[[Frame], bool]) -> None:
-        self._begins = begins
+    def __init__(self, dialect: Dialect) -> None:
+        self._begins = dialect.begins_call
+        self._leads = dialect.leads_to_call
         self._held: list[Frame] = []
         self._size = 0
 
@@ -98,6 +99,8 @@ class ToolCalls:
             return ()
         for place, frame in enumerate(frames):
             if self._begins(frame):
+                while place and self._leads(frames[place - 1]):
+                    place -= 1
                 self._hold(frames[place:])
                 return frames[:place]
         return frames

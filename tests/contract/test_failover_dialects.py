@@ -348,10 +348,23 @@ async def test_the_last_providers_word_on_its_failure(
 ) -> None:
     model = lost("tokens=30", "errorafter=8", 9)
     for dialect, (prompt, answer) in (await case.ask(name)).items():
-        own = dialect == order[-1] == "responses"
-        assert answer.error == ("response.failed: server_error" if own else "provider_stream_error")
+        assert answer.error == "provider_stream_error", dialect
         assert "failed on purpose" in answer.message
         said = uncut(model, prompt)["content"]
         assert said.startswith(answer.text)
         assert len(answer.text.split()) == 16
         assert await case.check(prompt, answer, order) == ["fresh", "continue"]
+
+
+OWN_WORD = route(
+    "own-word", ["status=500", "tokens=9,errorafter=4"], "attempts = 2", ("chat", "responses")
+)
+
+
+async def test_it_is_passed_on_where_it_tells_of_all_that_was_said(case: Case) -> None:
+    for dialect, (prompt, answer) in (await case.ask(OWN_WORD[0])).items():
+        own = "response.failed: server_error"
+        assert answer.error == (own if dialect == "responses" else "provider_stream_error")
+        assert "failed on purpose" in answer.message
+        assert len(answer.text.split()) == 4
+        await case.check(prompt, answer, OWN_WORD[1])

@@ -39,6 +39,15 @@ def begins_call(frame: Frame) -> bool:
     return isinstance(item, dict) and item.get("type") not in _SPEAK
 
 
+def leads_to_call(frame: Frame) -> bool:
+    """Whether a frame may be of a seal that a tool call after it bears."""
+    if not frame.body.startswith((_ADDED, _DONE)):
+        return False
+    item = (event_of(frame) or {}).get("item")
+    return isinstance(item, dict) and item.get("type") == "reasoning" and not item.get("summary")
+
+
+_DONE = b"event: response.output_item.done\n"
 _ADDED = b"event: response.output_item.added\n"
 
 RESPONSES = Dialect(
@@ -53,6 +62,7 @@ RESPONSES = Dialect(
     joint=_joint,
     continued=continued,
     begins_call=begins_call,
+    leads_to_call=leads_to_call,
     estimate=estimate,
     error=error,
     failure=failure_error,
