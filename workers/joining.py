@@ -36,9 +36,19 @@ class Joining:
         kind: Literal["continue", "replay"] = "continue" if mode == "continue" else "replay"
         self._joint = dialect.joint(transcript, kind, spent)
 
+    @property
+    def continues(self) -> bool:
+        """Whether the provider is given what was delivered."""
+        return self._mode == "continue"
+
+    @property
+    def follows_nothing(self) -> bool:
+        """Whether nothing was said before it."""
+        return self._transcript.silent
+
     def request(self, request: dict[str, Any]) -> dict[str, Any]:
         """What to ask: the same again, or with the partial answer as the last message."""
-        if self._mode != "continue":
+        if not self.continues:
             return request
         return self._dialect.continued(request, self._transcript)
 
@@ -69,7 +79,7 @@ class Joining:
 
         A target that refuses to go on from a partial answer is at fault, not the call.
         """
-        if self._mode == "continue" and failure.remedy == "final":
+        if self.continues and failure.remedy == "final":
             return msgspec.structs.replace(failure, remedy="next")
         return failure
 

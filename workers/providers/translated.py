@@ -30,7 +30,7 @@ from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from workers.providers import failures
-from workers.providers.base import Call, Provider, ProviderFailure, Reply
+from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply
 
 
 def speaking(provider: Provider, spoken: str, caller: str) -> Provider:
@@ -45,6 +45,7 @@ class TranslatedProvider:
         self._provider = provider
         self._spoken = spoken
         self._caller = caller
+        self.resumes = provider.resumes
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. An answer that came whole is told as events too.
@@ -73,6 +74,14 @@ class TranslatedProvider:
         finally:
             answer.settle()
 
+    def knows(self, held: Held) -> bool:
+        """See ``base.Provider``."""
+        return self._provider.knows(held)
+
+    async def stop(self, call: Call) -> None:
+        """See ``base.Provider``."""
+        await self._provider.stop(call)
+
     def _asked(self, call: Call) -> tuple[Call, str]:
         """The same call in the provider's dialect, and the white space that it had to lose.
 
@@ -85,6 +94,8 @@ class TranslatedProvider:
                 request, space = translate_partial(*asked)
             else:
                 request, space = translate_request(*asked), ""
+            if self.resumes and call.request.get("store") is not False:
+                request.pop("store", None)  # to resume it the provider has to keep it
         except BadRequest as error:
             failure = Failure(
                 type="invalid_request_error",
