@@ -8,7 +8,7 @@ import msgspec
 from broker.dialects.neutral.request import Message, Reasoning, Request, Text
 
 
-def fitted(request: Request, provider: str) -> tuple[Request, str]:
+def prepared(request: Request, provider: str) -> tuple[Request, str]:
     """The request as this provider takes it, and the white space that it was deprived of."""
     if provider != "messages":
         return request, ""

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.event import Event, Failed, TextDelta
-from broker.dialects.neutral.partial import fitted
+from broker.dialects.neutral.partial import prepared
+from broker.dialects.neutral.quirks import fitted
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
 from broker.dialects.white_space import WhiteSpace
+from broker.settings import Quirks
 
 
 class Reader(Protocol):
@@ -79,19 +81,21 @@ _ECHOED = (
 
 
 def translate_request(
-    request: dict[str, Any], caller: str, provider: str, model: str
+    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
 ) -> dict[str, Any]:
     """A caller's request for a provider of another dialect, without how it is to be streamed.
+
+    ``quirks`` are the provider's, if it speaks chat.
 
     Raises:
         Unexpressible: something in it can't be said to that provider; ``param`` names it.
         BadRequest: it is no request of the caller's dialect.
     """
-    return _WRITE[provider](_READ[caller](request), model)
+    return _written(_READ[caller](request), provider, model, quirks)
 
 
 def translate_partial(
-    request: dict[str, Any], caller: str, provider: str, model: str
+    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
 ) -> tuple[dict[str, Any], str]:
     """The same for a request that ends in a partial answer, which is to be gone on with.
 
@@ -100,8 +104,13 @@ def translate_partial(
     Raises:
         Unexpressible, BadRequest: as ``translate_request``.
     """
-    neutral, space = fitted(_READ[caller](request), provider)
-    return _WRITE[provider](neutral, model), space
+    neutral, space = prepared(_READ[caller](request), provider)
+    return _written(neutral, provider, model, quirks), space
+
+
+def _written(request: Request, provider: str, model: str, quirks: Quirks | None) -> dict[str, Any]:
+    written = _WRITE[provider](request, model)
+    return written if quirks is None or provider != "chat" else fitted(written, quirks)
 
 
 def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:
