@@ -59,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
     source: bytes  # the seed that all of the answer comes from
     prompt_tokens: int
     choices: list[Choice]
+    cached: int = 0  # of the prompt's tokens
 
     @property
     def usage(self) -> bytes:
@@ -67,10 +68,13 @@ class Answer(msgspec.Struct, frozen=True):
         reasoning = sum(len(choice.reasoning) for choice in self.choices)
         return (
             b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
-            b'"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},'
+            b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0},'
             b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":0,'
             b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
-            % (self.prompt_tokens, completion, self.prompt_tokens + completion, reasoning)
+            % (
+                *(self.prompt_tokens, completion, self.prompt_tokens + completion),
+                *(self.cached, reasoning),
+            )
         )
 
 
@@ -93,6 +97,7 @@ def compose(request: ChatRequest, behaviour: Behaviour, ordinal: int = 1) -> Ans
             _choice(request, behaviour, seed(source.hex(), str(index)), said)
             for index in range(request.choices)
         ],
+        cached=min(behaviour.cached, request.prompt_tokens),
     )
 
 

@@ -24,6 +24,7 @@ comments      count     0        ``: keepalive`` and this many line ends before 
                                  2 makes it a block of its own, which trips some SSE clients
 id            text      varies   the answer's id; else it differs from call to call
 prefill       flag      0        go on where a trailing assistant message stops
+cached        count     0        tokens of the prompt that are said to come from a cache
 vary          flag      0        another text at each call with the same prompt
 nostream      flag      0        ignore ``stream`` and answer with whole JSON
 nousage       flag      0        ignore ``stream_options.include_usage``
@@ -46,6 +47,7 @@ failfirst     count     none     only the first calls with this very name and pr
 The chunks a fault counts are those of content, reasoning and tool calls, over all choices;
 the opening chunk with the role is not one. So ``dropafter=0`` cuts after the opening, and a
 fault beyond the last token is never met. Of two ends the earlier wins, then the upper line.
+In Gemini's API a tool call is one chunk, and there is no opening.
 A whole answer meets the ends too: half its body is sent when the chunks would have been.
 """
 
@@ -93,6 +95,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     comments: int = 0
     id: str | None = None
     prefill: bool = False
+    cached: int = 0
     vary: bool = False
     nostream: bool = False
     nousage: bool = False
@@ -226,6 +229,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "comments": _number(0, 2),
     "id": _name,
     "prefill": _flag,
+    "cached": _COUNT,
     "vary": _flag,
     "nostream": _flag,
     "nousage": _flag,

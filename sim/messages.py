@@ -55,6 +55,8 @@ def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
     if asked.max_tokens < 1:
         raise RequestError("at least 1 token must be allowed - at `$.max_tokens`")
     messages = asked.messages
+    if messages and messages[-1].role == "assistant" and messages[-1].text[-1:].isspace():
+        raise RequestError("final assistant content cannot end with trailing whitespace")
     if asked.system:
         text = asked.system if isinstance(asked.system, str) else json.dumps(asked.system)
         messages = [Message("system", text), *messages]
@@ -128,8 +130,9 @@ def _head(answer: Answer) -> bytes:
 
 def _usage(answer: Answer, output: int) -> bytes:
     return (
-        b'{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
-        b'"output_tokens":%d,"service_tier":"standard"}' % (answer.prompt_tokens, output)
+        b'{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":%d,'
+        b'"output_tokens":%d,"service_tier":"standard"}'
+        % (answer.prompt_tokens - answer.cached, answer.cached, output)
     )
 
 

@@ -31,10 +31,8 @@ async def refuse(request: web.Request, behaviour: Behaviour) -> web.StreamRespon
     await asyncio.sleep(behaviour.ttft)
     if behaviour.status is None:
         return web.Response(text=_HTML, content_type="text/html")
-    response = answer_error(request, behaviour.status, "The simulated provider refused on purpose.")
-    if behaviour.retryafter is not None:
-        response.headers["Retry-After"] = f"{behaviour.retryafter:g}"
-    return response
+    message = "The simulated provider refused on purpose."
+    return answer_error(request, behaviour.status, message, retry_after=behaviour.retryafter)
 
 
 async def play(request: web.Request, script: Script, behaviour: Behaviour) -> web.StreamResponse:

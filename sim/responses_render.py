@@ -257,10 +257,11 @@ def _response(
 def _usage(answer: Answer) -> bytes:
     choice = answer.choices[0]
     return (
-        b'{"input_tokens":%d,"input_tokens_details":{"cached_tokens":0},"output_tokens":%d,'
+        b'{"input_tokens":%d,"input_tokens_details":{"cached_tokens":%d},"output_tokens":%d,'
         b'"output_tokens_details":{"reasoning_tokens":%d},"total_tokens":%d}'
         % (
             answer.prompt_tokens,
+            answer.cached,
             choice.count,
             len(choice.reasoning),
             answer.prompt_tokens + choice.count,

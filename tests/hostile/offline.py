@@ -92,7 +92,7 @@ async def answered(
     outcome = Outcome()
     provider = speaking(Played(case, seed), case.dialect, caller)
     call = Call("r1", "m", request(caller, "m", "Hi"), key="k" * 20)
-    holding = ToolCalls(DIALECTS[caller].begins_call) if hold else None
+    holding = ToolCalls(DIALECTS[caller]) if hold else None
     try:
         async with aclosing(provider.stream(call, outcome.reply)) as stream:
             async for received in stream:
@@ -124,7 +124,7 @@ def check(case: Spoiled, caller: str, seed: int) -> None:
         for mode in ("continue", "replay"):
             if mode == "continue" and not transcript.prefillable:
                 continue
-            joining = Joining(dialect, transcript, mode, True, outcome.reply.usage)
+            joining = Joining(dialect, transcript, mode, outcome.reply.usage)
             encode(joining.request(request(caller, "m", "Hi")))
             more = asyncio.run(answered(second, caller, joining, seed=seed))
             more.frames = [*outcome.frames, *more.frames]

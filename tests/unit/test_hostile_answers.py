@@ -79,9 +79,7 @@ def test_an_event_that_readers_could_not_follow_is_garbled() -> None:
 def test_a_replay_of_other_types_is_garbled() -> None:
     dialect = DIALECTS["responses"]
     begun = b'event: response.x\ndata: {"type":"response.x","output_index":[],"id":"a"}'
-    joining = Joining(
-        dialect, dialect.transcript([Frame(Kind.DIALECT, begun)]), "replay", True, None
-    )
+    joining = Joining(dialect, dialect.transcript([Frame(Kind.DIALECT, begun)]), "replay", None)
     again = b'event: response.x\ndata: {"type":{},"output_index":{}}'
     with pytest.raises(ProviderFailure) as caught:
         joining.join([Frame(Kind.DIALECT, again)])

@@ -42,6 +42,8 @@ class GeminiDecoder:
             if chunk is None or self.failure is not None:
                 break
             self._ended = _note(chunk, self._reply) or self._ended
+            if self._ended:  # until then the counts are of what came so far
+                self._reply.usage = self._reply.said
             frames.append(data_frame(Kind.DIALECT, event.data))
         self._reply.events += len(frames)
         return frames
@@ -58,6 +60,7 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     if chunk is None or failure is not None:
         raise ProviderFailure(failure or failures.garbled("json"))
     _note(chunk, reply)
+    reply.usage = reply.said
     reply.events = 1
     return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
 
@@ -90,7 +93,7 @@ def _note(chunk: dict[str, Any], reply: Reply) -> bool:
     """Keep the reply up to date; tell whether the answer ends with this."""
     counts = chunk.get("usageMetadata")
     if isinstance(counts, dict):
-        reply.usage = (reply.usage or {}) | counts
+        reply.said = (reply.said or {}) | counts
     if reply.provider_id is None and isinstance(chunk.get("responseId"), str):
         reply.provider_id = chunk["responseId"]
     candidates = chunk.get("candidates")

@@ -12,7 +12,7 @@ In the response that ends the answer, items that had been delivered whole are th
 ones: a reader has them already, with whatever is sealed in them.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from broker.dialects.dialect import Diverged
 from broker.dialects.owed_text import Text
@@ -36,9 +36,7 @@ class Joint:
     ``spent`` is what the attempts before it cost: their sum is the usage that readers see.
     """
 
-    def __init__(
-        self, said: Transcript, mode: Literal["continue", "replay"], spent: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, said: Transcript, spent: dict[str, Any] | None = None) -> None:
         self._spent = spent
         self._texts: dict[_Place, Text] = {}
         self._due: dict[_Place, list[dict[str, Any]]] = {}
