@@ -8,10 +8,11 @@ import secrets
 from time import perf_counter
 
 from bench.client import Refused
-from bench.figures import STREAMHOLD, Figure
+from bench.figures import STREAMHOLD, Figure, Goal, at_most
 from bench.percentiles import median, percentile
 from bench.run import Run
 
+_FIRST_GOAL, _REPLAY_GOAL = at_most(3), at_most(60)  # ms
 _MISSED = 20  # tokens that a reader with a dropped connection has missed
 
 
@@ -33,14 +34,14 @@ async def measure(run: Run) -> list[Figure]:
         opening.append((each.first_byte - each.sent) * 1000)
         if each.counter.tokens != plan.replay_tokens:
             raise Refused(f"a replay of {each.counter.tokens} tokens of {plan.replay_tokens}")
-    figures = {
-        "first_byte_median": ("ms", median(first), f"{_MISSED} tokens missed"),
-        "first_byte_p99": ("ms", percentile(first, 99), f"{plan.resumes} calls"),
-        "replay_first_byte_median": ("ms", median(opening), "from the stream's start"),
-        "replay_median": ("ms", median(whole), f"{plan.replay_tokens:,} tokens"),
-        "replay_tokens_a_second": ("1/s", plan.replay_tokens / median(whole) * 1000, ""),
+    figures: dict[str, tuple[str, float, str, tuple[Goal, ...]]] = {
+        "first_byte_median": ("ms", median(first), f"{_MISSED} tokens missed", (_FIRST_GOAL,)),
+        "first_byte_p99": ("ms", percentile(first, 99), f"{plan.resumes} calls", ()),
+        "replay_first_byte_median": ("ms", median(opening), "from the start", (_FIRST_GOAL,)),
+        "replay_median": ("ms", median(whole), f"{plan.replay_tokens:,} tokens", (_REPLAY_GOAL,)),
+        "replay_tokens_a_second": ("1/s", plan.replay_tokens / median(whole) * 1000, "", ()),
     }
     return [
-        Figure(f"resume.{name}", unit, {STREAMHOLD: value}, None, note)
-        for name, (unit, value, note) in figures.items()
+        Figure(f"resume.{name}", unit, {STREAMHOLD: value}, None, note, goals)
+        for name, (unit, value, note, goals) in figures.items()
     ]
