@@ -1,5 +1,6 @@
 """``python -m bench``: run the measures, print the tables, write figures and plots."""
 
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -125,7 +126,8 @@ async def _run(run: Run, names: tuple[str, ...]) -> tuple[list[Figure], bool]:
             continue
         print(f"measuring {name} …", file=sys.stderr)
         try:
-            figures += await MEASURES[name](run)
+            async with asyncio.timeout(run.left):
+                figures += await MEASURES[name](run)
             run.streamhold.check_unchanged()
         except Restarted as error:
             run.fail(name, error)

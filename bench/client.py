@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
         return exchange
 
     def close(self) -> None:
+        """End it; what its exchange still lacks is not waited for."""
+        self._exchange = None
         if self._transport is not None:
             self._transport.close()
 

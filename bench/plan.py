@@ -7,6 +7,8 @@ class Plan(msgspec.Struct, frozen=True):
     """The sizes of one run. Times are seconds."""
 
     longest: float = 240.0  # that one subject may take over one measure
+    whole: float = 900.0  # that all measures may take; what is left then is not measured
+    whole_a_peer: float = 300.0  # and so much more with each peer
 
     calls: int = 500  # sequential calls for the time to the first token
 
@@ -27,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     memory_jobs: int = 20
     memory_tokens: int = 1000
     memory_paced_tokens: int = 500
-    record_jobs: int = 200  # one token each, for what a finished job leaves
+    record_jobs: int = 200  # short ones, for what a finished job leaves
 
     readers: int = 1000  # of one stream
     reader_tokens: int = 100
@@ -110,6 +112,8 @@ class Plan(msgspec.Struct, frozen=True):
 FULL = Plan()
 QUICK = Plan(
     longest=60.0,
+    whole=110.0,
+    whole_a_peer=60.0,
     calls=60,
     rates=(25, 100),
     rate_seconds=2.0,
@@ -121,7 +125,7 @@ QUICK = Plan(
     growth_seconds=3.0,
     memory_jobs=5,
     memory_tokens=500,
-    memory_paced_tokens=100,
+    memory_paced_tokens=250,
     record_jobs=50,
     readers=200,
     reader_tokens=50,
@@ -133,6 +137,7 @@ QUICK = Plan(
     replays=3,
     resumes=20,
     saturation_seconds=1.0,
+    saturation_tokens=300,
     long_calls=2,
-    long_tokens=5000,
+    long_tokens=2000,
 )

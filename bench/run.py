@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TypeVar
 
 from bench.figures import Figure
@@ -22,11 +23,18 @@ class Run:
     streamhold: Streamhold
     peers: tuple[Subject, ...] = ()
     failures: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=perf_counter)
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """All of them: the provider itself, Streamhold, peers."""
         return (self.streamhold.direct, self.streamhold.broker, *self.peers)
+
+    @property
+    def left(self) -> float:
+        """Seconds that the measures may still take."""
+        whole = self.plan.whole + self.plan.whole_a_peer * len(self.peers)
+        return self.begun + whole - perf_counter()
 
     @property
     def strong(self) -> tuple[Subject, ...]:
@@ -49,7 +57,7 @@ class Run:
         found: dict[str, T] = {}
         for subject in subjects:
             try:
-                async with asyncio.timeout(self.plan.longest):
+                async with asyncio.timeout(min(self.plan.longest, self.left)):
                     found[subject.name] = await measure(subject)
             except Exception as error:  # what a peer can't do is a finding
                 if subject not in self.peers:

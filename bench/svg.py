@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
-_WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 150, 40, 50
+_WIDTH, _HEIGHT = 680, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 190, 40, 50
 _BAR, _GAP = 18, 14
 _COLOURS = ("#7f7f7f", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 _FONT = "font-family='sans-serif' font-size='12'"
@@ -84,7 +84,8 @@ def draw_bars(chart: Bars) -> str:
     values = [value for _, bars in chart.groups for _, _, value in bars]
     label = 240
     ticks, place = _axis([*values, 0.0], chart.log, label, _WIDTH - 70)
-    parts = [_text(8, 22, f"{chart.title} ({chart.unit})", bold=True)]
+    scale = ", logarithmic" if chart.log else ""
+    parts = [_text(8, 22, f"{chart.title} ({chart.unit}{scale})", bold=True)]
     start, y = place(ticks[0]), float(_TOP)
     for group, bars in chart.groups:
         parts.append(_text(8, y + 13, group))

@@ -20,7 +20,7 @@ from bench.run import Measure
 MEASURES: dict[str, Measure] = {
     "ceiling": ceiling.measure,
     "first_token": first_token.measure,
-    # Early: memory that a load has left free would hide what a reader takes.
+    # Early: memory that another load has left free would hide what a reader takes.
     "idle_readers": idle_readers.measure,
     "idle_streams": idle_streams.measure,
     "fan_out": fan_out.measure,

@@ -11,7 +11,7 @@ from bench.exchange import Exchange
 from bench.figures import STREAMHOLD, Figure, at_least
 from bench.following import begun, finish, follow
 from bench.percentiles import percentile
-from bench.processes import CLIENT, cpu_of, resident, spent
+from bench.processes import CLIENT, cpu_of, spent
 from bench.run import Run
 from bench.subject import Subject
 
@@ -49,12 +49,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Fan:
-    """One stream, delivered. ``grown`` are bytes of the serving process by its readers."""
+    """One stream, delivered."""
 
     spread: Spread
     readers: int
     tokens: int
-    grown: int
     cpu: float  # seconds, of all of the subject's processes
     client: float  # seconds
 
@@ -68,7 +67,7 @@ class Fan:
 
 
 async def measure(run: Run) -> list[Figure]:
-    """Events a second delivered, how far the readers lie apart, and memory a reader."""
+    """Events a second delivered, what they cost, and how far the readers lie apart."""
     plan = run.plan
 
     async def fan(subject: Subject, tokens: int, pace: str) -> Fan:
@@ -90,7 +89,6 @@ async def measure(run: Run) -> list[Figure]:
         return {name: getattr(each, value) for name, each in fans.items()}
 
     note = f"{plan.readers:,} readers, nothing lost"
-    sizes = {name: each.grown / each.readers / 1024 for name, each in paced.items()}
     busy = {name: each.client / each.spread.seconds * 100 for name, each in flood.items()}
     return [
         Figure("fan_out.events_a_second", "1/s", of(flood, "rate"), None, note, (_GOAL,)),
@@ -106,7 +104,6 @@ async def measure(run: Run) -> list[Figure]:
             )
             for name, p in (("median", 50), ("p99", 99))
         ),
-        Figure("fan_out.memory_a_reader", "KB", sizes, None, "growth of the serving process"),
     ]
 
 
@@ -115,19 +112,19 @@ def _cost(fans: dict[str, Fan]) -> dict[str, float]:
 
 
 async def _fan(run: Run, subject: Subject, tokens: int, pace: str) -> Fan:
-    plan, front = run.plan, subject.pids[subject.front]
+    plan = run.plan
     wait = max(2.0, plan.readers / _READERS_A_SECOND)
-    before, spread = resident(front), Spread()
+    spread = Spread()
     async with begun(subject, f"tokens={tokens},{pace},ttft={wait:g}s") as request_id:
         readers = await follow(subject, [request_id], plan.readers, spread.note)
         if spread.first:
             raise Lost("tokens came before all readers had connected; the machine is too busy")
-        grown, used = resident(front) - before, cpu_of(subject.pids)
+        used = cpu_of(subject.pids)
         done = await finish(readers)
         used = spent(used, cpu_of(subject.pids))
     _check(subject, done, tokens)
     cpu = sum(used[each] for each in subject.pids)
-    return Fan(spread, len(done), tokens, grown, cpu, used[CLIENT])
+    return Fan(spread, len(done), tokens, cpu, used[CLIENT])
 
 
 def _check(subject: Subject, done: list[Exchange], tokens: int) -> None:

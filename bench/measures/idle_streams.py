@@ -11,7 +11,7 @@ _SLACK = 2.0
 
 
 async def measure(run: Run) -> list[Figure]:
-    """CPU as share of a core, by process, and what each process grew by a stream."""
+    """CPU as share of a core, by process, and what worker and store grew by a stream."""
     plan, strong = run.plan, run.strong
     before = {
         subject.name: {name: resident(pid) for name, pid in subject.pids.items()}
@@ -29,7 +29,7 @@ async def measure(run: Run) -> list[Figure]:
     for process in ("api", "worker", "store"):
         share = {STREAMHOLD: busy[STREAMHOLD][process]}
         figures.append(Figure(f"idle_streams.{process}", "% of a core", share))
-    for process in ("api", "worker", "store"):
+    for process in ("worker", "store"):  # for what the API holds see idle_readers
         grown = windows[STREAMHOLD].memory[process] - before[STREAMHOLD][process]
         value = {STREAMHOLD: grown / plan.silent_streams / 1024}
         figures.append(Figure(f"idle_streams.memory_{process}", "KB/stream", value))

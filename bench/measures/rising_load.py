@@ -31,7 +31,8 @@ async def measure(run: Run) -> list[Figure]:
                 for subject, stood in found.items()
                 if rate in stood
             }
-            note = "calls/s of 20 tokens, from when each was due" if not place else ""
+            note = "calls/s of 20 tokens, from when each was due"
+            note = "" if place or rate != run.plan.rates[0] else note
             figures.append(Figure(f"rising_load.{name}", "ms", values, None, note, (), rate))
     most = {subject: max(stood, default=0.0) for subject, stood in found.items()}
     return [*figures, Figure("rising_load.stood", "calls/s", most, None, "the highest one asked")]
