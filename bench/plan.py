@@ -22,7 +22,7 @@ class Plan(msgspec.Struct, frozen=True):
     latency_tokens: int = 150
 
     growth: tuple[int, ...] = (100, 1000, 5000)  # streams that share one rate
-    growth_ramp: float = 200.0  # streams begun a second
+    growth_ramp: float = 100.0  # streams begun a second
     growth_settle: float = 3.0
     growth_seconds: float = 10.0
 

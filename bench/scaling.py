@@ -46,7 +46,7 @@ class Cost:
 
     def cores(self, streams: float, shape: Shape) -> int:
         """How many cores so many streams take."""
-        return ceil(streams / self.streams(shape))
+        return ceil(round(streams / self.streams(shape), 6))
 
 
 def costs(report: Report) -> dict[str, Cost]:

@@ -67,7 +67,7 @@ async def _window(run: Run, count: int, subject: Subject) -> Window:
     delays = [ramp * place / count for place in range(count)]
     calls = []
     for delay in delays:
-        tokens = ceil((end - delay) / interval)
+        tokens = ceil((end - delay) / interval) + 1  # the first one comes at once
         calls.append((delay, subject.chat(f"tokens={tokens},interval={interval * 1000:g}ms")))
     found = await window(subject, calls, subject.pids, at, plan.growth_seconds)
     if found.tokens_a_second < _KEPT * plan.token_rate:
