@@ -114,13 +114,11 @@ def _measure(
         streamhold = stack.enter_context(running(folder, _OUT / "streamhold.log"))
         found = [stack.enter_context(PEERS[name](_OUT, streamhold, plan)) for name in peers]
         run = Run(plan, streamhold, tuple(found))
-        figures, whole = uvloop.run(_run(run, names))
-        return figures, run.failures, whole
+        return uvloop.run(_run(run, names)), run.failures, not run.missed
 
 
-async def _run(run: Run, names: tuple[str, ...]) -> tuple[list[Figure], bool]:
+async def _run(run: Run, names: tuple[str, ...]) -> list[Figure]:
     figures: list[Figure] = []
-    whole = True
     for name in MEASURES:
         if name not in names:
             continue
@@ -131,13 +129,12 @@ async def _run(run: Run, names: tuple[str, ...]) -> tuple[list[Figure], bool]:
             run.streamhold.check_unchanged()
         except Restarted as error:
             run.fail(name, error)
-            return figures, False
+            return figures
         except Exception as error:  # noqa: BLE001 - the other measures are worth having
             run.fail(name, error)
-            whole = False
         for subject in run.subjects:
             subject.pool.close()
-    return figures, whole
+    return figures
 
 
 if __name__ == "__main__":

@@ -17,12 +17,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Run:
-    """What a measure has to work with. ``failures`` are what could not be measured, and why."""
+    """What a measure has to work with.
+
+    ``failures`` are what could not be measured, and why; ``missed`` those that are not a peer's.
+    """
 
     plan: Plan
     streamhold: Streamhold
     peers: tuple[Subject, ...] = ()
     failures: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
     begun: float = field(default_factory=perf_counter)
 
     @property
@@ -62,12 +66,16 @@ class Run:
             except Exception as error:  # what a peer can't do is a finding
                 if subject not in self.peers:
                     raise
-                self.fail(f"{what} of {subject.name}", error)
+                self._note(f"{what} of {subject.name}", error)
                 subject.pool.close()
         return found
 
     def fail(self, what: str, error: Exception) -> None:
-        """Note that something could not be measured."""
+        """Note that something of Streamhold's, or of the provider's, could not be measured."""
+        self._note(what, error)
+        self.missed.append(what)
+
+    def _note(self, what: str, error: Exception) -> None:
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         self.failures.append(f"{what}: {type(error).__name__}: {error}"[:500])

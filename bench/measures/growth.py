@@ -24,27 +24,33 @@ class TooSlow(Exception):
 async def measure(run: Run) -> list[Figure]:
     """µs a token at each number of streams, Streamhold's by process, and how they compare."""
     steps = run.plan.growth
-    totals: dict[int, dict[str, float]] = {count: {} for count in steps}
+    totals: dict[int, dict[str, float]] = {}
     parts: dict[int, dict[str, float]] = {}
     for count in steps:
         measured = partial(_window, run, count)
-        windows = await run.of_each(f"growth to {count}", measured, run.strong)
+        try:
+            windows = await run.of_each(f"growth to {count}", measured, run.strong)
+        except (TooSlow, ExceptionGroup) as error:  # a refusal of many is one of a busy machine
+            run.fail(f"growth to {count}", error)
+            break
         pids = {subject.name: subject.pids for subject in run.strong}
-        for name, found in windows.items():
-            totals[count][name] = _cost(found, *pids[name])
+        totals[count] = {name: _cost(found, *pids[name]) for name, found in windows.items()}
         own = windows[STREAMHOLD]
         parts[count] = {process: _cost(own, process) for process in pids[STREAMHOLD]}
         for subject in run.strong:
             subject.pool.close()
     note = f"{run.plan.token_rate:,.0f} tokens/s in all"
     figures = [
-        Figure("growth.total", "µs/token", totals[count], None, note, (), count) for count in steps
+        Figure("growth.total", "µs/token", values, None, note, (), count)
+        for count, values in totals.items()
     ]
     for process in ("api", "worker", "store"):
-        for count in steps:
+        for count in parts:
             values = {STREAMHOLD: parts[count][process]}
             figures.append(Figure(f"growth.{process}", "µs/token", values, None, "", (), count))
-    return figures + [_ratio(totals[steps[0]], totals[count], count) for count in steps[1:]]
+    return figures + [
+        _ratio(totals[steps[0]], totals[count], count) for count in steps[1 : len(totals)]
+    ]
 
 
 def _ratio(first: dict[str, float], later: dict[str, float], count: int) -> Figure:
