@@ -6,7 +6,7 @@ import msgspec
 
 from sim.behaviour import Behaviour
 from sim.request import ChatRequest
-from sim.text import blocks, decoded, halves, letters, quoted, seed, tokens
+from sim.text import UNSET_CLOCK, blocks, decoded, halves, letters, quoted, seed, tokens
 
 CREATED = 1_750_000_000  # Unix seconds; fixed, so that an answer's bytes can be compared
 
@@ -111,7 +111,9 @@ def _choice(request: ChatRequest, behaviour: Behaviour, source: bytes, said: str
             for index in range(behaviour.parallel)
         ]
     else:
-        if behaviour.size:
+        if behaviour.clock:
+            content = [UNSET_CLOCK] * behaviour.tokens
+        elif behaviour.size:
             content = blocks(source, behaviour.tokens, behaviour.size)
         else:
             content = tokens(source, behaviour.tokens, escape=behaviour.escape)

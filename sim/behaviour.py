@@ -17,6 +17,8 @@ tools         flag      0        answer with a tool call, its arguments in piece
 parallel      count     1        tool calls a choice; more than 1 implies tools
 bigchunk      bytes     0        size of the first content chunk's string
 size          bytes     0        of every content chunk's string: letters in place of words
+clock         flag      0        every content chunk's string is the time of its write: 16 digits,
+                                 microseconds of the machine's monotonic clock; before ``size``
 obfuscation   flag      0        OpenAI's padding string in each chunk, the same every time
 escape        flag      0        odd but valid JSON escapes and lone surrogates in the content
 crlf          flag      0        line ends are CRLF
@@ -89,6 +91,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     parallel: int = 1
     bigchunk: int = 0
     size: int = 0
+    clock: bool = False
     obfuscation: bool = False
     escape: bool = False
     crlf: bool = False
@@ -223,6 +226,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "parallel": _number(1, 128),
     "bigchunk": _SIZE,
     "size": _SIZE,
+    "clock": _flag,
     "obfuscation": _flag,
     "escape": _flag,
     "crlf": _flag,

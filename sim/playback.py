@@ -6,6 +6,7 @@ stream as fast as possible must not starve the others, and each chunk leaves as 
 """
 
 import asyncio
+import time
 from asyncio import get_running_loop
 from itertools import islice
 
@@ -15,6 +16,7 @@ from sim.answer import Answer
 from sim.behaviour import Behaviour, End
 from sim.errors import answer_error
 from sim.render import Script
+from sim.text import UNSET_CLOCK
 
 _HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>\n"
 
@@ -44,7 +46,10 @@ async def play(request: web.Request, script: Script, behaviour: Behaviour) -> we
     while group := list(islice(script.deltas, behaviour.batch)):
         sent += len(group)
         await body.until((sent - 1) // script.width)
-        await body.write(b"".join(group))
+        data = b"".join(group)
+        if behaviour.clock:
+            data = data.replace(UNSET_CLOCK, b"%016d" % (time.monotonic_ns() // 1000))
+        await body.write(data)
     if script.closing:
         await body.write(script.closing)
     await body.finish(script.end)
