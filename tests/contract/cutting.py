@@ -22,8 +22,7 @@ class CuttingProxy:
     """
 
     def __init__(self, upstream: str, after: int, cuts: int, faults: Sequence[int]) -> None:
-        where = urlsplit(upstream)
-        self._upstream = (where.hostname or "", where.port or 0)
+        self.point(upstream)
         self._after = after
         self._cuts = cuts
         self._faults = list(faults)
@@ -33,6 +32,11 @@ class CuttingProxy:
         self.carried = 0  # connections in all
         self.cuts = 0
         self.pings = 0
+
+    def point(self, upstream: str) -> None:
+        """New connections go to this server."""
+        where = urlsplit(upstream)
+        self._upstream = (where.hostname or "", where.port or 0)
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
