@@ -55,6 +55,14 @@ def data_frame(kind: Kind, data: bytes, event: bytes = b"") -> Frame:
     return Frame(kind, b"event: " + event + b"\n" + lines if event else lines)
 
 
+ATTEMPT, ATTACHED = b"attempt", b"attached"  # events of native frames
+
+
+def begins_attempt(frame: Frame) -> bool:
+    """Whether a frame is where another attempt begins."""
+    return frame.kind == Kind.NATIVE and frame.body.startswith(b"event: %b\n" % ATTEMPT)
+
+
 def data_of(body: bytes) -> bytes:
     """The data of a frame's body: its ``data:`` lines, joined by line feeds."""
     if body.startswith(b"data: ") and b"\n" not in body:

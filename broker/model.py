@@ -128,6 +128,9 @@ class Job(msgspec.Struct, omit_defaults=True):
     losses: int = 0
     spent: int = 0  # attempts before the last `retry`
     attempts: list[Attempt] = msgspec.field(default_factory=list)
+    # Of an attempt at a provider that resumes: its number, and the provider's number of the
+    # last of its events that is in the stream.
+    cursor: tuple[int, int] | None = None
     usage: dict[str, Any] | None = None
     error: Failure | None = None
     metadata: dict[str, Any] | None = None

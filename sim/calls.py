@@ -59,6 +59,23 @@ class Calls:
             self.active -= 1
             self._tell()
 
+    def going_on(self) -> Callable[[], None]:
+        """Another answer runs without its caller, until what is returned is called."""
+        self.active += 1
+        self._tell()
+
+        def ended() -> None:
+            self.active -= 1
+            self._tell()
+
+        return ended
+
+    def count_aborted(self, prompt: str) -> None:
+        """An answer was stopped by its caller's word."""
+        self.aborted += 1
+        self.closed[prompt] = time.monotonic()
+        self._tell()
+
     async def until(self, condition: Callable[["Calls"], bool]) -> None:
         """Wait until the condition holds of these counts; for tests on the server's own loop."""
         while not condition(self):

@@ -22,7 +22,7 @@ _HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>\n"
 async def refuse(request: web.Request, behaviour: Behaviour) -> web.StreamResponse | None:
     """Meet the faults that come before an answer; None if there is none of them."""
     if behaviour.drop:
-        await _cut(request)
+        await cut(request)
         return web.Response()  # never leaves: the connection is gone
     if behaviour.hang:
         await _forever()
@@ -109,12 +109,12 @@ class _Body:
     async def finish(self, end: End | None) -> None:
         """Leave the body to its clean end, or break it off."""
         if end is End.DROP:
-            await _cut(self._request)
+            await cut(self._request)
         elif end is End.HANG:
             await _forever()
 
 
-async def _cut(request: web.Request) -> None:
+async def cut(request: web.Request) -> None:
     """Cut the connection once what was written is out: the fault counts chunks, to the byte."""
     transport = request.transport
     while transport is not None and not transport.is_closing():

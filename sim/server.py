@@ -3,7 +3,9 @@
 | | |
 |---|---|
 | ``POST /v1/chat/completions`` | an answer as the model's name says, see ``sim.behaviour`` |
-| ``POST /v1/responses`` | the same, as a response |
+| ``POST /v1/responses`` | the same, as a response; ``background`` goes on without its reader |
+| ``GET /v1/responses/{id}`` | one in the background; ``stream``, ``starting_after`` |
+| ``POST /v1/responses/{id}/cancel`` | stops one in the background; counted as aborted |
 | ``POST /v1/messages`` | the same, as a message |
 | ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
 | ``GET /v1/models`` | the one model with a plain name |
@@ -24,13 +26,15 @@ import uvloop
 from aiohttp import web
 
 from sim import messages, responses_render, responses_request
-from sim.answer import CREATED, compose
+from sim.answer import CREATED, Answer, compose
+from sim.background import Background, going_on
 from sim.behaviour import Behaviour, BehaviourError, parse
 from sim.calls import Calls
 from sim.errors import answer_error
 from sim.playback import play, play_whole, refuse
 from sim.render import script, whole
 from sim.request import RequestError, decode
+from sim.responses_request import ResponsesRequest
 
 _BAD_KEY = "sk-bad"
 _MAX_BODY = 256 << 20  # bytes; above what any broker in front lets through
@@ -38,6 +42,7 @@ _GRACE = 0.05  # seconds for running calls to end by themselves when the server 
 
 _CALLS = web.AppKey("calls", Calls)
 _RESPONSES = web.AppKey("responses", set[str])  # the ids of those that are kept
+_BACKGROUND = web.AppKey("background", dict[str, Background])
 
 
 class SimServer:
@@ -68,9 +73,12 @@ def create_app() -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY)
     app[_CALLS] = Calls()
     app[_RESPONSES] = set()
+    app[_BACKGROUND] = {}
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
     app.router.add_post("/v1/responses", _respond)
+    app.router.add_get("/v1/responses/{id}", _response)
+    app.router.add_post("/v1/responses/{id}/cancel", _cancel)
     app.router.add_post("/v1/messages", _message)
     app.router.add_post("/v1/messages/count_tokens", _count_tokens)
     app.router.add_get("/v1/models", _models)
@@ -200,6 +208,8 @@ async def _respond(request: web.Request) -> web.StreamResponse:
         made = responses_render.named(compose(chat, behaviour, ordinal))
         if asked.store is not False:
             known.add(made.id)
+            if asked.background:
+                return await _run(request, asked, behaviour, made, chat.prompt)
         if asked.stream and not behaviour.nostream:
             told = responses_render.script(made, asked, behaviour)
             return await play(request, told, behaviour)
@@ -207,6 +217,48 @@ async def _respond(request: web.Request) -> web.StreamResponse:
         return await play_whole(request, told_whole, made, behaviour)
 
     return await _counted(request, asked.model, chat.prompt, answer)
+
+
+async def _run(
+    request: web.Request,
+    asked: ResponsesRequest,
+    behaviour: Behaviour,
+    made: Answer,
+    prompt: str,
+) -> web.StreamResponse:
+    """Answer in the background, and read along as far as the caller stays."""
+    healthy = going_on(behaviour)
+    script = responses_render.script(made, asked, healthy)
+    running = Background(script, responses_render.whole(made, asked, healthy), behaviour, prompt)
+    request.app[_BACKGROUND][made.id] = running
+    running.start(request.app[_CALLS].going_on())
+    if not asked.stream:
+        return web.json_response(running.told)
+    try:
+        return await running.answer(request, posted=True)
+    except (asyncio.CancelledError, ConnectionError):
+        return web.Response()  # it goes on: nothing was aborted
+
+
+async def _response(request: web.Request) -> web.StreamResponse:
+    running = request.app[_BACKGROUND].get(request.match_info["id"])
+    if running is None:
+        return answer_error(request, 404, "No such response.")
+    if request.query.get("stream") != "true":
+        return web.json_response(running.told)
+    try:
+        return await running.answer(request, after=int(request.query.get("starting_after", "-1")))
+    except ConnectionError:
+        return web.Response()
+
+
+async def _cancel(request: web.Request) -> web.StreamResponse:
+    running = request.app[_BACKGROUND].get(request.match_info["id"])
+    if running is None:
+        return answer_error(request, 404, "No such response.")
+    if running.cancel():
+        request.app[_CALLS].count_aborted(running.prompt)
+    return web.json_response(running.told)
 
 
 _Answer = Callable[[Behaviour, int], Awaitable[web.StreamResponse]]

@@ -4,11 +4,9 @@
                                                  ▲          │
                                                  └─ failure ┘
 
-An attempt begins with a native frame that also records it. The first one of a claim is not
-waited for, since the claim itself is on record (see ``broker.store.record``); before any
-further call the store has acknowledged it. So no provider is ever called more often than the
-record says. What the routing decides is in ``broker.routing``: ``next_step`` before the first
-delivered frame, ``after_loss`` after it; this module only carries it out.
+What the routing decides is in ``broker.routing``: ``next_step`` before the first delivered
+frame, ``after_loss`` after it; this module only carries it out, and ``calling`` makes the calls.
+A lost call that its provider goes on with comes before all that: it is attached to.
 
 Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
@@ -17,7 +15,6 @@ connection, and nothing more is written under this token.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -52,12 +49,11 @@ from broker.store import Store
 from broker.store.leases import DEADLINE
 from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
+from workers.calling import Caller
 from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
 from workers.hold import Hold
-from workers.joining import Joining, ToolCalls
 from workers.providers import Providers
-from workers.providers.base import Call, ProviderFailure
-from workers.writer import Fenced, FramesLost, Pen
+from workers.writer import Fenced, FramesLost
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(
@@ -85,18 +81,15 @@ class Generation:
         breakers: BreakerView,
         store: Store,
     ) -> None:
+        self._hold = hold
         self._claim = hold.claim
         self._job = hold.claim.job
         self._dialect = DIALECTS[self._job.dialect]
-        self._pen = hold.pen
         self._ledger = hold.ledger
         self._settings = settings
-        self._providers = providers
         self._breakers = breakers
         self._store = store
-        self._delivered = self._job.delivered
-        self._request: dict[str, Any] = {}
-        self._previous: str | None = None  # the provider's id of the response before
+        self._caller = Caller(hold, settings, providers, breakers)
 
     async def run(self) -> None:
         """Run to the terminal and return when it is stored.
@@ -107,24 +100,25 @@ class Generation:
         failure = await self._answer_in_time()
         state = JobState.COMPLETED if failure is None else JobState.FAILED
         parting = self._parting(failure)
-        self._deliver(parting)
+        self._caller.deliver(parting)
         usage = self._ledger.usage()
         self._finish(Terminal(state, usage=usage, error=failure, told=bool(parting)))
-        await self._pen.settled()
+        await self._hold.pen.settled()
 
     def _parting(self, failure: Failure | None) -> Sequence[Frame]:
         """The provider's own word on the failure that ends a begun answer, where it had one."""
         parting, tried = self._ledger.reply.parting, self._ledger.tried
-        if parting is None or failure is None or not self._delivered or not tried:
+        if parting is None or failure is None or not self._caller.delivered or not tried:
             return ()
         return (parting,) if tried[-1].error == failure else ()
 
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
+        self._caller.stop()
         self._ledger.end("failed", failure)
-        self._ledger.settle(self._request, self._dialect.transcript(()))
+        self._ledger.settle(self._caller.request, self._dialect.transcript(()))
         self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
-        await self._pen.settled()
+        await self._hold.pen.settled()
 
     async def _answer_in_time(self) -> Failure | None:
         """``_answer``, cut off at the job's deadline, which is of the store's clock."""
@@ -137,22 +131,24 @@ class Generation:
         except TimeoutError:
             if not limit.expired():
                 raise
+            self._caller.stop()
             self._ledger.end("failed", DEADLINE)
-            whole = (await self._read_back()).complete(self._choices)
-            return None if whole else DEADLINE
+            transcript = await self._transcript()
+            self._ledger.settle(self._caller.request, transcript)
+            return None if transcript.complete(self._choices) else DEADLINE
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
         if self._claim.body is None:
             return _BODY_LOST
-        self._request = msgspec.json.decode(self._claim.body)
+        self._caller.request = msgspec.json.decode(self._claim.body)
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        key = self._dialect.follows(self._request)
+        key = self._dialect.follows(self._caller.request)
         if key is not None:
             previous = await find_previous(self._store, self._job.account, key)
             if previous is None:
@@ -160,23 +156,31 @@ class Generation:
             narrower = narrowed(policy, previous)
             if narrower is None:
                 return ELSEWHERE
-            policy, self._previous = narrower, previous.id
+            policy, self._caller.previous = narrower, previous.id
         return await self._try_targets(policy)
 
     async def _try_targets(self, policy: Policy) -> Failure | None:
         while True:
-            transcript = await self._read_back()
-            if transcript.complete(self._choices):
-                return None  # lost between its last word and its terminal
-            step, passage = await self._choose(policy, transcript)
-            if passage is None:
-                assert isinstance(step, End)
-                return step.failure
-            assert isinstance(step, Run)
-            failure = await self._try(step, passage, policy, transcript)
+            frames = await self._read_back()
+            transcript = self._dialect.transcript(frames)
+            whole = transcript.complete(self._choices)  # lost before its terminal
+            severed = None if whole else self._caller.severed(frames)
+            if severed is not None:
+                failure = await self._caller.attach(severed, policy)
+            else:
+                self._ledger.settle(self._caller.request, transcript)
+                if whole:
+                    return None
+                self._caller.stop()
+                step, passage = await self._choose(policy, transcript)
+                if passage is None:
+                    assert isinstance(step, End)
+                    return step.failure
+                assert isinstance(step, Run)
+                failure = await self._caller.call(step, passage, policy, transcript)
             if failure is None:
                 if self._ledger.unmeasured:
-                    await self._read_back()
+                    self._ledger.settle(self._caller.request, await self._transcript())
                 return None
 
     async def _choose(
@@ -198,22 +202,25 @@ class Generation:
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
     ) -> Run | End:
         if self._job.losses >= self._settings.worker.losses:  # it kills its workers
-            return End(LOST_MID_STREAM if self._delivered else LOST)
+            return End(LOST_MID_STREAM if self._caller.delivered else LOST)
         tried = self._ledger.tried
-        if not self._delivered:
+        if not self._caller.delivered:
             return next_step(policy, tried, shut)
         prefillable = transcript.prefillable and self._choices == 1
         return after_loss(policy, tried, Standing(transcript.silent, prefillable), shut)
 
     @property
     def _choices(self) -> int:
-        return self._dialect.choices(self._request)
+        return self._dialect.choices(self._caller.request)
 
-    async def _read_back(self) -> Transcript:
-        """Where the begun answer stands, from its own stream; settles what was lost with it."""
-        transcript = self._dialect.transcript(())
-        while self._delivered:
-            await self._pen.settled()
+    async def _transcript(self) -> Transcript:
+        """Where the begun answer stands."""
+        return self._dialect.transcript(await self._read_back())
+
+    async def _read_back(self) -> Sequence[Frame]:
+        """The stream of the begun answer; nothing if none was begun."""
+        while self._caller.delivered:
+            await self._hold.pen.settled()
             try:
                 back = await read_back(self._store, self._job.key)
             except StoreAway:  # it comes back, or the lease is lost and with it this task
@@ -221,96 +228,14 @@ class Generation:
             except (JobGone, JobNotFound) as error:  # deleted from under us
                 raise Fenced() from error
             else:
-                if back.last < self._pen.last:  # the store's host crashed and lost its end
-                    self._pen.send_again()
-                    if not self._pen.dirty:
+                if back.last < self._hold.pen.last:  # the store's host crashed and lost its end
+                    self._hold.pen.send_again()
+                    if not self._hold.pen.dirty:
                         raise FramesLost(back.last)
                     continue
-                self._pen.adopt(back.templates)
-                transcript = self._dialect.transcript(back.frames)
-                break
-        self._ledger.settle(self._request, transcript)
-        return transcript
-
-    async def _try(
-        self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
-    ) -> Failure | None:
-        """One attempt; None if the answer is whole."""
-        joining: Joining | None = None
-        if self._delivered:
-            flag = self._settings.prefill_for(self._job.model, *step.target)
-            spent = self._ledger.usage()
-            joining = Joining(self._dialect, transcript, step.mode, flag, spent)
-        holding = ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
-        try:
-            await self._begin(step)
-            await self._stream(step, passage, joining, holding)
-        except ProviderFailure as error:
-            passage.ended(error.failure)
-            failure = joining.judged(error.failure) if joining else error.failure
-            self._ledger.end("failed", failure)
-            log.info(
-                "attempt.failed",
-                request_id=self._job.request_id,
-                provider=step.target.provider,
-                type=failure.type,
-                provider_status=failure.provider_status,
-            )
-            return failure
-        except BaseException:
-            passage.given_up()
-            raise
-        passage.ended(None)
-        self._ledger.end("completed")
-        return None
-
-    async def _begin(self, step: Run) -> None:
-        first = not self._ledger.told
-        frame, fields = self._ledger.begin(step)
-        self._pen.write([frame], fields)
-        self._ledger.opened()
-        if not first:
-            await self._pen.settled()
-
-    async def _stream(
-        self, step: Run, passage: Passage, joining: Joining | None, holding: ToolCalls | None
-    ) -> None:
-        """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
-        asked = joining.request(self._request) if joining else self._request
-        call = Call(
-            request_id=self._job.request_id,
-            model=step.target.model,
-            request=asked,
-            timeouts=self._settings.timeouts_for(self._job.model, *step.target),
-            key=self._job.key,
-            previous=self._previous,
-        )
-        provider = self._providers.get(step.target.provider, self._job.dialect)
-        # aclosing: however this ends, the upstream connection is closed here and now.
-        async with aclosing(provider.stream(call, self._ledger.reply)) as stream:
-            async for received in stream:
-                frames: Sequence[Frame] = received
-                passage.answered()
-                if joining is not None:
-                    frames = joining.join(frames)
-                if holding is not None:
-                    frames = holding.pass_on(frames)
-                self._deliver(frames)
-                if self._pen.crowded:
-                    await self._pen.room()
-        if joining is not None:
-            joining.end()
-        if holding is not None:
-            self._deliver(holding.release())
-
-    def _deliver(self, frames: Sequence[Frame]) -> None:
-        if not frames:
-            return
-        fields = self._ledger.known()
-        if not self._delivered:
-            self._delivered = True
-            fields.append(("delivered", b"1"))
-        self._pen.write(frames, fields)
+                self._hold.pen.adopt(back.templates)
+                return back.frames
+        return ()
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()
@@ -319,7 +244,7 @@ class Generation:
         if terminal.error is not None:
             fields.append(("error", msgspec.json.encode(terminal.error)))
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
-        self._pen.write([frame], fields, terminal.state)
+        self._hold.pen.write([frame], fields, terminal.state)
         log.info(
             "job.ended",
             request_id=self._job.request_id,
@@ -339,18 +264,19 @@ class Generation:
             job = await self._store.jobs.get(self._job.key)
             if not job.state.final:
                 return
-            back = await read_back(self._store, job.key) if self._delivered else None
+            self._caller.stop()
+            back = await read_back(self._store, job.key) if self._caller.delivered else None
             transcript = self._dialect.transcript(back.frames if back else ())
-            self._ledger.settle(self._request, transcript)
+            self._ledger.settle(self._caller.request, transcript)
             fields, last = self._ledger.closing(job), self._ledger.is_last(job)
             if fields or last:
                 await self._store.jobs.settle(job.key, fields, last=last)
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
 
-    def rewrite(self, pen: Pen) -> None:
-        """Go on with another pen: the store lost what the first one wrote, fields included."""
-        self._pen = pen
+    def rewrite(self, last: int) -> None:
+        """Go on after ``last`` with another pen: the store lost what followed, fields included."""
+        self._hold.renew_pen(last)
         self._ledger.lose()
 
 
@@ -364,7 +290,7 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.run()
         except FramesLost as error:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
-            generation.rewrite(hold.renew_pen(error.last))
+            generation.rewrite(error.last)
             await generation.fail(_FRAMES_LOST)
         except (Fenced, asyncio.CancelledError):
             raise

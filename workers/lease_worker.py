@@ -295,7 +295,9 @@ class LeaseWorker(Worker):
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
-        task = self.loop.create_task(settle(self.store, key), name=f"settle {key}")
+        task = self.loop.create_task(
+            settle(self.store, self.ctx["providers"], key), name=f"settle {key}"
+        )
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 

@@ -15,10 +15,10 @@ import msgspec
 from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
 from broker.dialects.usage import add
-from broker.frames import Frame, Kind, data_frame
+from broker.frames import ATTACHED, ATTEMPT, Frame, Kind, data_frame
 from broker.model import Attempt, Failure, Job
 from broker.routing import Run
-from broker.store.record import CALLING_TOLD, attempt_field
+from broker.store.record import CALLING_TOLD, attempt_field, cursor_field
 from workers.providers.base import Reply
 from workers.writer import Field
 
@@ -34,6 +34,8 @@ class Ledger:
         self.told = False  # whether an attempt of this claim was recorded
         self._dialect = DIALECTS.get(job.dialect)  # None: a newer release's; nothing runs it here
         self._spent = job.spent
+        self._cursor = job.cursor
+        self._before: tuple[str, Failure | None] = ("lost", None)
         self._claims = job.claims
         self._history = list(job.attempts)
         self._ours: list[Attempt] = []  # of the history: those whose end is ours to record
@@ -79,7 +81,7 @@ class Ledger:
                 "error": previous.error.type if previous.error else None,
             }
         self._opening = attempt
-        frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), b"attempt")
+        frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), ATTEMPT)
         return frame, [*self.take_fields(), attempt_field(attempt)]
 
     def opened(self) -> None:
@@ -90,16 +92,51 @@ class Ledger:
         self.told = True
         self.reply = Reply()
 
-    def known(self) -> list[Field]:
-        """The attempt in progress once its provider's id for it is known; nothing after that.
+    def reopen(self, attempt: Attempt) -> tuple[Frame, list[Field]]:
+        """The frame that tells that an attempt goes on, and the fields that record it."""
+        self._before = attempt.outcome or "lost", attempt.error
+        attempt.outcome = attempt.ended = attempt.error = attempt.usage = None
+        self.attempt = attempt
+        if attempt not in self._ours:
+            self._ours.append(attempt)
+        self.told = True
+        self.reply = Reply(provider_id=attempt.provider_id, first_token=attempt.first_token)
+        notice = {
+            "number": attempt.number,
+            "provider": attempt.provider,
+            "model": attempt.model,
+        }
+        frame = data_frame(Kind.NATIVE, msgspec.json.encode(notice), ATTACHED)
+        return frame, [*self.take_fields(), attempt_field(attempt)]
 
-        Whoever takes over from a worker that died has no other way to learn of it.
+    def end_as_before(self) -> None:
+        """An attempt was reopened for nothing: it ended as it had ended."""
+        self.end(*self._before)
+
+    def cursor(self, attempt: Attempt) -> int | None:
+        """The provider's number of the last event of an attempt that is stored, if it is known."""
+        if self._cursor is None or self._cursor[0] != attempt.number:
+            return None
+        return self._cursor[1]
+
+    def known(self, *, straight: bool = False) -> list[Field]:
+        """What is to be recorded beside frames that are delivered now.
+
+        The provider's id for the attempt in progress, once it is known, and its cursor, if
+        frames are stored ``straight`` as they came: whoever takes over from a worker that
+        died has no other way to learn of them.
         """
-        attempt, found = self.attempt, self.reply.provider_id
-        if attempt is None or found is None or attempt.provider_id is not None:
+        attempt, reply = self.attempt, self.reply
+        if attempt is None:
             return []
-        attempt.provider_id = found
-        return [attempt_field(attempt)]
+        fields = []
+        if reply.provider_id is not None and attempt.provider_id is None:
+            attempt.provider_id = reply.provider_id
+            fields.append(attempt_field(attempt))
+        if straight and reply.cursor is not None:
+            self._cursor = (attempt.number, reply.cursor)
+            fields.append(cursor_field(*self._cursor))
+        return fields
 
     def end(self, outcome: str, failure: Failure | None = None) -> None:
         """Note how the attempt in progress ended; the next frame carries it to the store."""
@@ -118,12 +155,12 @@ class Ledger:
     @property
     def unmeasured(self) -> bool:
         """Whether the last attempt has ended without its provider's word on what it used."""
-        last = self._last
+        last = self.last
         return last is not None and last.outcome is not None and last.usage is None
 
     def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
         """Give the last attempt its usage: what the stream says, or else an estimate."""
-        attempt, dialect = self._last, self._dialect
+        attempt, dialect = self.last, self._dialect
         if attempt is None or dialect is None or not self.unmeasured or not request:
             return
         delivered, events = transcript.length - transcript.before, self.reply.events
@@ -133,7 +170,7 @@ class Ledger:
             self._fields.append(attempt_field(attempt))
 
     @property
-    def _last(self) -> Attempt | None:
+    def last(self) -> Attempt | None:
         """The last attempt that told of itself: one that didn't has written nothing."""
         return next((each for each in reversed(self._history) if each.provider), None)
 

@@ -12,9 +12,10 @@ from broker.errors import JobGone, JobNotFound, StoreAway
 from broker.store import Store
 from broker.tail.back import read_back
 from workers.ledger import Ledger
+from workers.providers import Providers
 
 
-async def settle(store: Store, key: str) -> None:
+async def settle(store: Store, providers: Providers, key: str) -> None:
     """Settle every attempt of an ended job that has no end yet."""
     try:
         job = await store.jobs.get(key)
@@ -24,6 +25,8 @@ async def settle(store: Store, key: str) -> None:
         body = await store.jobs.body(key)
         back = await read_back(store, key) if job.delivered else None
         ledger = Ledger(job)
+        if ledger.last is not None:
+            providers.stop(job, ledger.last)
         request = msgspec.json.decode(body) if body else {}
         transcript = dialect.transcript(back.frames if back else ())
         ledger.settle(request, transcript)

@@ -120,6 +120,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     api_key_env: str | None = None
     headers: dict[str, str] = {}
     streams: bool = True  # false: asked without stream, answered in one frame
+    # Whether a call goes on there when its connection is lost, and can be attached to again:
+    # the responses dialect in background mode, or another Streamhold in any dialect.
+    resumes: bool = False
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False

@@ -243,6 +243,8 @@ def _check_providers(
             found.append(
                 f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
             )
+        if provider.resumes and (provider.dialect == "gemini" or not provider.streams):
+            found.append(f"providers.{name}.resumes: not with dialect gemini or streams = false")
         _check_watchdogs(f"providers.{name}", provider, found)
 
 

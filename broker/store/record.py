@@ -2,8 +2,8 @@
 
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace``; the rest is written by processes:
-``request_id dialect model task metadata options keep`` at creation, ``delivered usage error`` and
-one ``attempt:N`` an attempt by holders.
+``request_id dialect model task metadata options keep`` at creation, ``delivered usage error
+cursor`` and one ``attempt:N`` an attempt by holders.
 
 ``calling`` is the claim's to raise and the holder's to clear, with the first attempt it
 records. So a holder need not wait for the store before it calls its provider: should it die
@@ -50,6 +50,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         losses=number(b"losses") or 0,
         spent=number(b"spent") or 0,
         attempts=_attempts(record),
+        cursor=msgspec.json.decode(record.get(b"cursor", b"null"), type=tuple[int, int] | None),
         options=msgspec.json.decode(record.get(b"options", b"{}"), type=Options),
         deadline_ms=number(b"deadline"),
         grace_ms=number(b"grace"),
@@ -66,6 +67,11 @@ CALLING_TOLD = ("calling", b"0")  # goes with the first frame that a claim's hol
 def attempt_field(attempt: Attempt) -> tuple[str, bytes]:
     """The record's field that holds an attempt."""
     return f"attempt:{attempt.number}", msgspec.json.encode(attempt)
+
+
+def cursor_field(number: int, cursor: int) -> tuple[str, bytes]:
+    """The record's field that holds how far an attempt's answer is stored."""
+    return "cursor", b"[%d,%d]" % (number, cursor)
 
 
 def _attempts(record: Mapping[bytes, bytes]) -> list[Attempt]:

@@ -9,7 +9,7 @@ import msgspec
 
 from broker.dialects.chat import fold
 from broker.frames import Frame, Kind, data_frame, data_of
-from broker.model import Failure, Job, Terminal
+from broker.model import Attempt, Failure, Job, Terminal
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
@@ -18,7 +18,7 @@ from tests.unit.stores import make_settings, open_fake
 from workers.breakers import BreakerView
 from workers.generate import generate
 from workers.hold import Hold
-from workers.providers.base import Call, Reply
+from workers.providers.base import Call, Held, Reply
 from workers.writer import Writer
 
 RETRY = Failure("provider_error", "It fell over.", remedy="retry", retryable=True)
@@ -71,10 +71,15 @@ def usage(tokens: int) -> list[Frame]:
 class Scripted:
     """A provider that gives, raises or awaits what each call's script says."""
 
-    def __init__(self, *scripts: list[Step], usage: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *scripts: list[Step], usage: dict[str, Any] | None = None, resumes: bool = False
+    ) -> None:
         self.calls: list[Call] = []
         self.open = 0
         self.parting: Frame | None = None
+        self.resumes = resumes
+        self.stopped: list[Call] = []
+        self.cursors: list[int] = []  # of each list that is given, if it has one
         self._scripts = list(scripts)
         self._usage = usage
 
@@ -87,6 +92,7 @@ class Scripted:
                     raise step
                 if isinstance(step, list):
                     reply.events += len(step)
+                    reply.cursor = self.cursors.pop(0) if self.cursors else None
                     reply.first_token = reply.first_token or 0.25
                     reply.provider_id, reply.usage = "chatcmpl-1", self._usage
                     reply.parting = self.parting
@@ -96,13 +102,23 @@ class Scripted:
         finally:
             self.open -= 1
 
+    def knows(self, held: Held) -> bool:
+        return self.resumes and held.provider_id is not None
+
+    async def stop(self, call: Call) -> None:
+        self.stopped.append(call)
+
 
 class ScriptedProviders:
     def __init__(self, **providers: Scripted) -> None:
         self._providers = providers
+        self.stopped: list[int] = []
 
     def get(self, name: str, dialect: str = "chat") -> Scripted:
         return self._providers[name]
+
+    def stop(self, job: Job, attempt: Attempt) -> None:
+        self.stopped.append(attempt.number)
 
 
 class Rig:
@@ -115,11 +131,20 @@ class Rig:
         self.breakers = BreakerView(store.breakers)
         self.hold: Hold
 
-    def configure(self, prefill: Mapping[str, bool | str] | None = None, **route: Any) -> None:
-        """Set which providers go on from a partial answer, and the policy of route ``m``."""
+    def configure(
+        self,
+        prefill: Mapping[str, bool | str] | None = None,
+        resumes: tuple[str, ...] = (),
+        **route: Any,
+    ) -> None:
+        """Set which providers go on from a partial answer, which with a lost call, and the
+        policy of route ``m``.
+        """
         replace, settings = msgspec.structs.replace, self.settings
         providers = {
-            name: replace(provider, prefill=(prefill or {}).get(name, False))
+            name: replace(
+                provider, prefill=(prefill or {}).get(name, False), resumes=name in resumes
+            )
             for name, provider in settings.providers.items()
         }
         routes = {"m": replace(settings.routes["m"], **route)}
@@ -130,10 +155,11 @@ class Rig:
 
     def start(self, claim: Claim, **providers: Scripted) -> "asyncio.Task[None]":
         self.hold = Hold(claim, self.writer)
+        self.providers = ScriptedProviders(**providers)
         ctx = {
             "hold": self.hold,
             "settings": self.settings,
-            "providers": ScriptedProviders(**providers),
+            "providers": self.providers,
             "store": self.store,
             "breakers": self.breakers,
         }
@@ -187,10 +213,12 @@ async def lose(rig: Rig, claim: Claim) -> None:
     assert (await rescue(rig.store)).rescued == [claim.job.key]
 
 
-async def taken_over(rig: Rig, claim: Claim, *steps: Step) -> Claim:
+async def taken_over(rig: Rig, claim: Claim, *steps: Step, **one: Any) -> Claim:
     """The next holder's claim of a job whose worker was lost after these steps of ``one``."""
-    hang = Hang()
-    hanging = rig.start(claim, one=Scripted([*steps, hang]))
+    hang, cursors = Hang(), one.pop("cursors", [])
+    provider = Scripted([*steps, hang], **one)
+    provider.cursors = cursors
+    hanging = rig.start(claim, one=provider)
     await hang.reached(rig)
     await lose(rig, claim)
     hanging.cancel()

@@ -15,7 +15,7 @@ from broker.routing import Target
 from tests.unit.neutral_streams import CHAT, MESSAGES
 from workers.breakers import BreakerView, Passage
 from workers.providers import failures
-from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply
 from workers.providers.translated import TranslatedProvider, speaking
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -39,6 +39,7 @@ class Scripted:
         said: Any = None,
         failure: Failure | None = None,
     ) -> None:
+        self.resumes = False
         self.calls: list[Call] = []
         self._lists = lists
         self._counts = usage, said
@@ -52,6 +53,12 @@ class Scripted:
         reply.usage, reply.said = self._counts
         if self._failure is not None:
             raise ProviderFailure(self._failure)
+
+    def knows(self, held: Held) -> bool:
+        return self.resumes
+
+    async def stop(self, call: Call) -> None:
+        self.calls.append(call)
 
 
 async def ask(

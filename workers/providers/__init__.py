@@ -5,10 +5,14 @@ class, listed in ``_DIALECTS``, and ``translated`` lets it serve jobs of the oth
 about HTTP that dialects share is ``exchange``.
 """
 
+import asyncio
+
 import aiohttp
 
+from broker import log
+from broker.model import Attempt, Job
 from broker.settings import Settings
-from workers.providers.base import Provider
+from workers.providers.base import Call, Held, Provider, ProviderFailure
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
 from workers.providers.gemini import GeminiProvider
@@ -25,6 +29,9 @@ _DIALECTS: dict[str, type[Upstream]] = {
 }
 
 
+_PATIENCE = 1.0  # seconds that calls which are being stopped may hold up the closing
+
+
 class Providers:
     """Every configured provider, over one shared pool of connections."""
 
@@ -32,6 +39,7 @@ class Providers:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
         self._made: dict[str, Provider] = {}
+        self._stops: set[asyncio.Task[None]] = set()
 
     def get(self, name: str, dialect: str = "chat") -> Provider:
         """The provider of this name, for jobs of this dialect, whatever its own is.
@@ -53,9 +61,43 @@ class Providers:
         provider = settings.providers[name]
         return _DIALECTS[provider.dialect](name, provider, settings.api_keys.get(name), session)
 
+    def stop(self, job: Job, attempt: Attempt) -> None:
+        """Have a call ended that its provider may go on with by itself; not waited for."""
+        name = attempt.provider
+        if not is_going_on(attempt) or name not in self._settings.providers:
+            return
+        if not self._settings.providers[name].resumes:
+            return
+        call = Call(
+            request_id=job.request_id,
+            model=attempt.model,
+            request={},
+            key=job.key,
+            attempt=attempt.number,
+            held=Held(attempt.provider_id),
+        )
+        task = asyncio.create_task(_stop(self.get(name, job.dialect), call), name=f"stop {job.key}")
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
+
     async def close(self) -> None:
         """Close every connection, calls in flight included; ``get`` starts anew."""
+        if self._stops:
+            await asyncio.wait(self._stops, timeout=_PATIENCE)
         session, self._session = self._session, None
         self._made = {}
         if session is not None:
             await session.close()
+
+
+def is_going_on(attempt: Attempt) -> bool:
+    """Whether a provider that resumes may still be at it, for all that the attempt tells."""
+    failed_there = attempt.error is not None and attempt.error.type == "provider_stream_error"
+    return bool(attempt.provider) and attempt.outcome != "completed" and not failed_there
+
+
+async def _stop(provider: Provider, call: Call) -> None:
+    try:
+        await provider.stop(call)
+    except ProviderFailure as error:
+        log.warning("attempt.unstopped", request_id=call.request_id, type=error.failure.type)

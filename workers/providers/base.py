@@ -10,8 +10,18 @@ from broker.model import Failure
 from broker.settings import Timeouts
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What is known of a call that was made and lost, and that its provider goes on with."""
+
+    provider_id: str | None = None
+    cursor: int | None = None  # the last of its events that is stored; None: tell all of them
+
+
 class Call(msgspec.Struct, frozen=True):
-    """What to ask. ``request`` is the caller's body, decoded, in the job's own dialect."""
+    """What to ask. ``request`` is the caller's body, decoded, in the job's own dialect.
+
+    ``held``: ask for the rest of that call, and make no other.
+    """
 
     request_id: str
     model: str  # the provider's own name for it
@@ -19,6 +29,8 @@ class Call(msgspec.Struct, frozen=True):
     wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
     timeouts: Timeouts = Timeouts()
     key: str = ""  # the job's
+    attempt: int = 0  # its number
+    held: Held | None = None
     previous: str | None = None  # the provider's own id of the response this one follows
 
 
@@ -30,6 +42,7 @@ class Reply(msgspec.Struct):
     provider_id: str | None = None
     first_token: float | None = None  # seconds from the call's start to its first frame
     events: int = 0  # frames given
+    cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
 
 
@@ -42,7 +55,12 @@ class ProviderFailure(Exception):
 
 
 class Provider(Protocol):
-    """One upstream account."""
+    """One upstream account.
+
+    ``resumes``: a call goes on there without us, and can be attached to again.
+    """
+
+    resumes: bool
 
     def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
         """Make the call; yield a list of frames for each network read that completed some.
@@ -55,5 +73,17 @@ class Provider(Protocol):
 
         Raises:
             ProviderFailure: anything but a complete answer.
+        """
+        ...
+
+    def knows(self, held: Held) -> bool:
+        """Whether that call can be attached to, as far as can be told without asking."""
+        ...
+
+    async def stop(self, call: Call) -> None:
+        """Have a call ended that would go on without us; nothing, if it can't be found.
+
+        Raises:
+            ProviderFailure: the provider could not be told.
         """
         ...

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a provider: a POST out, its body in, watched and surely closed.
+"""One HTTP exchange with a provider: a request out, its body in, watched and surely closed.
 
 How it ends, and what becomes of the connection:
 
@@ -107,8 +107,21 @@ class Exchange:
         """Send the request and wait for the answer's head.
 
         Raises:
+            ProviderFailure: as ``get``.
+        """
+        await self._ask("POST", url, headers, body if len(body) <= _LARGE else io.BytesIO(body))
+
+    async def get(self, url: str, headers: CIMultiDict[str]) -> None:
+        """Send a request without a body and wait for the answer's head.
+
+        Raises:
             ProviderFailure: there is no head: unreachable, timed out, cut or garbled.
         """
+        await self._ask("GET", url, headers, None)
+
+    async def _ask(
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | io.BytesIO | None
+    ) -> None:
         clock = asyncio.timeout_at(self._watch.due()[0])
 
         def sent() -> None:
@@ -118,9 +131,10 @@ class Exchange:
 
         try:
             async with clock:
-                response = await self._session.post(
+                response = await self._session.request(
+                    method,
                     url,
-                    data=body if len(body) <= _LARGE else io.BytesIO(body),
+                    data=body,
                     headers=headers,
                     allow_redirects=False,  # a key goes to no other host
                     timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
@@ -137,7 +151,7 @@ class Exchange:
 
     @property
     def response(self) -> aiohttp.ClientResponse:
-        """The answer's head; only after ``post``."""
+        """The answer's head; only once it was asked."""
         assert self._response is not None
         return self._response
 

@@ -1,13 +1,20 @@
-"""A provider that speaks the responses dialect: OpenAI's ``/responses`` and its kin."""
+"""A provider that speaks the responses dialect: OpenAI's ``/responses`` and its kin.
+
+One that resumes is asked to run every call in the background: a response then goes on without
+its reader, and is retrieved by its id, from any of its events on. A caller who wants nothing
+stored there (``store`` false) can't have that.
+"""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from broker.dialects.responses import Inbound, response_id
 from broker.frames import Frame
 from workers.providers.asking import bearer
-from workers.providers.base import Call, Reply
+from workers.providers.base import Call, Held, Reply
+from workers.providers.exchange import Exchange
 from workers.providers.responses_decoder import ResponsesDecoder, decode_whole
 from workers.providers.upstream import Upstream
 
@@ -24,14 +31,35 @@ class ResponsesProvider(Upstream):
         body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
         # Between the caller and us: every call is run in the background here.
         body.pop("background", None)
+        if self.resumes and streams and body.get("store") is not False:
+            body["background"] = True
         if not streams:
             body.pop("stream_options", None)
         if call.previous is not None:
             body["previous_response_id"] = call.previous
         return msgspec.json.encode(body)
 
+    def knows(self, held: Held) -> bool:
+        """See ``base.Provider``."""
+        return self.resumes and held.provider_id is not None
+
+    async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
+        held = call.held
+        if held is None or held.provider_id is None:
+            await super()._ask(exchange, call, streams)
+            return
+        url = f"{self._base}{_path_of(held.provider_id)}?stream=true"
+        if held.cursor is not None:
+            url += f"&starting_after={held.cursor}"
+        await exchange.get(url, self._headers(call, streams))
+
+    def _stopped_at(self, call: Call) -> str | None:
+        if call.held is None or call.held.provider_id is None:
+            return None
+        return f"{_path_of(call.held.provider_id)}/cancel"
+
     def _decoder(self, call: Call, reply: Reply) -> ResponsesDecoder:
-        return ResponsesDecoder(reply, _inbound(call))
+        return ResponsesDecoder(reply, _inbound(call), numbered=self.resumes)
 
     def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
         return decode_whole(body, reply, _inbound(call))
@@ -39,3 +67,7 @@ class ResponsesProvider(Upstream):
 
 def _inbound(call: Call) -> Inbound:
     return Inbound(response_id(call.key), call.request)
+
+
+def _path_of(provider_id: str) -> str:
+    return f"/responses/{quote(provider_id, safe='')}"

@@ -33,6 +33,7 @@ class _Response(msgspec.Struct, gc=False):
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
+    sequence_number: Any = None
     response: _Response | None = None
     error: Any = None
 
@@ -53,14 +54,16 @@ class ResponsesDecoder:
     """Decodes one streamed answer, and keeps ``reply`` up to date.
 
     ``failure`` is set by the event that makes the answer a failure; frames before it stand.
-    ``done`` says that nothing after this is part of the answer.
+    ``done`` says that nothing after this is part of the answer. ``numbered``: the events'
+    own numbers are cursors.
     """
 
-    def __init__(self, reply: Reply, inbound: Inbound) -> None:
+    def __init__(self, reply: Reply, inbound: Inbound, *, numbered: bool = False) -> None:
         self.done = False
         self.failure: Failure | None = None
         self._reply = reply
         self._inbound = inbound
+        self._numbered = numbered
 
     @property
     def finished(self) -> bool:
@@ -100,6 +103,8 @@ class ResponsesDecoder:
         if not read.type:  # it stands in the event's name alone
             data = encode({"type": kind, **fields_of(data)})
         frame = self._inbound.frame(kind, data)
+        if self._numbered and isinstance(read.sequence_number, int):
+            self._reply.cursor = read.sequence_number
         if read.response is not None and kind in _LIFE:
             self._note(kind, read.response, frame)
         return frame

@@ -29,7 +29,7 @@ from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from workers.providers import failures
-from workers.providers.base import Call, Provider, ProviderFailure, Reply
+from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply
 
 
 def speaking(provider: Provider, spoken: str, caller: str) -> Provider:
@@ -44,6 +44,7 @@ class TranslatedProvider:
         self._provider = provider
         self._spoken = spoken
         self._caller = caller
+        self.resumes = provider.resumes
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. An answer that came whole is told as events too.
@@ -67,6 +68,14 @@ class TranslatedProvider:
         finally:
             answer.settle()
 
+    def knows(self, held: Held) -> bool:
+        """See ``base.Provider``."""
+        return self._provider.knows(held)
+
+    async def stop(self, call: Call) -> None:
+        """See ``base.Provider``."""
+        await self._provider.stop(call)
+
     def _asked(self, call: Call) -> Call:
         """The same call in the provider's dialect.
 
@@ -75,6 +84,8 @@ class TranslatedProvider:
         """
         try:
             request = translate_request(call.request, self._caller, self._spoken, call.model)
+            if self.resumes and call.request.get("store") is not False:
+                request.pop("store", None)  # to resume it the provider has to keep it
         except BadRequest as error:
             failure = Failure(
                 type="invalid_request_error",

@@ -1,6 +1,10 @@
 """What calls to providers of any dialect have in common: a POST, and an answer in either form.
 
 A dialect adds where it posts, with which headers and body, and how its events are decoded.
+
+A provider that resumes goes on with a call whose connection is lost, and gives its answer again
+to who asks. Unless its dialect has a way of its own it is another Streamhold: there a call has
+a name, its ``Idempotency-Key``, and to post it again is to attach to it.
 """
 
 from abc import ABC, abstractmethod
@@ -14,14 +18,15 @@ from broker.frames import Frame
 from broker.model import Failure
 from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
-from broker.settings import Secret
+from broker.settings import Secret, Timeouts
 from workers.providers import failures
 from workers.providers.asking import headers, is_whole, split
-from workers.providers.base import Call, ProviderFailure, Reply
+from workers.providers.base import Call, Held, ProviderFailure, Reply
 from workers.providers.exchange import Exchange
 from workers.providers.splitter import SseEvent, SseSplitter
 
 WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
+_STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
 
 class Decoder(Protocol):
@@ -60,13 +65,13 @@ class Upstream(ABC):
         self._provider = provider
         self._key = key
         self._session = session
+        self.resumes = provider.resumes
 
     async def stream(self, call: Call, reply: Reply) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts) as exchange:
-            url, sent = self._url(call, streams), self._headers(call, streams)
-            await exchange.post(url, sent, self._body(call, streams))
+            await self._ask(exchange, call, streams)
             if await is_whole(exchange, self._refused):
                 body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
@@ -93,6 +98,31 @@ class Upstream(ABC):
                     return
             if not decoder.finished:
                 raise ProviderFailure(exchange.lost or failures.cut())
+
+    def knows(self, held: Held) -> bool:
+        """See ``base.Provider``."""
+        return self.resumes
+
+    async def stop(self, call: Call) -> None:
+        """See ``base.Provider``."""
+        path = self._stopped_at(call)
+        if path is None:
+            return
+        async with Exchange(self._session, _STOP) as exchange:
+            await exchange.post(self._base + path, self._headers(call, streams=False), b"")
+            await exchange.whole(WHOLE_LIMIT)
+            exchange.complete()
+
+    async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
+        """Make the call, or ask for the rest of the one that ``call.held`` tells of."""
+        headers = self._headers(call, streams)
+        if self.resumes:
+            headers["Idempotency-Key"] = _name_of(call)
+        await exchange.post(self._url(call, streams), headers, self._body(call, streams))
+
+    def _stopped_at(self, call: Call) -> str | None:
+        """The path to post to, to end a call; None if its answer was never begun."""
+        return f"/jobs/{_name_of(call)}/cancel"
 
     def _url(self, call: Call, streams: bool) -> str:
         return self._base + self.path
@@ -123,3 +153,8 @@ class Upstream(ABC):
         Raises:
             ProviderFailure: it is none, or holds an error.
         """
+
+
+def _name_of(call: Call) -> str:
+    """The attempt's name with a provider that resumes: the same whoever asks for it again."""
+    return f"call-{call.key}-{call.attempt}"

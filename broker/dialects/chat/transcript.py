@@ -11,7 +11,7 @@ from typing import Any
 from broker.dialects.chat.fold import SET, add_choices, finished
 from broker.dialects.chat.view import whole_chunk
 from broker.dialects.wire import decode_object
-from broker.frames import Frame, Kind, data_of
+from broker.frames import Frame, Kind, begins_attempt, data_of
 
 # The keys of a delta under which models think, before they speak.
 THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
@@ -46,7 +46,8 @@ class Transcript:
                 continue
             data = decode_object(data_of(frame.body))
             if frame.kind == Kind.NATIVE:
-                transcript._begin(data or {})
+                if begins_attempt(frame):
+                    transcript._begin(data or {})
             elif data is not None and frame.kind == Kind.WHOLE:
                 transcript._whole = True
                 transcript.feed(whole_chunk(data, include_usage=True))

@@ -6,7 +6,7 @@ from typing import Any
 from broker.dialects.messages.fold import events_of
 from broker.dialects.messages.message import Block, Message
 from broker.dialects.wire import decode_object
-from broker.frames import Frame, Kind, data_of
+from broker.frames import Frame, Kind, begins_attempt, data_of
 
 _PREFILLED = ("text", "thinking", "redacted_thinking")  # blocks that leave a text to go on from
 
@@ -32,7 +32,8 @@ class Transcript:
                 continue
             data = decode_object(data_of(frame.body))
             if frame.kind == Kind.NATIVE:
-                transcript._begin(data or {})
+                if begins_attempt(frame):
+                    transcript._begin(data or {})
             elif data is not None and frame.kind == Kind.WHOLE:
                 transcript._whole = True
                 for event in events_of(data):

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS, Gathered
-from broker.frames import Frame, Kind
+from broker.frames import Frame, Kind, begins_attempt
 
 
 class Transcript:
@@ -35,7 +35,8 @@ class Transcript:
                 continue
             event = event_of(frame)
             if frame.kind == Kind.NATIVE:
-                transcript._begin(event or {})
+                if begins_attempt(frame):
+                    transcript._begin(event or {})
             elif frame.kind == Kind.WHOLE:
                 transcript._whole = True
                 transcript.feed({"type": "response.completed", "response": event or {}})

@@ -1,0 +1,194 @@
+"""Calling: one job's calls to its providers, one at a time, and what they bring delivered.
+
+An attempt begins with a native frame that also records it. The first one of a claim is not
+waited for, since the claim itself is on record (see ``broker.store.record``); before any
+further call the store has acknowledged it. So no provider is ever called more often than the
+record says.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+from broker import log
+from broker.dialects.dialect import Transcript
+from broker.dialects.registry import DIALECTS
+from broker.frames import Frame, Kind
+from broker.model import Failure
+from broker.routing import Mode, Policy, Run, Target
+from broker.settings import Settings
+from workers.attaching import Attaching, Severed
+from workers.breakers import BreakerView, Passage
+from workers.hold import Hold
+from workers.intake import Intake
+from workers.joining import Joining, ToolCalls
+from workers.providers import Providers
+from workers.providers.base import Call, Held, ProviderFailure
+
+
+class Caller:
+    """Calls for the job of one hold.
+
+    ``request`` is what is asked and ``previous`` the provider's id of the response before;
+    ``delivered`` whether any of the answer is in the stream.
+    """
+
+    def __init__(
+        self, hold: Hold, settings: Settings, providers: Providers, breakers: BreakerView
+    ) -> None:
+        self.request: dict[str, Any] = {}
+        self.previous: str | None = None
+        self.delivered = hold.claim.job.delivered
+        self._hold = hold
+        self._job = hold.claim.job
+        self._dialect = DIALECTS[self._job.dialect]
+        self._ledger = hold.ledger
+        self._settings = settings
+        self._providers = providers
+        self._breakers = breakers
+        self._attaching = Attaching()
+
+    async def call(
+        self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
+    ) -> Failure | None:
+        """One attempt; None if the answer is whole."""
+        joining = self._joining(step.target, step.mode, transcript) if self.delivered else None
+        intake = Intake(joining, self._holding(policy))
+        try:
+            await self._begin(step)
+            await self._stream(
+                step.target.provider, self._call(step.target, joining), passage, intake
+            )
+        except ProviderFailure as error:
+            return self._failed(passage, intake.judged(error.failure))
+        except BaseException:
+            passage.given_up()
+            raise
+        passage.ended(None)
+        self._ledger.end("completed")
+        return None
+
+    async def attach(self, severed: Severed, policy: Policy) -> Failure | None:
+        """Go on with a lost call, which its provider has gone on with; None if it is whole."""
+        attempt, target = severed.attempt, severed.target
+        await asyncio.sleep(self._attaching.pause(policy.backoff))
+        frame, fields = self._ledger.reopen(attempt)
+        self._hold.pen.write([frame], fields)
+        start = self._hold.pen.last
+        begun = any(frame.kind != Kind.NATIVE for frame in severed.before)
+        before = self._dialect.transcript(severed.before)
+        joining = self._joining(target, severed.mode, before) if begun else None
+        intake, cursor = Intake(joining, self._holding(policy)), self._ledger.cursor(attempt)
+        if not intake.straight or cursor is None:
+            intake, cursor = Intake(joining, self._holding(policy), severed.stored), None
+        held = Held(attempt.provider_id, cursor)
+        passage = await self._breakers.admit(target, anyway=True)
+        assert passage is not None
+        try:
+            await self._stream(target.provider, self._call(target, joining, held), passage, intake)
+        except ProviderFailure as error:
+            if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
+                self._attaching.came_on()
+                return self._failed(passage, intake.judged(error.failure))
+            self._attaching.failed(attempt, error.failure)
+            return self._failed(passage, error.failure, again=True)
+        except BaseException:
+            passage.given_up()
+            raise
+        passage.ended(None)
+        self._ledger.end("completed")
+        return None
+
+    def _failed(self, passage: Passage, failure: Failure, *, again: bool = False) -> Failure:
+        """The attempt in progress has met a failure; to attach ``again`` makes it no other end."""
+        attempt = self._ledger.attempt
+        assert attempt is not None
+        passage.ended(failure)
+        if again:
+            self._ledger.end_as_before()
+        else:
+            self._ledger.end("failed", failure)
+        log.info(
+            "attempt.failed",
+            request_id=self._job.request_id,
+            provider=attempt.provider,
+            type=failure.type,
+            provider_status=failure.provider_status,
+        )
+        return failure
+
+    def severed(self, frames: Sequence[Frame]) -> Severed | None:
+        """The call before, if it was lost and its provider goes on with it."""
+        attempt = self._ledger.last
+        settings = self._settings.providers.get(attempt.provider) if attempt else None
+        if (
+            attempt is None
+            or settings is None
+            or not settings.resumes
+            or attempt not in self._ledger.tried
+            or self._job.losses >= self._settings.worker.losses
+        ):
+            return None
+        provider = self._providers.get(attempt.provider, self._job.dialect)
+        if not provider.knows(Held(attempt.provider_id)):
+            return None
+        target = (self._job.model, attempt.provider, attempt.model)
+        return self._attaching.severed(attempt, frames, self._settings.timeouts_for(*target).total)
+
+    def stop(self) -> None:
+        """Nobody will ask for the last call again: if it goes on without us, it is to end."""
+        attempt = self._ledger.last
+        if attempt is not None:
+            self._providers.stop(self._job, attempt)
+
+    def _joining(self, target: Target, mode: Mode, transcript: Transcript) -> Joining:
+        """How an attempt's frames go on after what others delivered."""
+        flag = self._settings.prefill_for(self._job.model, *target)
+        return Joining(self._dialect, transcript, mode, flag, self._ledger.usage())
+
+    def _holding(self, policy: Policy) -> ToolCalls | None:
+        return ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
+
+    def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
+        attempt = self._ledger.attempt
+        assert attempt is not None
+        return Call(
+            request_id=self._job.request_id,
+            model=target.model,
+            request=joining.request(self.request) if joining else self.request,
+            timeouts=self._settings.timeouts_for(self._job.model, *target),
+            key=self._job.key,
+            attempt=attempt.number,
+            held=held,
+            previous=self.previous,
+        )
+
+    async def _begin(self, step: Run) -> None:
+        first = not self._ledger.told
+        frame, fields = self._ledger.begin(step)
+        self._hold.pen.write([frame], fields)
+        self._ledger.opened()
+        if not first:
+            await self._hold.pen.settled()
+
+    async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
+        """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
+        upstream = self._providers.get(provider, self._job.dialect)
+        # aclosing: however this ends, the upstream connection is closed here and now.
+        async with aclosing(upstream.stream(call, self._ledger.reply)) as stream:
+            async for received in stream:
+                passage.answered()
+                self.deliver(intake.take(received), straight=intake.straight)
+                if self._hold.pen.crowded:
+                    await self._hold.pen.room()
+        self.deliver(intake.end())
+
+    def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
+        if not frames:
+            return
+        fields = self._ledger.known(straight=straight)
+        if not self.delivered:
+            self.delivered = True
+            fields.append(("delivered", b"1"))
+        self._hold.pen.write(frames, fields)
