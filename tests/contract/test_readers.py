@@ -45,11 +45,10 @@ async def by_langgraph(url: str, path: str, call: dict[str, Any] | None = None) 
         await client.aclose()
 
 
-async def by_blocking_langgraph(url: str, path: str, call: dict[str, Any] | None = None) -> Seen:
+async def by_blocking_langgraph(url: str, path: str) -> Seen:
     def parts() -> Seen:
-        method = "GET" if call is None else "POST"
         with get_sync_client(url=url, headers=KEY) as client:
-            return [(part.event, part.data) for part in client.http.stream(path, method, json=call)]
+            return [(part.event, part.data) for part in client.http.stream(path, "GET")]
 
     return await asyncio.to_thread(parts)
 
@@ -85,9 +84,7 @@ async def by_httpx_sse(url: str, path: str, call: dict[str, Any] | None = None) 
             return seen
 
 
-async def by_blocking_httpx_sse(url: str, path: str, call: dict[str, Any] | None = None) -> Seen:
-    assert call is None
-
+async def by_blocking_httpx_sse(url: str, path: str) -> Seen:
     def connections() -> Iterator[ServerSentEvent]:
         last = ""
         with httpx.Client(base_url=url, timeout=10) as client:
@@ -106,7 +103,7 @@ async def by_blocking_httpx_sse(url: str, path: str, call: dict[str, Any] | None
 
 
 CLIENTS = [by_langgraph, by_blocking_langgraph, by_httpx_sse, by_blocking_httpx_sse]
-CALLING = [by_langgraph, by_blocking_langgraph, by_httpx_sse]
+CALLING = [by_langgraph, by_httpx_sse]
 
 
 # ── What they are asked to do ──────────────────────────────────────────────────────────
