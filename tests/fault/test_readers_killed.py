@@ -1,4 +1,4 @@
-"""SSE clients that resume by themselves, while the API process is killed, and one is drained.
+"""Clients that resume, while the API process is killed, and one is drained.
 
 A drain cuts what it can't finish. Clients that take a clean end for the end lose nothing by it.
 """
@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
+from anthropic import AsyncAnthropic
+from anthropic.types import MessageParam
 from httpx_sse import aconnect_sse
 from langgraph_sdk import get_client
 
 from rig.cluster import ask, until
 from rig.evidence import check_whole
+from streamhold_client.httpx2 import AsyncResumingTransport
 from tests.fault.conftest import Make
 from tests.fault.test_client_carries import TOKENS, Address
 from tests.soak.proxy import Link
@@ -61,6 +65,22 @@ async def by_httpx_sse(url: str, prompt: str, seen: list[int]) -> None:
                 return
 
 
+async def by_anthropic(url: str, prompt: str, seen: list[int]) -> None:
+    """Unmodified, over the client's transport; it notes the count of its texts."""
+    http = httpx2.AsyncClient(transport=AsyncResumingTransport(), timeout=20)
+    model = MODEL.replace("sim/", "sim-messages/")
+    messages: list[MessageParam] = [{"role": "user", "content": prompt}]
+    key = {"Idempotency-Key": prompt}
+    async with (
+        AsyncAnthropic(base_url=url, api_key="x", max_retries=0, http_client=http) as sdk,
+        sdk.messages.stream(
+            model=model, max_tokens=99, messages=messages, extra_headers=key
+        ) as stream,
+    ):
+        async for text in stream.text_stream:
+            seen.append(len(seen) + len(text.split()))
+
+
 @pytest.mark.timeout(90)
 async def test_nothing_is_lost_by_a_kill_and_a_drain(make_cluster: Make) -> None:
     cluster = await make_cluster(apis=1, workers=1, config=CONFIG)
@@ -70,6 +90,7 @@ async def test_nothing_is_lost_by_a_kill_and_a_drain(make_cluster: Make) -> None
         "langgraph": by_langgraph,
         "langgraphs-call": by_langgraphs_call,
         "httpx-sse": by_httpx_sse,
+        "anthropic": by_anthropic,
     }
     for prompt in ("langgraph", "httpx-sse"):
         await cluster.submit(prompt, MODEL)
@@ -90,7 +111,7 @@ async def test_nothing_is_lost_by_a_kill_and_a_drain(make_cluster: Make) -> None
     for prompt, ids in seen.items():
         assert ids == sorted(set(ids)), prompt
         job = await cluster.job(prompt)
-        assert ids[-1] == job.last
+        assert ids[-1] == (TOKENS if prompt == "anthropic" else job.last)
         assert await cluster.sim_calls(prompt) == len(job.attempts) == 1
     for prompt in ("langgraph", "httpx-sse"):
         await check_whole(cluster, prompt, TOKENS)
