@@ -31,12 +31,14 @@ def until(condition: Callable[[], bool], seconds: float = START) -> bool:
 class Program:
     """One running ``streamhold`` command; all that it prints goes to ``log``."""
 
-    def __init__(self, words: list[str], log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: list[str], log: Path, env: Mapping[str, str], python: str = sys.executable
+    ) -> None:
         self.log = log
         self._stopped = False
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _MAIN, *words],
+                [python, "-P", "-c", _MAIN, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

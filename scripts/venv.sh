@@ -2,6 +2,8 @@
 #
 #   venv_ready        what Streamhold runs on (requirements.lock)
 #   venv_ready dev    the tools of the tests too (requirements-dev.lock, which holds both)
+#   venv_ready litellm  .venv-litellm: what it runs on with that extra (requirements-litellm.lock),
+#                     apart from the tests' tools, whose SDKs are newer than it takes
 #
 # Every package is checked against its hash in the lock. Nothing is installed while the lock
 # is the one that was installed last; a broken, half-made or moved .venv is made anew. PYTHON
@@ -61,7 +63,7 @@ venv_make() {
     local python launcher="$venv/bin/streamhold"
     python=$(venv_find_python) || return
     venv_need_ensurepip "$python" || return
-    venv_say "making .venv with $("$python" --version)"
+    venv_say "making ${venv##*/} with $("$python" --version)"
     rm -rf "$venv"
     "$python" -m venv "$venv" || return
     printf '%s\n' "$venv_root" >"$("$venv/bin/python" -c \
@@ -87,8 +89,11 @@ venv_install() {
 venv_has() { cmp -s "$venv_root/$1" "$venv/$1"; }
 
 venv_ready_alone() {
+    if [ "${1:-}" = litellm ]; then venv="$venv_root/.venv-litellm"; fi
     venv_is_whole || venv_make || return
-    if [ "${1:-}" = dev ]; then
+    if [ "${1:-}" = litellm ]; then
+        venv_has requirements-litellm.lock || venv_install requirements-litellm.lock
+    elif [ "${1:-}" = dev ]; then
         venv_has requirements-dev.lock || venv_install requirements-dev.lock
     else
         venv_has requirements.lock || venv_has requirements-dev.lock ||

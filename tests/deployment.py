@@ -6,6 +6,7 @@ file and from the log. Waiting is always for a condition, for so long at most.
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
@@ -31,6 +32,7 @@ class Deployment:
 
     ``config`` is the text of a configuration file; whatever it says there is a provider
     ``sim``, whose counts ``sim_calls`` reads. In the text ``{sim}`` stands for its address.
+    ``python`` runs all but that provider.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Deployment:
         workers: int = 1,
         config: str = "",
         env: Mapping[str, str] | None = None,
+        python: str = sys.executable,
     ) -> None:
         clean = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **(env or {})}
         self._state_file = folder / "state.json"
@@ -51,7 +54,8 @@ class Deployment:
         words = ["up", "--port", "0", "--apis", str(apis), "--workers", str(workers)]
         words += ["--config", str(file), "--state-file", str(self._state_file)]
         words += ["--data-dir", str(folder / "data")]
-        self.up = Program(words, folder / "up.log", {**clean, "STREAMHOLD_SIM_URL": self.sim_url})
+        up_env = {**clean, "STREAMHOLD_SIM_URL": self.sim_url}
+        self.up = Program(words, folder / "up.log", up_env, python)
         try:
             self.up.wait_for(r"(open to|Try a stream)")  # said once all is ready
         except BaseException:

@@ -53,11 +53,11 @@ def expressible(
     """
     refusal: Unexpressible | None = None
     for target in targets:
-        its = settings.providers[target.provider].dialect
-        if its == dialect:
+        provider = settings.providers[target.provider]
+        if provider.dialect == dialect:
             return
         try:
-            translate_request(request, dialect, its, target.model)
+            translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
         except Unexpressible as error:
             refusal = refusal or error
         else:

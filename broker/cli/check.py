@@ -9,6 +9,7 @@ from broker.cli.config import config_option
 from broker.errors import ConfigError
 from broker.settings import Settings
 from broker.settings.load import load, problems
+from broker.settings.providers import missing_libraries
 
 
 @click.command()
@@ -25,17 +26,18 @@ def check(config: str | None) -> None:
         except ConfigError as error:
             found = error.detail.split("; ")
         else:
-            click.echo("\n".join(("ok", *_summary(settings))))
-            return
+            found = missing_libraries(settings)
+            if not found:
+                click.echo("\n".join(("ok", *summary(settings))))
+                return
     for problem in found:
         click.echo(problem)
     raise SystemExit(1)
 
 
-def _summary(settings: Settings) -> Iterator[str]:
-    for name, provider in settings.providers.items():
-        key = f"{provider.api_key_env}=***" if name in settings.api_keys else "no key"
-        yield f"provider {name}: {provider.dialect}, {_shown(provider.base_url)}, {key}"
+def summary(settings: Settings) -> Iterator[str]:
+    """What a configuration says, line by line."""
+    yield from providers(settings)
     for model, route in settings.routes.items():
         yield f"route {model}: {', '.join(route.names)}"
     for name, account in settings.accounts.items():
@@ -45,6 +47,17 @@ def _summary(settings: Settings) -> Iterator[str]:
         yield "no providers: nothing can be asked yet"
     if not settings.accounts:
         yield "no accounts: the API listens on loopback only, unless told --no-auth"
+
+
+def providers(settings: Settings) -> Iterator[str]:
+    """Which providers are on, and what switched each on."""
+    for name, provider in settings.providers.items():
+        key = f"{provider.api_key_env}=***" if name in settings.api_keys else "no key"
+        library = [f"through {provider.library}"] if provider.library else []
+        address = [_shown(provider.base_url)] if provider.base_url else []
+        parts = (provider.dialect, *library, *address, key)
+        why = settings.provider_origins.get(name, "the file")
+        yield f"provider {name}: {', '.join(parts)} (from {why})"
 
 
 def _shown(url: str) -> str:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from broker.errors import ConfigError
 from broker.settings import Settings
 from broker.settings.load import load
+from broker.settings.providers import missing_libraries
 
 F = TypeVar("F", bound=Any)
 
@@ -65,6 +66,16 @@ def read_settings(
             "Configure [accounts.NAME], listen on 127.0.0.1, or say --no-auth."
         )
     return replace(settings, server=server)
+
+
+def need_libraries(settings: Settings) -> None:
+    """Before calls are made.
+
+    Raises:
+        ConfigError: a provider's library is not installed.
+    """
+    if missing := missing_libraries(settings):
+        raise ConfigError("; ".join(missing))
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,14 @@ import msgspec
 
 from broker import log
 from broker.cli import deployment
-from broker.cli.config import config_option, is_loopback, listen_options, read_settings
+from broker.cli.check import providers
+from broker.cli.config import (
+    config_option,
+    is_loopback,
+    listen_options,
+    need_libraries,
+    read_settings,
+)
 from broker.cli.data import DataFolder
 from broker.cli.deployment import Deployment
 from broker.cli.program import own_name
@@ -73,6 +80,7 @@ def up(
     sim_url = None if config else deployment.sim_address()
     extra_env = {"STREAMHOLD_SIM_URL": sim_url} if sim_url else {}
     settings = read_settings(config, host=host, port=port, no_auth=no_auth, extra_env=extra_env)
+    need_libraries(settings)
     if not settings.providers:
         log.warning("up.no_providers")
     raise_file_limit()  # the children inherit it; a reader is a file each
@@ -104,6 +112,8 @@ async def _run(deployment: Deployment, state_file: Path | None) -> None:
         if not deployment.settings.accounts:
             local = is_loopback(deployment.settings.server.host)
             click.echo(f"open to {'this machine only' if local else 'EVERYONE'}: no accounts")
+        for line in providers(deployment.settings):
+            click.echo(line)
         click.echo(_tour(deployment.urls[0], deployment.settings))
         sys.stdout.flush()
 

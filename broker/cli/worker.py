@@ -2,7 +2,7 @@
 
 import click
 
-from broker.cli.config import config_option, read_settings
+from broker.cli.config import config_option, need_libraries, read_settings
 from workers.main import run
 
 
@@ -13,4 +13,6 @@ def worker(config: str | None) -> None:
 
     The store's address is taken from STREAMHOLD_STORE_URL (redis://, rediss:// or unix://).
     """
-    run(read_settings(config))
+    settings = read_settings(config)
+    need_libraries(settings)
+    run(settings)

@@ -7,6 +7,7 @@ variable that holds each.
 """
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -112,13 +113,31 @@ class Watched(Section, frozen=True, kw_only=True):
     throughput_window: float | None = None
 
 
+class Quirks(Section, frozen=True):
+    """``[providers.NAME.quirks]``: where a provider of the chat dialect differs from OpenAI.
+
+    They shape what the broker itself writes: calls that it translates from another dialect,
+    and its own ``stream_options``. A caller who speaks chat says what he means.
+    """
+
+    names: dict[str, str] = {}  # what it calls a field, by OpenAI's name
+    without: tuple[str, ...] = ()  # FIELD or FIELD.VALUE: see ``broker.dialects.neutral.quirks``
+    developer_role: bool = True  # false: such messages are sent as system messages
+    usage_option: bool = True  # false: it refuses stream_options.include_usage
+
+
 class Provider(Watched, frozen=True, kw_only=True):
     """``[providers.NAME]``: one upstream account."""
 
-    base_url: str
+    base_url: str = ""  # needed, but for a library, which has its own
     dialect: Literal["chat", "responses", "messages", "gemini"] = "chat"
     api_key_env: str | None = None
+    key_header: str = "Authorization"  # of chat and responses; another one takes the bare key
     headers: dict[str, str] = {}
+    quirks: Quirks = Quirks()
+    library: Literal["litellm"] | None = None  # called through this, instead of directly
+    vendor: str | None = None  # the library's word for it; None: the provider's name
+    options: dict[str, str] = {}  # passed to the library with each call; never a secret
     streams: bool = True  # false: asked without stream, answered in one frame
     # Whether a call goes on there when its connection is lost, and can be attached to again:
     # the responses dialect in background mode, or another Streamhold in any dialect.
@@ -175,6 +194,7 @@ class Settings(Section, frozen=True):
     accounts: dict[str, Account] = {}
     store_url: Secret = Secret("redis://127.0.0.1:6379/0")  # may hold a password
     api_keys: dict[str, Secret] = {}  # by provider
+    provider_origins: dict[str, str] = {}  # what configured each: the file, or variables
     ticket_keys: tuple[Secret, ...] = ()  # the first signs, all verify; none: the store's own
 
     def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
@@ -201,6 +221,16 @@ class Settings(Section, frozen=True):
             if isinstance(each, RouteTarget) and each.target == name:
                 return each
         return None
+
+
+def address_of(url: str) -> tuple[str, str]:
+    """Scheme and host of an address; both empty if it can't be read as one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read for its check alone
+        return parts.scheme, parts.hostname or ""
+    except ValueError:  # an unclosed bracket, a port that is no number
+        return "", ""
 
 
 def _first(key: str, *layers: Section | None) -> Any:

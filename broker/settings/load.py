@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,9 +25,10 @@ from broker.settings import (
     Timeouts,
     Watched,
     Worker,
+    address_of,
     callers,
+    providers,
 )
-from broker.settings.presets import PRESETS
 
 S = TypeVar("S", bound=Section)
 
@@ -42,7 +42,6 @@ _SECTIONS: dict[str, type[Section]] = {
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
 _WATCHDOGS = Timeouts.__struct_fields__
 _TARGETS = tuple[str | RouteTarget, ...]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
 def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
@@ -92,11 +91,11 @@ def _build(tree: dict[str, Any], env: Mapping[str, str], found: list[str]) -> Se
     }
     for name, kind in _TABLES.items():
         values[name] = _table(tree.get(name, {}), kind, name, found)
-    _add_from_environment(values, env)
+    values["provider_origins"] = providers.add_from_environment(values, env)
     _check(values, env, found)
     if url := env.get("STREAMHOLD_STORE_URL"):
         values["store_url"] = Secret(url)
-        if _address(url)[0] not in ("redis", "rediss", "unix"):
+        if address_of(url)[0] not in ("redis", "rediss", "unix"):
             found.append("STREAMHOLD_STORE_URL: must begin with redis://, rediss:// or unix://")
     values["ticket_keys"] = callers.ticket_keys(env.get("STREAMHOLD_TICKET_KEY", ""), found)
     values["api_keys"] = {
@@ -121,6 +120,8 @@ def _complaints(value: Any, kind: type[Section], key: str) -> list[str]:
         return [f"{key}: must be a table"]
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     lines = [f"{key}.{name}: unknown key" for name in value if name not in fields]
+    if kind is Provider and value.keys().isdisjoint(("base_url", "library")):
+        lines.append(f"{key}.base_url: is missing")
     for name, field in fields.items():
         if name not in value:
             if field.required:
@@ -162,28 +163,11 @@ def _table(value: Any, kind: type[S], key: str, found: list[str]) -> dict[str, S
     return rows
 
 
-def _add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
-    providers: dict[str, Provider] = values["providers"]
-    own = frozenset(providers)
-    for name, provider in PRESETS.items():
-        # An account that the file has an address of its own for is reached there alone.
-        if env.get(provider.api_key_env or "") and own.isdisjoint((name, _account_of(name))):
-            providers[name] = provider
-    if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
-        providers["sim"] = Provider(base_url=url)
-        providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
-        values["routes"].setdefault("sim", Route(targets=("sim/default",)))
-        providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
-
-
-def _account_of(preset: str) -> str:
-    """The preset whose account this is too, spoken to in another dialect."""
-    return preset.removesuffix("-responses")
-
-
 def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> None:
     """What types can't say, by key."""
-    _check_providers(values["providers"], env, found)
+    providers.check(values["providers"], env, found)
+    for name, provider in values["providers"].items():
+        _check_watchdogs(f"providers.{name}", provider, found)
     for model, route in values["routes"].items():
         _check_route(model, route, found)
         _check_targets(f"routes.{model}.targets", route, values["providers"], found)
@@ -202,9 +186,7 @@ def _check_route(model: str, route: Route, found: list[str]) -> None:
         found.append(f"routes.{model}.deadline: must be more than 0")
 
 
-def _check_targets(
-    key: str, route: Route, providers: dict[str, Provider], found: list[str]
-) -> None:
+def _check_targets(key: str, route: Route, known: dict[str, Provider], found: list[str]) -> None:
     if not route.targets:
         found.append(f"{key}: needs at least one target")
     for place, (target, name) in enumerate(zip(route.targets, route.names, strict=True)):
@@ -215,7 +197,7 @@ def _check_targets(
         provider, slash, rest = name.partition("/")
         if not slash or not rest:
             found.append(f"{where}: {name!r} must be PROVIDER/MODEL")
-        elif provider not in providers:
+        elif provider not in known:
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
@@ -228,34 +210,6 @@ def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:
             found.append(f"{key}.{name}: must be more than 0")
         elif not 0 <= value < math.inf:
             found.append(f"{key}.{name}: must be 0 or more")
-
-
-def _check_providers(
-    providers: dict[str, Provider], env: Mapping[str, str], found: list[str]
-) -> None:
-    for name, provider in providers.items():
-        if not _NAME.match(name):
-            found.append(f"providers.{name}: a name is letters, digits, '.', '_' and '-'")
-        scheme, host = _address(provider.base_url)
-        if scheme not in ("http", "https") or not host:
-            found.append(f"providers.{name}.base_url: must be an http:// or https:// address")
-        if provider.api_key_env and not env.get(provider.api_key_env):
-            found.append(
-                f"providers.{name}.api_key_env: the environment has no {provider.api_key_env}"
-            )
-        if provider.resumes and (provider.dialect == "gemini" or not provider.streams):
-            found.append(f"providers.{name}.resumes: not with dialect gemini or streams = false")
-        _check_watchdogs(f"providers.{name}", provider, found)
-
-
-def _address(url: str) -> tuple[str, str]:
-    """Scheme and host of an address; both empty if it can't be read as one."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # read for its check alone
-        return parts.scheme, parts.hostname or ""
-    except ValueError:  # an unclosed bracket, a port that is no number
-        return "", ""
 
 
 def _check_numbers(values: dict[str, Any], found: list[str]) -> None:

@@ -35,10 +35,28 @@ def test_a_sound_file(tmp_path: Path) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "ok"
-    assert "provider one: chat, https://one.example/v1, ONE_KEY=***" in lines
+    assert "provider one: chat, https://one.example/v1, ONE_KEY=*** (from the file)" in lines
     assert "route fast: one/small, one/big" in lines
     assert "secret" not in result.output
     assert "hidden" not in result.output
+
+
+def test_what_switched_a_provider_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "localhost")
+    lines = check(tmp_path, SOUND).stdout.splitlines()
+    said = "provider ollama: chat, http://localhost:11434/v1, no key (from OLLAMA_HOST)"
+    assert said in lines
+
+
+@pytest.mark.parametrize("command", ["check", "worker", "up"])
+def test_a_library_that_is_not_installed(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "streamhold.toml"
+    file.write_text('[providers.bedrock]\nlibrary = "litellm"\n')
+    words = [command, "--config", str(file)]
+    result = CliRunner().invoke(main, words + ["--port", "0"] * (command == "up"))
+    assert result.exit_code == (1 if command == "check" else 2)
+    said = result.output + str(result.exception)
+    assert "providers.bedrock.library: litellm is not installed: pip install" in said
 
 
 def test_every_problem_by_its_key(tmp_path: Path) -> None:

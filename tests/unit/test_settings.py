@@ -7,7 +7,6 @@ import pytest
 from broker.errors import ConfigError
 from broker.settings import Secret, Settings, Timeouts
 from broker.settings.load import load, problems
-from broker.settings.presets import PRESETS
 
 
 @pytest.fixture
@@ -235,24 +234,6 @@ def test_a_file_is_utf_8_whatever_the_locale(file: Path) -> None:
 
 
 # ── The environment ────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_key_in_the_environment_switches_a_provider_on(name: str) -> None:
-    odd = {"google": "GEMINI_API_KEY", "huggingface": "HF_TOKEN"}
-    variable = odd.get(name, f"{name.removesuffix('-responses').upper()}_API_KEY")
-    built = load(env={variable: "sk-1"})
-    assert built.providers == {
-        each: preset for each, preset in PRESETS.items() if preset.api_key_env == variable
-    }
-    assert built.api_keys[name].reveal() == "sk-1"
-    assert load(env={variable: ""}).providers == {}
-
-
-def test_presets_that_go_on_from_a_partial_answer() -> None:
-    flags = {name: preset.prefill for name, preset in PRESETS.items() if preset.prefill}
-    assert flags == {"mistral": "prefix", "groq": True, "deepseek": "prefix"}
-    assert PRESETS["deepseek"].base_url.endswith("/beta")  # the only address that knows it
 
 
 def test_the_file_goes_before_a_preset(file: Path) -> None:

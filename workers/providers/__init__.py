@@ -12,10 +12,12 @@ import aiohttp
 from broker import log
 from broker.model import Attempt, Job
 from broker.settings import Settings
+from workers.providers import litellm
 from workers.providers.base import Call, Held, Provider, ProviderFailure
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
 from workers.providers.gemini import GeminiProvider
+from workers.providers.library import LibraryProvider
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
 from workers.providers.translated import speaking
@@ -36,7 +38,14 @@ class Providers:
     """Every configured provider, over one shared pool of connections."""
 
     def __init__(self, settings: Settings) -> None:
+        """Loads the libraries that providers need, for seconds.
+
+        Raises:
+            ConfigError: one is not installed.
+        """
         self._settings = settings
+        needed = any(provider.library for provider in settings.providers.values())
+        self._library = litellm.load() if needed else None
         self._session: aiohttp.ClientSession | None = None
         self._made: dict[str, Provider] = {}
         self._stops: set[asyncio.Task[None]] = set()
@@ -54,12 +63,15 @@ class Providers:
             self._made = {
                 each: self._make(each, self._session) for each in self._settings.providers
             }
-        return speaking(self._made[name], self._settings.providers[name].dialect, dialect)
+        settings = self._settings.providers[name]
+        return speaking(self._made[name], settings.dialect, dialect, settings.quirks)
 
     def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
         settings = self._settings
-        provider = settings.providers[name]
-        return _DIALECTS[provider.dialect](name, provider, settings.api_keys.get(name), session)
+        provider, key = settings.providers[name], settings.api_keys.get(name)
+        if self._library is not None and provider.library is not None:
+            return LibraryProvider(name, provider, key, self._library)
+        return _DIALECTS[provider.dialect](name, provider, key, session)
 
     def stop(self, job: Job, attempt: Attempt) -> None:
         """Have a call ended that its provider may go on with by itself; not waited for."""

@@ -12,9 +12,12 @@ from workers.providers.exchange import Exchange, Judge
 from workers.providers.splitter import EventTooLarge, SseEvent, SseSplitter
 
 
-def bearer(key: Secret | None) -> dict[str, str]:
-    """The header that OpenAI and its kin take a key in."""
-    return {} if key is None else {"Authorization": f"Bearer {key.reveal().strip()}"}
+def bearer(provider: Provider, key: Secret | None) -> dict[str, str]:
+    """The header that OpenAI and its kin take a key in, or the one that is set for it."""
+    if key is None:
+        return {}
+    text, header = key.reveal().strip(), provider.key_header
+    return {header: f"Bearer {text}" if header.lower() == "authorization" else text}
 
 
 def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMultiDict[str]:

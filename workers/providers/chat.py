@@ -17,17 +17,25 @@ class ChatProvider(Upstream):
     path = "/chat/completions"
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
-        return bearer(self._key)
+        return bearer(self._provider, self._key)
 
     def _body(self, call: Call, streams: bool) -> bytes:
         body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
-        if streams:
-            own = body.get("stream_options")
-            options = own if isinstance(own, dict) else {}
-            body["stream_options"] = {**options, "include_usage": True}
+        options = self._stream_options(body.get("stream_options")) if streams else {}
+        if options:
+            body["stream_options"] = options
         else:
             body.pop("stream_options", None)
         return msgspec.json.encode(body)
+
+    def _stream_options(self, own: Any) -> dict[str, Any]:
+        """The caller's, with our wish for usage: whether he sees it is between him and us."""
+        options = dict(own) if isinstance(own, dict) else {}
+        if self._provider.quirks.usage_option:
+            options["include_usage"] = True
+        else:
+            options.pop("include_usage", None)
+        return options
 
     def _decoder(self, call: Call, reply: Reply) -> ChatDecoder:
         wanted = call.request.get("n")

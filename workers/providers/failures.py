@@ -10,7 +10,8 @@ The vocabulary of ``Failure.type`` here:
     provider_timeout        code connect | first_token | idle | total | throughput
     provider_cut            the connection ended before the answer did
     provider_garbled        not the dialect; code content_type | content_encoding | json |
-                            chunk | event_too_large | body_too_large | empty | http
+                            chunk | event_too_large | body_too_large | empty | http |
+                            library
     provider_stream_error   an error object inside an answer that began well; its status is
                             that of its numeric status or code, where it has one
 """
@@ -91,6 +92,11 @@ def cut() -> Failure:
     return _transport("provider_cut", "The provider's answer broke off.")
 
 
+def unreachable() -> Failure:
+    """No connection was made."""
+    return _transport("provider_unreachable", "The provider can't be reached.")
+
+
 def garbled(code: str) -> Failure:
     """The answer is not the dialect that was asked for."""
     return _transport("provider_garbled", "The provider's answer can't be understood.", code)
@@ -102,7 +108,7 @@ def lost(error: BaseException) -> Failure:
         case aiohttp.ConnectionTimeoutError():
             return timed_out("connect")
         case aiohttp.ClientConnectorError() | ValueError():  # the latter: nothing was sent
-            return _transport("provider_unreachable", "The provider can't be reached.")
+            return unreachable()
         case aiohttp.ClientResponseError() | HttpProcessingError():
             return garbled("http")
         case _:

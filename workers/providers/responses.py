@@ -25,7 +25,7 @@ class ResponsesProvider(Upstream):
     path = "/responses"
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
-        return bearer(self._key)
+        return bearer(self._provider, self._key)
 
     def _body(self, call: Call, streams: bool) -> bytes:
         body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}

@@ -28,20 +28,26 @@ from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
+from broker.settings import Quirks
 from workers.providers import failures
 from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply
 
 
-def speaking(provider: Provider, spoken: str, caller: str) -> Provider:
+def speaking(
+    provider: Provider, spoken: str, caller: str, quirks: Quirks | None = None
+) -> Provider:
     """The provider, which speaks one dialect, for jobs in the dialect of their caller."""
-    return provider if spoken == caller else TranslatedProvider(provider, spoken, caller)
+    return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, quirks)
 
 
 class TranslatedProvider:
     """A provider whose calls and frames are in the caller's dialect; keeps nothing of a call."""
 
-    def __init__(self, provider: Provider, spoken: str, caller: str) -> None:
+    def __init__(
+        self, provider: Provider, spoken: str, caller: str, quirks: Quirks | None = None
+    ) -> None:
         self._provider = provider
+        self._quirks = quirks
         self._spoken = spoken
         self._caller = caller
         self.resumes = provider.resumes
@@ -83,7 +89,9 @@ class TranslatedProvider:
             ProviderFailure: there is no such thing; another target may do.
         """
         try:
-            request = translate_request(call.request, self._caller, self._spoken, call.model)
+            request = translate_request(
+                call.request, self._caller, self._spoken, call.model, self._quirks
+            )
             if self.resumes and call.request.get("store") is not False:
                 request.pop("store", None)  # to resume it the provider has to keep it
         except BadRequest as error:

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.event import Event, Failed
+from broker.dialects.neutral.quirks import fitted
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
+from broker.settings import Quirks
 
 
 class Reader(Protocol):
@@ -77,15 +79,18 @@ _ECHOED = (
 
 
 def translate_request(
-    request: dict[str, Any], caller: str, provider: str, model: str
+    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
 ) -> dict[str, Any]:
     """A caller's request for a provider of another dialect, without how it is to be streamed.
+
+    ``quirks`` are the provider's, if it speaks chat.
 
     Raises:
         Unexpressible: something in it can't be said to that provider; ``param`` names it.
         BadRequest: it is no request of the caller's dialect.
     """
-    return _WRITE[provider](_READ[caller](request), model)
+    written = _WRITE[provider](_READ[caller](request), model)
+    return written if quirks is None or provider != "chat" else fitted(written, quirks)
 
 
 def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:

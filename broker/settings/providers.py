@@ -1,0 +1,94 @@
+"""Which providers there are: the file's, and those that the environment switches on."""
+
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from broker.settings import Provider, Quirks, Route, Settings, address_of
+from broker.settings.presets import PRESETS
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+
+
+def add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, str]:
+    """Add the presets that are on, and the simulated provider; tell what brought each one."""
+    providers: dict[str, Provider] = values["providers"]
+    why = dict.fromkeys(providers, "the file")
+    own = frozenset(providers)
+    for name, preset in PRESETS.items():
+        on = preset.switched_on(env)
+        # An account that the file has an address of its own for is reached there alone.
+        if on is not None and own.isdisjoint((name, _account_of(name))):
+            providers[name], variables = on
+            why[name] = " and ".join(variables)
+    if (url := env.get("STREAMHOLD_SIM_URL")) and "sim" not in providers:
+        providers["sim"] = Provider(base_url=url)
+        providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
+        values["routes"].setdefault("sim", Route(targets=("sim/default",)))
+        providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
+    for name in providers:
+        why.setdefault(name, "STREAMHOLD_SIM_URL")
+    return why
+
+
+def _account_of(preset: str) -> str:
+    """The preset whose account this is too, spoken to in another dialect."""
+    return preset.removesuffix("-responses")
+
+
+def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[str]) -> None:
+    """Complain of what is wrong, each by its key."""
+    for name, provider in providers.items():
+        key = f"providers.{name}"
+        if not _NAME.match(name):
+            found.append(f"{key}: a name is letters, digits, '.', '_' and '-'")
+        _check_address(key, provider, found)
+        if provider.api_key_env and not env.get(provider.api_key_env):
+            found.append(f"{key}.api_key_env: the environment has no {provider.api_key_env}")
+        if provider.resumes and (provider.dialect == "gemini" or not provider.streams):
+            found.append(f"{key}.resumes: not with dialect gemini or streams = false")
+        if not _HEADER.match(provider.key_header):
+            found.append(f"{key}.key_header: must be the name of a header")
+        if provider.quirks != Quirks() and provider.dialect != "chat":
+            found.append(f"{key}.quirks: only a provider of the chat dialect has any")
+        _check_library(key, provider, found)
+
+
+def _check_address(key: str, provider: Provider, found: list[str]) -> None:
+    if not provider.base_url:
+        if provider.library is None:
+            found.append(f"{key}.base_url: is missing")
+        return
+    scheme, host = address_of(provider.base_url)
+    if scheme not in ("http", "https") or not host:
+        found.append(f"{key}.base_url: must be an http:// or https:// address")
+
+
+def _check_library(key: str, provider: Provider, found: list[str]) -> None:
+    if provider.library is None:
+        found += [
+            f"{key}.{field}: needs a library"
+            for field in ("vendor", "options")
+            if getattr(provider, field)
+        ]
+        return
+    if provider.dialect != "chat":
+        found.append(f"{key}.dialect: a provider behind a library speaks chat")
+    if provider.resumes:
+        found.append(f"{key}.resumes: not through a library")
+    if provider.headers:
+        found.append(f"{key}.headers: can't be sent through a library")
+    if provider.key_header != "Authorization":
+        found.append(f"{key}.key_header: the library knows its own")
+
+
+def missing_libraries(settings: Settings) -> list[str]:
+    """What must be installed before these settings can be worked with, each by its key."""
+    return [
+        f"providers.{name}.library: {provider.library} is not installed: "
+        f"pip install 'streamhold[{provider.library}]'"
+        for name, provider in settings.providers.items()
+        if provider.library is not None and find_spec(provider.library) is None
+    ]
