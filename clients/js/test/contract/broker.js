@@ -48,8 +48,11 @@ export async function cuttingProxy(t, { after = Infinity, cuts = 0, within = tru
       events += text.split("\n\n").length - 1;
       if (events < after || state.cuts >= cuts) return void socket.write(piece);
       state.cuts++;
-      // Half of what came last goes out, so that an event is cut within; or all of it.
-      socket.write(within ? piece.subarray(0, Math.ceil(piece.length / 2)) : piece, close);
+      // Half of what came last goes out, so that an event is cut within; or all of it. The head
+      // goes out whole: who has not seen it knows of no stream.
+      const body = text.startsWith("HTTP/") ? text.indexOf("\r\n\r\n") + 4 : 0;
+      const half = body + Math.ceil((piece.length - body) / 2);
+      socket.write(within ? piece.subarray(0, half) : piece, close);
       return undefined;
     });
     for (const end of [socket, upstream]) end.on("error", close).on("close", close);
