@@ -6,6 +6,7 @@ import msgspec
 
 from sim.behaviour import Behaviour
 from sim.request import ChatRequest
+from sim.structured import structured
 from sim.text import UNSET_CLOCK, blocks, decoded, halves, letters, quoted, seed, tokens
 
 CREATED = 1_750_000_000  # Unix seconds; fixed, so that an answer's bytes can be compared
@@ -113,6 +114,8 @@ def _choice(request: ChatRequest, behaviour: Behaviour, source: bytes, said: str
     else:
         if behaviour.clock:
             content = [UNSET_CLOCK] * behaviour.tokens
+        elif request.schema is not None:
+            content = structured(request.schema, tokens(source, behaviour.tokens))
         elif behaviour.size:
             content = blocks(source, behaviour.tokens, behaviour.size)
         else:

@@ -30,6 +30,14 @@ class _Tool(msgspec.Struct):
     name: str = "lookup"
 
 
+class _Format(msgspec.Struct):
+    schema: dict[str, Any] = {}
+
+
+class _Output(msgspec.Struct):
+    format: _Format | None = None
+
+
 class _Request(msgspec.Struct):
     model: str
     messages: list[Message]
@@ -37,6 +45,7 @@ class _Request(msgspec.Struct):
     system: Any = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
+    output_config: _Output | None = None
 
 
 def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
@@ -61,7 +70,15 @@ def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
         text = asked.system if isinstance(asked.system, str) else json.dumps(asked.system)
         messages = [Message("system", text), *messages]
     tools = [{"function": {"name": tool.name}} for tool in asked.tools or ()]
-    fields = {"model": asked.model, "messages": [], "stream": asked.stream, "tools": tools}
+    fields: dict[str, Any] = {
+        "model": asked.model,
+        "messages": [],
+        "stream": asked.stream,
+        "tools": tools,
+    }
+    if asked.output_config is not None and asked.output_config.format is not None:
+        schema = {"schema": asked.output_config.format.schema}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
     request = msgspec.convert({**fields, "max_tokens": asked.max_tokens}, ChatRequest)
     request.messages = messages
     return request
