@@ -1,6 +1,7 @@
 """The bench: what Streamhold costs beside its provider reached directly, in one run.
 
-    python -m bench [--quick] [--only NAME]... [--peer litellm] [--out FILE] [--check]
+    python -m bench [--quick] [--only NAME,…] [--peer NAME]... [--out FILE] [--check]
+    python -m bench --scaling FILE [--write]
 
 ``subjects`` are what is measured: the simulated provider itself, Streamhold in front of that
 same simulator, and peers if asked for. ``measures`` holds one module a question. The client

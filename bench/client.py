@@ -8,6 +8,7 @@ from typing import cast
 
 from bench.exchange import Cut, Exchange, Tally
 from bench.response import ResponseError
+from bench.stamps import Stamps
 
 LONGEST = 180.0  # seconds that one exchange may take
 
@@ -24,8 +25,11 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> "Connection":
-        _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
+    async def connect(cls, host: str, port: int, source: str = "") -> "Connection":
+        """An open one; ``source`` is the address to come from, where one has too few ports."""
+        own = (source, 0) if source else None
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(cls, host, port, local_addr=own)
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +57,8 @@ class Connection(asyncio.Protocol):
         self,
         request: bytes,
         tally: Tally | None = None,
-        on_events: Callable[[int, int, float], None] | None = None,
+        on_tokens: Callable[[int, int, float], None] | None = None,
+        stamps: Stamps | None = None,
     ) -> Exchange:
         """Send a request; its response arrives in the exchange.
 
@@ -62,13 +67,15 @@ class Connection(asyncio.Protocol):
         """
         if self._transport is None:
             raise Cut("the connection has ended")
-        self._exchange = exchange = Exchange(perf_counter(), tally, on_events)
+        self._exchange = exchange = Exchange(perf_counter(), tally, on_tokens, stamps)
         self._transport.write(request)
         return exchange
 
-    async def call(self, request: bytes, tally: Tally | None = None) -> Exchange:
+    async def call(
+        self, request: bytes, tally: Tally | None = None, stamps: Stamps | None = None
+    ) -> Exchange:
         """Send a request and wait for the end of its response."""
-        return await self.finish(self.begin(request, tally))
+        return await self.finish(self.begin(request, tally, stamps=stamps))
 
     async def finish(self, exchange: Exchange) -> Exchange:
         """Wait for the end of a response.
@@ -85,6 +92,8 @@ class Connection(asyncio.Protocol):
         return exchange
 
     def close(self) -> None:
+        """End it; what its exchange still lacks is not waited for."""
+        self._exchange = None
         if self._transport is not None:
             self._transport.close()
 
@@ -109,11 +118,13 @@ class Pool:
         if connection.usable:
             self._idle.append(connection)
 
-    async def call(self, request: bytes, tally: Tally | None = None) -> Exchange:
+    async def call(
+        self, request: bytes, tally: Tally | None = None, stamps: Stamps | None = None
+    ) -> Exchange:
         """One exchange on any connection. Raises as ``Connection.finish`` does."""
         connection = await self.take()
         with _closed_on_error(connection):
-            exchange = await connection.call(request, tally)
+            exchange = await connection.call(request, tally, stamps)
         self.give(connection)
         return exchange
 

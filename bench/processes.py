@@ -34,8 +34,9 @@ def spent(before: Cpu, after: Cpu) -> Cpu:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    """Bytes of memory that a process and its descendants hold."""
+    texts = (Path(f"/proc/{each}/statm").read_text() for each in _family(pid))
+    return sum(int(text.split()[1]) for text in texts) * _PAGE
 
 
 def parse_stat(text: str) -> tuple[int, int]:

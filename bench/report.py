@@ -11,17 +11,32 @@ import msgspec
 from bench.figures import Figure, Report
 
 
-def write_report(figures: Sequence[Figure], plan: Mapping[str, float], out: Path) -> Report:
+def write_report(
+    figures: Sequence[Figure],
+    plan: Mapping[str, float | tuple[float, ...]],
+    out: Path,
+    failures: Sequence[str] = (),
+) -> Report:
     """Put the figures together with time and machine, and write them as JSON."""
     report = Report(
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         machine=_machine(),
         plan=dict(plan),
         figures=list(figures),
+        failures=list(failures),
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report
+
+
+def read_report(path: Path) -> Report:
+    """A report that was written.
+
+    Raises:
+        OSError, msgspec.ValidationError, msgspec.DecodeError.
+    """
+    return msgspec.json.decode(path.read_bytes(), type=Report)
 
 
 def _machine() -> dict[str, str]:

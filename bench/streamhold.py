@@ -1,4 +1,9 @@
-"""Streamhold as its users run it: ``streamhold up``, its processes and its store."""
+"""Streamhold as its users run it: ``streamhold up``, its processes and its store.
+
+Its provider is a simulator of the bench's own, and its configuration is the default but for
+two lines: one worker takes all streams of a load, and a stream may be silent while it is
+measured.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -11,9 +16,18 @@ import msgspec
 from bench.figures import DIRECT, STREAMHOLD
 from bench.program import Program, answers, clean_environment
 from bench.subject import Subject
+from broker.cli.deployment import find_ports
 
 _START = 30.0  # seconds
 _MAIN = "from broker.cli.main import main; main(prog_name='streamhold')"
+_CONFIG = """\
+[providers.sim]
+base_url = "{sim}"
+[worker]
+concurrency = 6000
+[timeouts]
+idle = 600.0
+"""
 
 
 class State(msgspec.Struct):
@@ -22,7 +36,6 @@ class State(msgspec.Struct):
     apis: list[str]
     pids: dict[str, int]
     store_url: str
-    sim_url: str
 
 
 class Restarted(Exception):
@@ -31,7 +44,7 @@ class Restarted(Exception):
 
 @dataclass(frozen=True)
 class Streamhold:
-    """A running ``up``, and its simulator as a subject of its own."""
+    """A running ``up``, and the simulator as a subject of its own."""
 
     state: State
     state_file: Path
@@ -42,6 +55,10 @@ class Streamhold:
     def api_pid(self) -> int:
         return self.state.pids["api-0"]
 
+    @property
+    def sim_pid(self) -> int:
+        return self.direct.pids["sim"]
+
     def check_unchanged(self) -> None:
         """Raise Restarted if any process is not the one that the run began with."""
         if _read(self.state_file).pids != self.state.pids:
@@ -51,35 +68,45 @@ class Streamhold:
 @contextmanager
 def running(folder: Path, log: Path) -> Iterator[Streamhold]:
     """Start everything on free ports with an empty store in ``folder``, and stop it after."""
-    state_file = folder / "state.json"
-    words = ["up", "--port", "0", "--data-dir", str(folder / "data")]
-    command = [sys.executable, "-P", "-c", _MAIN, *words, "--state-file", str(state_file)]
-    with Program(command, log, clean_environment()) as program:
+    with _sim(log.with_name("sim.log")) as direct:
+        state_file, config = folder / "state.json", folder / "streamhold.toml"
+        config.write_text(_CONFIG.format(sim=direct.base_url))
+        words = ["up", "--config", str(config), "--port", "0", "--data-dir", str(folder / "data")]
+        command = [sys.executable, "-P", "-c", _MAIN, *words, "--state-file", str(state_file)]
+        with Program(command, log, clean_environment()) as program:
 
-        def is_ready() -> bool:
-            if not state_file.exists():
-                return False
+            def is_ready() -> bool:
+                if not state_file.exists():
+                    return False
+                state = _read(state_file)
+                return "worker-0" in state.pids and answers(f"{state.apis[0]}/readyz")
+
+            program.wait_for(is_ready, _START)
             state = _read(state_file)
-            return "worker-0" in state.pids and answers(f"{state.apis[0]}/readyz")
-
-        program.wait_for(is_ready, _START)
-        state = _read(state_file)
-        yield Streamhold(
-            state=state,
-            state_file=state_file,
-            direct=Subject(DIRECT, state.sim_url, "", _named(state.pids, ("sim",))),
-            broker=Subject(
+            broker = Subject(
                 STREAMHOLD,
                 f"{state.apis[0]}/v1",
                 "sim/",
-                _named(state.pids, ("api-0", "worker-0", "valkey")),
-            ),
-        )
+                {name: state.pids[own] for name, own in _PROCESSES.items()},
+                following="/jobs/{id}/events?after={after}",
+                front="api",
+                submits=True,
+                strong=True,
+            )
+            yield Streamhold(state, state_file, direct, broker)
 
 
-def _named(pids: dict[str, int], names: tuple[str, ...]) -> dict[str, int]:
-    words = {"valkey": "store", "api-0": "api", "worker-0": "worker"}
-    return {words.get(name, name): pids[name] for name in names}
+_PROCESSES = {"api": "api-0", "worker": "worker-0", "store": "valkey"}
+
+
+@contextmanager
+def _sim(log: Path) -> Iterator[Subject]:
+    port = find_ports("127.0.0.1", 0, 1)[0]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "sim", "--port", str(port)]
+    with Program(command, log, clean_environment()) as program:
+        program.wait_for(lambda: answers(f"{url}/healthz"), _START)
+        yield Subject(DIRECT, f"{url}/v1", "", {"sim": program.pid})
 
 
 def _read(path: Path) -> State:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from broker.errors import BadRequest, UnknownModel
+from broker.errors import BadRequest, Unexpressible, UnknownModel
 from broker.model import Attempt, Failure, Options
 from broker.settings import Route, Settings
 
@@ -151,7 +151,7 @@ _NONE: Shut = {}
 
 def next_step(policy: Policy, history: Sequence[Attempt], shut: Shut = _NONE) -> Run | End:
     """What to do now, given the attempts that have ended (the last one without an answer)."""
-    failure = (history[-1].error if history else None) or LOST
+    failure = _failure(history) or LOST
     if _is_over(policy, history, failure):
         return End(failure)
     for target in _candidates(policy, history, shut):
@@ -168,7 +168,7 @@ def after_loss(
     one takes the partial answer, else a truthful end. A replay is only ever asked for: most
     models don't say the same thing twice.
     """
-    failure = history[-1].error or LOST_MID_STREAM
+    failure = _failure(history) or LOST_MID_STREAM
     if _is_over(policy, history, failure):
         return End(failure)
     if standing.silent:  # before the first word; nobody will see that another attempt says it
@@ -185,6 +185,12 @@ def after_loss(
         elif standing.prefillable and target in policy.prefilling:
             return Run(target, pause, "continue")
     return End(failure)
+
+
+def _failure(history: Sequence[Attempt]) -> Failure | None:
+    """How the last attempt failed. A target that can't be asked has no say where another had."""
+    asked = [each for each in history if not each.error or each.error.code != Unexpressible.code]
+    return next((each.error for each in reversed(asked or history)), None)
 
 
 def _is_over(policy: Policy, history: Sequence[Attempt], failure: Failure) -> bool:

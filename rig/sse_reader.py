@@ -152,17 +152,17 @@ class SseReader:
             await self._follow(response)
 
     async def _follow(self, response: aiohttp.ClientResponse) -> None:
-        rest, handed_back = b"", False
+        rest = b""
         async for data in response.content.iter_any():
             *whole, rest = (rest + data).split(b"\n\n")
             for text in whole:
-                handed_back = not self._take(text) or handed_back
+                self._take(text)
             self._changed.set()
-        if not (self.ended or handed_back):
+        if not self.ended:
             raise BrokenProtocol(f"a clean end after {self.cursor}, without a terminal")
 
-    def _take(self, text: bytes) -> bool:
-        """Note an event; False if it was the one that hands the stream back."""
+    def _take(self, text: bytes) -> None:
+        """Note an event."""
         lines = [line for line in text.split(b"\n") if not line.startswith(b":")]
         event = Event(0, b"\n".join(lines) + b"\n\n")
         event = Event(int(event.field(b"id")), event.raw)
@@ -170,13 +170,12 @@ class SseReader:
             if event.id != self.cursor:
                 raise BrokenProtocol(f"handed back at {event.id}, having sent {self.cursor}")
             self.retries.append(event.data)
-            return False
+            return
         if self.ended or event.id <= self.cursor:
             raise BrokenProtocol(f"{event.id} after {self.cursor}: {text[:200]!r}")
         self.events.append(event)
         self.times.append(time.monotonic())
         self.ended = event.ends
-        return True
 
 
 def always(url: str) -> Iterator[str]:

@@ -6,7 +6,8 @@ import msgspec
 
 from sim.behaviour import Behaviour
 from sim.request import ChatRequest
-from sim.text import blocks, decoded, halves, letters, quoted, seed, tokens
+from sim.structured import structured
+from sim.text import UNSET_CLOCK, blocks, decoded, halves, letters, quoted, seed, tokens
 
 CREATED = 1_750_000_000  # Unix seconds; fixed, so that an answer's bytes can be compared
 
@@ -59,6 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
     source: bytes  # the seed that all of the answer comes from
     prompt_tokens: int
     choices: list[Choice]
+    cached: int = 0  # of the prompt's tokens
 
     @property
     def usage(self) -> bytes:
@@ -67,10 +69,13 @@ class Answer(msgspec.Struct, frozen=True):
         reasoning = sum(len(choice.reasoning) for choice in self.choices)
         return (
             b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
-            b'"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},'
+            b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0},'
             b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":0,'
             b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
-            % (self.prompt_tokens, completion, self.prompt_tokens + completion, reasoning)
+            % (
+                *(self.prompt_tokens, completion, self.prompt_tokens + completion),
+                *(self.cached, reasoning),
+            )
         )
 
 
@@ -93,6 +98,7 @@ def compose(request: ChatRequest, behaviour: Behaviour, ordinal: int = 1) -> Ans
             _choice(request, behaviour, seed(source.hex(), str(index)), said)
             for index in range(request.choices)
         ],
+        cached=min(behaviour.cached, request.prompt_tokens),
     )
 
 
@@ -106,7 +112,11 @@ def _choice(request: ChatRequest, behaviour: Behaviour, source: bytes, said: str
             for index in range(behaviour.parallel)
         ]
     else:
-        if behaviour.size:
+        if behaviour.clock:
+            content = [UNSET_CLOCK] * behaviour.tokens
+        elif request.schema is not None:
+            content = structured(request.schema, tokens(source, behaviour.tokens))
+        elif behaviour.size:
             content = blocks(source, behaviour.tokens, behaviour.size)
         else:
             content = tokens(source, behaviour.tokens, escape=behaviour.escape)

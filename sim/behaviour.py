@@ -17,6 +17,8 @@ tools         flag      0        answer with a tool call, its arguments in piece
 parallel      count     1        tool calls a choice; more than 1 implies tools
 bigchunk      bytes     0        size of the first content chunk's string
 size          bytes     0        of every content chunk's string: letters in place of words
+clock         flag      0        every content chunk's string is the time of its write: 16 digits,
+                                 microseconds of the machine's monotonic clock; before ``size``
 obfuscation   flag      0        OpenAI's padding string in each chunk, the same every time
 escape        flag      0        odd but valid JSON escapes and lone surrogates in the content
 crlf          flag      0        line ends are CRLF
@@ -24,6 +26,7 @@ comments      count     0        ``: keepalive`` and this many line ends before 
                                  2 makes it a block of its own, which trips some SSE clients
 id            text      varies   the answer's id; else it differs from call to call
 prefill       flag      0        go on where a trailing assistant message stops
+cached        count     0        tokens of the prompt that are said to come from a cache
 vary          flag      0        another text at each call with the same prompt
 nostream      flag      0        ignore ``stream`` and answer with whole JSON
 nousage       flag      0        ignore ``stream_options.include_usage``
@@ -46,6 +49,7 @@ failfirst     count     none     only the first calls with this very name and pr
 The chunks a fault counts are those of content, reasoning and tool calls, over all choices;
 the opening chunk with the role is not one. So ``dropafter=0`` cuts after the opening, and a
 fault beyond the last token is never met. Of two ends the earlier wins, then the upper line.
+In Gemini's API a tool call is one chunk, and there is no opening.
 A whole answer meets the ends too: half its body is sent when the chunks would have been.
 """
 
@@ -87,12 +91,14 @@ class Behaviour(msgspec.Struct, frozen=True):
     parallel: int = 1
     bigchunk: int = 0
     size: int = 0
+    clock: bool = False
     obfuscation: bool = False
     escape: bool = False
     crlf: bool = False
     comments: int = 0
     id: str | None = None
     prefill: bool = False
+    cached: int = 0
     vary: bool = False
     nostream: bool = False
     nousage: bool = False
@@ -220,12 +226,14 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "parallel": _number(1, 128),
     "bigchunk": _SIZE,
     "size": _SIZE,
+    "clock": _flag,
     "obfuscation": _flag,
     "escape": _flag,
     "crlf": _flag,
     "comments": _number(0, 2),
     "id": _name,
     "prefill": _flag,
+    "cached": _COUNT,
     "vary": _flag,
     "nostream": _flag,
     "nousage": _flag,

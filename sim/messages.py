@@ -30,6 +30,14 @@ class _Tool(msgspec.Struct):
     name: str = "lookup"
 
 
+class _Format(msgspec.Struct):
+    schema: dict[str, Any] = {}
+
+
+class _Output(msgspec.Struct):
+    format: _Format | None = None
+
+
 class _Request(msgspec.Struct):
     model: str
     messages: list[Message]
@@ -37,6 +45,7 @@ class _Request(msgspec.Struct):
     system: Any = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
+    output_config: _Output | None = None
 
 
 def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
@@ -55,11 +64,21 @@ def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
     if asked.max_tokens < 1:
         raise RequestError("at least 1 token must be allowed - at `$.max_tokens`")
     messages = asked.messages
+    if messages and messages[-1].role == "assistant" and messages[-1].text[-1:].isspace():
+        raise RequestError("final assistant content cannot end with trailing whitespace")
     if asked.system:
         text = asked.system if isinstance(asked.system, str) else json.dumps(asked.system)
         messages = [Message("system", text), *messages]
     tools = [{"function": {"name": tool.name}} for tool in asked.tools or ()]
-    fields = {"model": asked.model, "messages": [], "stream": asked.stream, "tools": tools}
+    fields: dict[str, Any] = {
+        "model": asked.model,
+        "messages": [],
+        "stream": asked.stream,
+        "tools": tools,
+    }
+    if asked.output_config is not None and asked.output_config.format is not None:
+        schema = {"schema": asked.output_config.format.schema}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
     request = msgspec.convert({**fields, "max_tokens": asked.max_tokens}, ChatRequest)
     request.messages = messages
     return request
@@ -128,8 +147,9 @@ def _head(answer: Answer) -> bytes:
 
 def _usage(answer: Answer, output: int) -> bytes:
     return (
-        b'{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
-        b'"output_tokens":%d,"service_tier":"standard"}' % (answer.prompt_tokens, output)
+        b'{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":%d,'
+        b'"output_tokens":%d,"service_tier":"standard"}'
+        % (answer.prompt_tokens - answer.cached, answer.cached, output)
     )
 
 

@@ -6,6 +6,7 @@ stream as fast as possible must not starve the others, and each chunk leaves as 
 """
 
 import asyncio
+import time
 from asyncio import get_running_loop
 from itertools import islice
 
@@ -15,6 +16,7 @@ from sim.answer import Answer
 from sim.behaviour import Behaviour, End
 from sim.errors import answer_error
 from sim.render import Script
+from sim.text import UNSET_CLOCK
 
 _HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>\n"
 
@@ -31,10 +33,8 @@ async def refuse(request: web.Request, behaviour: Behaviour) -> web.StreamRespon
     await asyncio.sleep(behaviour.ttft)
     if behaviour.status is None:
         return web.Response(text=_HTML, content_type="text/html")
-    response = answer_error(request, behaviour.status, "The simulated provider refused on purpose.")
-    if behaviour.retryafter is not None:
-        response.headers["Retry-After"] = f"{behaviour.retryafter:g}"
-    return response
+    message = "The simulated provider refused on purpose."
+    return answer_error(request, behaviour.status, message, retry_after=behaviour.retryafter)
 
 
 async def play(request: web.Request, script: Script, behaviour: Behaviour) -> web.StreamResponse:
@@ -46,7 +46,10 @@ async def play(request: web.Request, script: Script, behaviour: Behaviour) -> we
     while group := list(islice(script.deltas, behaviour.batch)):
         sent += len(group)
         await body.until((sent - 1) // script.width)
-        await body.write(b"".join(group))
+        data = b"".join(group)
+        if behaviour.clock:
+            data = data.replace(UNSET_CLOCK, b"%016d" % (time.monotonic_ns() // 1000))
+        await body.write(data)
     if script.closing:
         await body.write(script.closing)
     await body.finish(script.end)

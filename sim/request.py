@@ -44,6 +44,15 @@ class _Tool(msgspec.Struct):
     function: _Function = msgspec.field(default_factory=_Function)
 
 
+class _JsonSchema(msgspec.Struct):
+    schema: dict[str, Any] = {}
+
+
+class _Format(msgspec.Struct):
+    type: str = "text"
+    json_schema: _JsonSchema = msgspec.field(default_factory=_JsonSchema)
+
+
 class ChatRequest(msgspec.Struct):
     """What shapes the answer; every other field of a request is accepted and ignored."""
 
@@ -55,6 +64,14 @@ class ChatRequest(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     tools: list[_Tool] | None = None
+    response_format: _Format | None = None
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """The JSON Schema that the text is to follow; empty where any object will do."""
+        if self.response_format is None or self.response_format.type == "text":
+            return None
+        return self.response_format.json_schema.schema
 
     @property
     def prompt(self) -> str:

@@ -5,7 +5,6 @@ thoughts, the message or the function calls. An event of a text is paced, and ta
 what else there is to say just before or after.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 
@@ -44,12 +43,12 @@ def named(answer: Answer) -> Answer:
 
 def whole(answer: Answer, request: ResponsesRequest, behaviour: Behaviour) -> bytes:
     """The answer as one ``response`` object."""
-    return _response(answer, request, behaviour, _status(answer), _items(answer, request))
+    return _response(answer, request, behaviour, _status(answer), _items(answer))
 
 
 def script(answer: Answer, request: ResponsesRequest, behaviour: Behaviour) -> Script:
     """The stream of an answer, faults included."""
-    items = _items(answer, request)
+    items = _items(answer)
     events = _Events(behaviour, answer.source, request)
     begun = _response(answer, request, behaviour, b"in_progress", [])
     opening = events.life(b"response.created", begun) + events.life(b"response.in_progress", begun)
@@ -142,17 +141,14 @@ def _done(events: _Events, item: _Told, output: bytes) -> bytes:
     return text + events.event(b"response.output_item.done", b'%b,"item":%b' % (output, item.done))
 
 
-def _items(answer: Answer, request: ResponsesRequest) -> list[_Told]:
+def _items(answer: Answer) -> list[_Told]:
     """What the answer's first choice comes to. An item without a text is not told."""
     choice, name = answer.choices[0], letters(answer.id.encode() + answer.source, 24)
     items: list[_Told] = []
     if choice.reasoning:
         items.append(_thought(name, len(items), choice.reasoning))
-    content = choice.content
-    if content and request.schema is not None:
-        content = _structured(request.schema, content)
-    if content:
-        items.append(_message(name, len(items), content))
+    if choice.content:
+        items.append(_message(name, len(items), choice.content))
     for call in choice.calls:
         items.append(_call(name, len(items), call))
     return items
@@ -205,20 +201,6 @@ def _call(name: bytes, index: int, call: ToolCall) -> _Told:
     )
 
 
-def _structured(schema: dict[str, object], words: list[bytes]) -> list[bytes]:
-    """An object with every property of a schema, in pieces; a text has all the words."""
-    told = b"".join(words).decode().strip()
-    kinds = {"integer": 7, "number": 0.5, "boolean": True, "array": [], "object": {}}
-    properties = schema.get("properties")
-    assert isinstance(properties, dict)
-    value = {key: kinds.get(each.get("type"), told) for key, each in properties.items()}
-    inner = quoted(json.dumps(value, ensure_ascii=False))[1:-1]
-    cut = len(inner) // 2
-    while inner[cut - 1 : cut] == b"\\":  # no piece ends within an escape
-        cut -= 1
-    return [inner[:cut], inner[cut:]] if b"\\u" not in inner else [inner]
-
-
 def _response(
     answer: Answer,
     request: ResponsesRequest,
@@ -257,10 +239,11 @@ def _response(
 def _usage(answer: Answer) -> bytes:
     choice = answer.choices[0]
     return (
-        b'{"input_tokens":%d,"input_tokens_details":{"cached_tokens":0},"output_tokens":%d,'
+        b'{"input_tokens":%d,"input_tokens_details":{"cached_tokens":%d},"output_tokens":%d,'
         b'"output_tokens_details":{"reasoning_tokens":%d},"total_tokens":%d}'
         % (
             answer.prompt_tokens,
+            answer.cached,
             choice.count,
             len(choice.reasoning),
             answer.prompt_tokens + choice.count,

@@ -54,13 +54,6 @@ class ResponsesRequest(msgspec.Struct):
     tools: list[_Tool] | None = None
     text: _Text | None = None
 
-    @property
-    def schema(self) -> dict[str, Any] | None:
-        """The JSON Schema that the text is to follow, if there is one."""
-        if self.text is None or self.text.format.type != "json_schema":
-            return None
-        return self.text.format.schema
-
     def as_chat(self) -> ChatRequest:
         """The chat request that is answered with the same words."""
         asked = [self.input] if isinstance(self.input, str) else self.input or ()
@@ -68,6 +61,7 @@ class ResponsesRequest(msgspec.Struct):
         for item in asked:
             text, role = (item, "user") if isinstance(item, str) else (item.text, item.role)
             messages.append({"role": role or "tool", "content": text})
+        form = (self.text or _Text()).format
         functions = [tool.name for tool in self.tools or () if tool.type == "function"]
         return msgspec.convert(
             {
@@ -75,6 +69,7 @@ class ResponsesRequest(msgspec.Struct):
                 "messages": messages,
                 "max_tokens": self.max_output_tokens,
                 "tools": [{"function": {"name": name}} for name in functions] or None,
+                "response_format": {"type": form.type, "json_schema": {"schema": form.schema}},
             },
             ChatRequest,
         )

@@ -8,6 +8,8 @@
 | ``POST /v1/responses/{id}/cancel`` | stops one in the background; counted as aborted |
 | ``POST /v1/messages`` | the same, as a message |
 | ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
+| ``POST /v1beta/models/{model}:generateContent`` | the same, as Gemini has it, and with
+  ``:streamGenerateContent?alt=sse`` as events |
 | ``GET /v1/models`` | the one model with a plain name |
 | ``GET /sim/calls`` | ``{"total", "active", "by_model", "by_prompt", "aborted", "closed"}`` |
 | ``POST /sim/reset`` | counts from nothing again |
@@ -25,12 +27,12 @@ from ipaddress import ip_address
 import uvloop
 from aiohttp import web
 
-from sim import messages, responses_render, responses_request
+from sim import gemini, messages, responses_render, responses_request
 from sim.answer import CREATED, Answer, compose
 from sim.background import Background, going_on
 from sim.behaviour import Behaviour, BehaviourError, parse
 from sim.calls import Calls
-from sim.errors import answer_error
+from sim.errors import answer_error, bad_key
 from sim.playback import play, play_whole, refuse
 from sim.render import script, whole
 from sim.request import RequestError, decode
@@ -81,6 +83,7 @@ def create_app() -> web.Application:
     app.router.add_post("/v1/responses/{id}/cancel", _cancel)
     app.router.add_post("/v1/messages", _message)
     app.router.add_post("/v1/messages/count_tokens", _count_tokens)
+    app.router.add_post("/v1beta/models/{model:[^/]+}:{method:[^/:]+}", _generate_content)
     app.router.add_get("/v1/models", _models)
     app.router.add_get("/sim/calls", _calls)
     app.router.add_post("/sim/reset", _reset)
@@ -176,6 +179,27 @@ async def _message(request: web.Request) -> web.StreamResponse:
     return await _counted(request, asked.model, asked.prompt, answer)
 
 
+async def _generate_content(request: web.Request) -> web.StreamResponse:
+    model, method = request.match_info["model"], request.match_info["method"]
+    streams = method == "streamGenerateContent"
+    if not streams and method != "generateContent":
+        return answer_error(request, 404, f"There is no method {method!r}.")
+    if streams and request.query.get("alt") != "sse":
+        return answer_error(request, 400, "Only alt=sse is streamed here.")
+    try:
+        asked = gemini.decode(await request.read(), model, streams=streams)
+    except RequestError as error:
+        return answer_error(request, 400, f"The request can't be read: {error}")
+
+    async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
+        made = compose(asked, behaviour, ordinal)
+        if streams and not behaviour.nostream:
+            return await play(request, gemini.script(made, behaviour), behaviour)
+        return await play_whole(request, gemini.whole(made, behaviour), made, behaviour)
+
+    return await _counted(request, model, asked.prompt, answer)
+
+
 async def _count_tokens(request: web.Request) -> web.StreamResponse:
     try:
         asked = messages.decode(await request.read(), counting=True)
@@ -183,14 +207,15 @@ async def _count_tokens(request: web.Request) -> web.StreamResponse:
     except (RequestError, BehaviourError) as error:
         return answer_error(request, 400, f"The request can't be read: {error}")
     if _BAD_KEY in _keys(request):
-        return answer_error(request, 401, "Incorrect API key provided.")
+        return bad_key(request)
     refusal = await refuse(request, behaviour)
     return refusal or web.json_response({"input_tokens": asked.prompt_tokens})
 
 
-def _keys(request: web.Request) -> tuple[str, str]:
+def _keys(request: web.Request) -> tuple[str, ...]:
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return bearer, request.headers.get("x-api-key", "")
+    named = ("x-api-key", "x-goog-api-key")
+    return bearer, *(request.headers.get(name, "") for name in named)
 
 
 async def _respond(request: web.Request) -> web.StreamResponse:
@@ -271,7 +296,7 @@ async def _counted(
     try:
         with request.app[_CALLS].counted(model, prompt) as ordinal:
             if _BAD_KEY in _keys(request):
-                return answer_error(request, 401, "Incorrect API key provided.")
+                return bad_key(request)
             try:
                 behaviour = parse(model).at_call(ordinal)
             except BehaviourError as error:

@@ -35,6 +35,8 @@ ODD = (
     " 🚀".encode(),
 )
 
+UNSET_CLOCK = b"0" * 16  # a token in the place of which the time of its write is sent
+
 _BLOCKS = 16  # different ones an answer: a long answer of large tokens must not fill the memory
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _TO_WORD = tuple(WORDS[byte % len(WORDS)] for byte in range(256))

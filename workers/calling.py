@@ -53,7 +53,7 @@ class Caller:
         self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
     ) -> Failure | None:
         """One attempt; None if the answer is whole."""
-        joining = self._joining(step.target, step.mode, transcript) if self.delivered else None
+        joining = self._joining(step.mode, transcript) if self.delivered else None
         intake = Intake(joining, self._holding(policy))
         try:
             await self._begin(step)
@@ -61,7 +61,7 @@ class Caller:
                 step.target.provider, self._call(step.target, joining), passage, intake
             )
         except ProviderFailure as error:
-            return self._failed(passage, intake.judged(error.failure))
+            return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:
             passage.given_up()
             raise
@@ -78,7 +78,7 @@ class Caller:
         start = self._hold.pen.last
         begun = any(frame.kind != Kind.NATIVE for frame in severed.before)
         before = self._dialect.transcript(severed.before)
-        joining = self._joining(target, severed.mode, before) if begun else None
+        joining = self._joining(severed.mode, before) if begun else None
         intake, cursor = Intake(joining, self._holding(policy)), self._ledger.cursor(attempt)
         if not intake.straight or cursor is None:
             intake, cursor = Intake(joining, self._holding(policy), severed.stored), None
@@ -90,9 +90,9 @@ class Caller:
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
-                return self._failed(passage, intake.judged(error.failure))
+                return self._failed(passage, intake, intake.judged(error.failure))
             self._attaching.failed(attempt, error.failure)
-            return self._failed(passage, error.failure, again=True)
+            return self._failed(passage, intake, error.failure, again=True)
         except BaseException:
             passage.given_up()
             raise
@@ -100,11 +100,15 @@ class Caller:
         self._ledger.end("completed")
         return None
 
-    def _failed(self, passage: Passage, failure: Failure, *, again: bool = False) -> Failure:
+    def _failed(
+        self, passage: Passage, intake: Intake, failure: Failure, *, again: bool = False
+    ) -> Failure:
         """The attempt in progress has met a failure; to attach ``again`` makes it no other end."""
         attempt = self._ledger.attempt
         assert attempt is not None
         passage.ended(failure)
+        if not intake.alone:  # the provider's word on it tells of its own part
+            self._ledger.reply.parting = None
         if again:
             self._ledger.end_as_before()
         else:
@@ -142,13 +146,12 @@ class Caller:
         if attempt is not None:
             self._providers.stop(self._job, attempt)
 
-    def _joining(self, target: Target, mode: Mode, transcript: Transcript) -> Joining:
+    def _joining(self, mode: Mode, transcript: Transcript) -> Joining:
         """How an attempt's frames go on after what others delivered."""
-        flag = self._settings.prefill_for(self._job.model, *target)
-        return Joining(self._dialect, transcript, mode, flag, self._ledger.usage())
+        return Joining(self._dialect, transcript, mode, self._ledger.usage())
 
     def _holding(self, policy: Policy) -> ToolCalls | None:
-        return ToolCalls(self._dialect.begins_call) if policy.hold_tool_calls else None
+        return ToolCalls(self._dialect) if policy.hold_tool_calls else None
 
     def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
         attempt = self._ledger.attempt
@@ -162,6 +165,9 @@ class Caller:
             attempt=attempt.number,
             held=held,
             previous=self.previous,
+            partial=joining is not None
+            and joining.continues
+            and self._settings.prefill_for(self._job.model, *target),
         )
 
     async def _begin(self, step: Run) -> None:

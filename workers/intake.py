@@ -26,6 +26,11 @@ class Intake:
         """Whether frames are passed on as they come, so that a provider's cursor is theirs."""
         return self._joining is None and self._holding is None
 
+    @property
+    def alone(self) -> bool:
+        """Whether all that readers get is this attempt's."""
+        return self._joining is None or self._joining.follows_nothing
+
     def take(self, received: Sequence[Frame]) -> Sequence[Frame]:
         """What is to be delivered of these frames, as it is to be.
 

@@ -5,7 +5,7 @@ dead: there is one machinery for both. The pure part is the dialect's: its
 ``Transcript`` says where the answer stands, its ``Joint`` fits the new frames to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -28,32 +28,42 @@ class Joining:
         dialect: Dialect,
         transcript: Transcript,
         mode: Mode,
-        prefill: bool | str,
         spent: dict[str, Any] | None,
     ) -> None:
         self._dialect = dialect
         self._transcript = transcript
         self._mode = mode
-        self._prefill = prefill
         kind: Literal["continue", "replay"] = "continue" if mode == "continue" else "replay"
         self._joint = dialect.joint(transcript, kind, spent)
 
+    @property
+    def continues(self) -> bool:
+        """Whether the provider is given what was delivered."""
+        return self._mode == "continue"
+
+    @property
+    def follows_nothing(self) -> bool:
+        """Whether nothing was said before it."""
+        return self._transcript.silent
+
     def request(self, request: dict[str, Any]) -> dict[str, Any]:
         """What to ask: the same again, or with the partial answer as the last message."""
-        if self._mode != "continue":
+        if not self.continues:
             return request
-        return self._dialect.continued(request, self._transcript, self._prefill)
+        return self._dialect.continued(request, self._transcript)
 
     def join(self, frames: Sequence[Frame]) -> list[Frame]:
         """The frames as they go on in the stream; fewer, where nothing is left of one.
 
         Raises:
-            ProviderFailure: a replay said something else.
+            ProviderFailure: a replay said something else, or what can't be fitted.
         """
         try:
             return [joined for frame in frames for joined in self._joint.join(frame)]
         except Diverged as error:
             raise ProviderFailure(_diverged(error)) from error
+        except (AttributeError, KeyError, TypeError) as error:  # of other types than the dialect's
+            raise ProviderFailure(garbled("event")) from error
 
     def end(self) -> None:
         """The attempt has said all it had to say.
@@ -71,7 +81,7 @@ class Joining:
 
         A target that refuses to go on from a partial answer is at fault, not the call.
         """
-        if self._mode == "continue" and failure.remedy == "final":
+        if self.continues and failure.remedy == "final":
             return msgspec.structs.replace(failure, remedy="next")
         return failure
 
@@ -80,12 +90,13 @@ class ToolCalls:
     """Holds tool calls back until the answer is whole, so that readers never see half of one.
 
     From the first piece of a tool call on nothing is passed on; if the attempt is lost, what
-    was held is dropped with it, and another can take its place unseen. ``begins`` tells
-    whether a tool call begins in a frame.
+    was held is dropped with it, and another can take its place unseen. A seal that came with
+    the call, just before it, is held too.
     """
 
-    def __init__(self, begins: Callable[[Frame], bool]) -> None:
-        self._begins = begins
+    def __init__(self, dialect: Dialect) -> None:
+        self._begins = dialect.begins_call
+        self._leads = dialect.leads_to_call
         self._held: list[Frame] = []
         self._size = 0
 
@@ -100,6 +111,8 @@ class ToolCalls:
             return ()
         for place, frame in enumerate(frames):
             if self._begins(frame):
+                while place and self._leads(frames[place - 1]):
+                    place -= 1
                 self._hold(frames[place:])
                 return frames[:place]
         return frames

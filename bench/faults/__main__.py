@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import uvloop
 
+from bench.document import LOSS_TABLE
 from bench.faults.case import Case, Found, Sheet, Start
 from bench.faults.cases import CASES
-from bench.faults.document import write_table, written_table
 from bench.figures import Figure
 from bench.report import write_report
 from bench.table import render
@@ -59,8 +59,8 @@ def _documented(table: str, write: bool) -> Figure:
     """Whether the documentation has this table; with ``write`` it is put there first."""
     click.echo(f"{table}\n")
     if write:
-        write_table(table)
-    differs = written_table() != table
+        LOSS_TABLE.write(table)
+    differs = LOSS_TABLE.written() != table
     return Sheet("loss_table").none("not_as_documented", differs, "docs/failover.md")
 
 

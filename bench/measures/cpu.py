@@ -9,13 +9,13 @@ import asyncio
 from time import perf_counter
 
 from bench.exchange import Exchange
-from bench.figures import DIRECT, STREAMHOLD, Figure
+from bench.figures import LITELLM, RESUMABLE_STREAM, STREAMHOLD, Figure, at_most
 from bench.load import streams
 from bench.processes import CLIENT, cpu_of, spent
 from bench.run import Run
 from bench.subject import Subject
 
-_LIMIT = 200.0  # µs a token, all of Streamhold's processes and the store
+_GOALS = (at_most(0.1, LITELLM), at_most(1.0, RESUMABLE_STREAM))
 _SETTLE = 0.5  # seconds in which what came before may come to rest
 
 
@@ -25,15 +25,11 @@ class Incomplete(Exception):
 
 async def measure(run: Run) -> list[Figure]:
     """µs of CPU a token by process, for every subject."""
-    costs = {subject.name: await _costs(run, subject) for subject in run.subjects}
-    totals = {
-        subject.name: sum(costs[subject.name][process] for process in subject.pids)
-        for subject in run.subjects
-    }
-    rate = run.plan.streams * 1000 // run.plan.interval_ms
-    figures = [
-        Figure("cpu.total", "µs/token", totals, _LIMIT, f"{run.plan.streams} streams, {rate}/s")
-    ]
+    costs = await run.of_each("cpu", lambda subject: _costs(run, subject), run.subjects)
+    own = {subject.name: subject.pids for subject in run.subjects}
+    totals = {name: sum(cost[process] for process in own[name]) for name, cost in costs.items()}
+    note = f"{run.plan.streams} streams, {run.plan.token_rate:,.0f}/s"
+    figures = [Figure("cpu.total", "µs/token", totals, None, note, _GOALS)]
     for process in ("api", "worker", "store"):
         figures.append(
             Figure(f"cpu.{process}", "µs/token", {STREAMHOLD: costs[STREAMHOLD][process]})
@@ -53,9 +49,9 @@ async def measure(run: Run) -> list[Figure]:
 async def _costs(run: Run, subject: Subject) -> dict[str, float]:
     """µs of CPU a token by process; ``simulator`` and ``client`` among them, and their shares."""
     plan = run.plan
-    own = subject.name in (DIRECT, STREAMHOLD)
-    tokens = plan.stream_tokens if own else plan.peer_stream_tokens
-    watched = {**subject.pids, "simulator": run.streamhold.direct.pids["sim"]}
+    weak = subject in run.peers and not subject.strong
+    tokens = plan.peer_stream_tokens if weak else plan.stream_tokens
+    watched = {**subject.pids, "simulator": run.streamhold.sim_pid}
     await streams(subject, plan.ramp_model, plan.streams, 0.2)  # connections are made
     await asyncio.sleep(_SETTLE)
     before, begun = cpu_of(watched), perf_counter()

@@ -1,10 +1,10 @@
 """Memory in the store: what a stored token takes, and what a finished job leaves beside them.
 
-Three loads of OpenAI-shaped chunks, with the random obfuscation string and without: *burst* as
-fast as the provider sends, so that frames travel together; *paced* at one token every 20 ms,
-where each is an entry of its own, the worst case; and jobs of one token, for all that is not
-tokens. A stream and its templates count as the tokens' memory, by the store's own MEMORY USAGE;
-what INFO says the whole store grew by stands beside it.
+Three loads of OpenAI-shaped chunks with five-byte tokens, with the random obfuscation string
+and without: *burst* as fast as the provider sends, so that frames travel together; *paced* at
+one token every 20 ms, where each is an entry of its own until the job ends; and short jobs, for
+all that is not tokens. A stream and its templates count as the tokens' memory, by the store's
+own MEMORY USAGE; what INFO says the whole store grew by stands beside it.
 """
 
 import asyncio
@@ -13,12 +13,14 @@ from typing import Any
 
 from redis import Redis
 
-from bench.figures import STREAMHOLD, Figure
+from bench.figures import STREAMHOLD, Figure, at_most
 from bench.load import streams
 from bench.run import Run
 
-_LIMITS = {"plain": 40.0, "obfuscated": 60.0}  # bytes a token
-_KINDS = {"plain": "", "obfuscated": ",obfuscation"}
+_GOALS = {"plain": at_most(20), "obfuscated": at_most(40)}  # bytes a token
+_JOB_GOAL = at_most(2048)  # bytes
+_KINDS = {"plain": ",size=5", "obfuscated": ",size=5,obfuscation"}
+_JOB_TOKENS = 20  # of a short job
 _SETTLE = 0.3  # seconds
 
 
@@ -74,21 +76,23 @@ class Kept:
 async def measure(run: Run) -> list[Figure]:
     """Bytes a token for every load, and bytes a finished job."""
     kept = Kept(run.streamhold.state.store_url)
+    plan = run.plan
     try:
         figures: list[Figure] = []
-        plan = run.plan
-        for kind, option in _KINDS.items():
-            model = f"tokens={plan.memory_tokens},interval=0{option}"
-            figures += await _tokens(run, kept, f"{kind}_burst", model, plan.memory_tokens)
-        for kind, option in _KINDS.items():
-            model = f"tokens={plan.memory_paced_tokens},interval=20ms{option}"
-            figures += await _tokens(run, kept, f"{kind}_paced", model, plan.memory_paced_tokens)
-        return figures + await _finished(run, kept)
+        for pace, interval, tokens in (
+            ("burst", "0", plan.memory_tokens),
+            ("paced", "20ms", plan.memory_paced_tokens),
+        ):
+            for kind, option in _KINDS.items():
+                model = f"tokens={tokens},interval={interval}{option}"
+                figures.append(await _tokens(run, kept, f"{kind}_{pace}", model, tokens))
+        token = figures[0].values[STREAMHOLD]
+        return figures + await _finished(run, kept, token)
     finally:
         kept.close()
 
 
-async def _tokens(run: Run, kept: Kept, name: str, model: str, tokens: int) -> list[Figure]:
+async def _tokens(run: Run, kept: Kept, name: str, model: str, tokens: int) -> Figure:
     jobs = run.plan.memory_jobs
     kept.mark()
     await streams(run.streamhold.broker, model, jobs, 0.02)
@@ -97,18 +101,36 @@ async def _tokens(run: Run, kept: Kept, name: str, model: str, tokens: int) -> l
     entries = jobs * tokens / kept.entries()
     grown = kept.grown() / jobs / tokens
     note = f"{entries:.1f} tokens an entry; the whole store grew by {grown:.0f} B"
-    limit = _LIMITS[name.partition("_")[0]]
-    return [Figure(f"memory.{name}", "B/token", {STREAMHOLD: stored}, limit, note)]
+    goal = _GOALS[name.partition("_")[0]]
+    return Figure(f"memory.{name}", "B/token", {STREAMHOLD: stored}, None, note, (goal,))
 
 
-async def _finished(run: Run, kept: Kept) -> list[Figure]:
+async def _finished(run: Run, kept: Kept, token: float) -> list[Figure]:
+    """Of jobs long enough to have a template; ``token`` are the bytes that each token takes."""
     jobs = run.plan.record_jobs
     kept.mark()
-    await streams(run.streamhold.broker, "tokens=1,interval=0", jobs, jobs / 200)
+    model = f"tokens={_JOB_TOKENS},interval=0,size=5"
+    await streams(run.streamhold.broker, model, jobs, jobs / 200)
     await asyncio.sleep(_SETTLE)
-    figures = [
-        Figure(f"memory.finished_job_{kind}", "B", {STREAMHOLD: kept.bytes_of(key) / jobs})
+    parts = {
+        kind: kept.bytes_of(key) / jobs
         for kind, key in (("record", "job"), ("stream", "stream"), ("templates", "templates"))
+    }
+    whole = kept.grown() / jobs
+    beside = whole - parts["templates"] - _JOB_TOKENS * token
+    unit, note = "B", f"{_JOB_TOKENS} tokens each"
+    return [
+        *(
+            Figure(f"memory.finished_job_{kind}", unit, {STREAMHOLD: size})
+            for kind, size in parts.items()
+        ),
+        Figure("memory.finished_job_in_all", unit, {STREAMHOLD: whole}, None, note),
+        Figure(
+            "memory.finished_job_overhead",
+            unit,
+            {STREAMHOLD: beside},
+            None,
+            "of it, beside template and tokens",
+            (_JOB_GOAL,),
+        ),
     ]
-    whole = {STREAMHOLD: kept.grown() / jobs}
-    return [*figures, Figure("memory.finished_job_in_all", "B", whole, None, "one token each")]

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.api.booth import Booth
 from broker.api.origins import Headers, Origins
 from broker.api.problems import error_response
-from broker.api.stream import come_again, cursor_of
+from broker.api.stream import ComeAgain, cursor_of
 from broker.api.tickets import given, presented
 from broker.dialects.registry import dialect_at
 from broker.errors import (
@@ -161,7 +161,7 @@ def _refusal(scope: Scope, error: StreamholdError) -> Response:
     """
     if isinstance(error, StoreAway | StoreFull) and scope["path"].endswith("/events"):
         with suppress(BadCursor):
-            return come_again(cursor_of(HTTPConnection(scope)), error.code)
+            return ComeAgain(cursor_of(HTTPConnection(scope)), error.code)
     return error_response(scope["path"], error)
 
 

@@ -8,13 +8,14 @@ from starlette.responses import Response
 from broker.api.attach import check_cursor, collect, resume, while_connected
 from broker.api.core import core_of
 from broker.api.jobs import job_response, key_of
+from broker.api.locations import located
 from broker.api.problems import failure_response
-from broker.api.stream import StreamResponse, come_again, cursor_of
+from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
 from broker.dialects.wire import encode
-from broker.errors import BadRequest, StoreAway, StoreFull
+from broker.errors import BadRequest, Draining, StoreAway, StoreFull
 from broker.model import Job
 
 _LONGEST_WAIT = 60.0  # seconds
@@ -24,25 +25,33 @@ async def stream_events(request: Request) -> Response:
     """``GET …/events``: SSE in the native view, from ``Last-Event-ID`` or ``?after=``.
 
     A browser's EventSource gives up for good on an error status, so with the store away or
-    the process draining it is told to come again instead.
+    the process draining it is told to come again instead. With ``?view=dialect`` the stream
+    is what the job's own POST streams, refusals included.
     """
     core = core_of(request)
     request_id = request.path_params["request_id"]
     key_of(request)  # refuses what can be no request id
     cursor = cursor_of(request)
-    headers = {"x-request-id": request_id}
-    if core.draining.is_set():
-        return come_again(cursor, "draining")
+    its_own = _chosen(request, "view", "native", "dialect")
+    usage = _chosen(request, "include_usage", "false", "true")
+    headers = {"x-request-id": request_id, **located(request)}
     try:
+        core.admit()
         job = await _job(request)
         check_cursor(job, cursor)
-        reader = await resume(core, job, cursor)
-    except (StoreAway, StoreFull) as error:
-        return come_again(cursor, error.code)
+        dialect = DIALECTS[job.dialect]
+        reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
+    except (Draining, StoreAway, StoreFull) as error:
+        if its_own:
+            raise
+        return ComeAgain(cursor, error.code)
     if reader is None:
         return Response(status_code=204, headers=headers)
-    view = NativeView(request_id, DIALECTS[job.dialect].numbers)
-    return StreamResponse(core, reader, view, headers, hands_back=True)
+    if its_own:
+        view = dialect.view({"stream_options": {"include_usage": usage}})
+        return StreamResponse(core, reader, view, headers)
+    native = NativeView(request_id, dialect.numbers)
+    return StreamResponse(core, reader, native, headers, hands_back=True)
 
 
 async def get_result(request: Request) -> Response:
@@ -80,6 +89,14 @@ async def _job(request: Request) -> Job:
     if ticket is not None:
         ticket.check(job, core.booth.now_ms)
     return job
+
+
+def _chosen(request: Request, name: str, default: str, other: str) -> bool:
+    """Whether a parameter says the one thing that it may say other than its default."""
+    text = request.query_params.get(name, default)
+    if text not in (default, other):
+        raise BadRequest(f"{name!r} is {default} or {other}.", param=name)
+    return text == other
 
 
 def _pending(job: Job) -> Response:

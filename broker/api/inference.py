@@ -14,6 +14,7 @@ from broker import cursor as cursors
 from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of
+from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
@@ -91,6 +92,7 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
         headers = _headers(submission.request_id)
+        located = {**headers, **self._located(submission)}
 
         def refuse(failure: Failure) -> Response:
             response = failure_response(request.url.path, failure, final=replays)
@@ -101,9 +103,13 @@ class Inference:
             core,
             reader,
             self._dialect.view(submission.request),
-            headers,
+            located,
             refuse=refuse if reader.cursor == 0 else None,
         )
+
+    def _located(self, submission: Submission) -> dict[str, str]:
+        """Where a stream goes on that was cut."""
+        return in_its_dialect(submission.request_id, submission.request)
 
     async def _whole(
         self, core: Core, request: Request, reader: Reader, request_id: str, replays: bool

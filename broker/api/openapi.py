@@ -231,6 +231,10 @@ def _job_paths() -> _Schema:
     after = _parameter(
         "after", "query", "integer", "The cursor, for clients without headers.", **_CURSOR
     )
+    view = _parameter(
+        "view", "query", "string", "As the job's own POST streams it.", enum=["native", "dialect"]
+    )
+    usage = _parameter("include_usage", "query", "boolean", "With the usage chunk, in a chat view.")
 
     def operation(
         name: str, text: str, responses: _Schema, *parameters: _Schema, tickets: bool = False
@@ -274,14 +278,16 @@ def _job_paths() -> _Schema:
         f"{one}/events": {
             "get": operation(
                 "streamEvents",
-                "The stream in the native view",
+                "The stream in the native view, or as its dialect has it",
                 {
                     "200": _text("Events; the last is named `end`", "text/event-stream"),
                     "204": _answer("The cursor is the end of the stream"),
-                    **_problems(400, 404, 410),
+                    **_problems(400, 404, 410, 503),
                 },
                 _LAST,
                 after,
+                view,
+                usage,
                 tickets=True,
             )
         },

@@ -23,7 +23,10 @@ _PREFLIGHT: Headers = [
     ),
     (b"access-control-max-age", b"600"),
 ]
-_EXPOSED = (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry")
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"x-request-id, location, retry-after, x-should-retry",
+)
 
 
 class Origins:

@@ -15,8 +15,9 @@ from broker.api.attach import check_cursor, resume
 from broker.api.body import decode_object
 from broker.api.core import Core, account_of, core_of
 from broker.api.inference import Inference
+from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
-from broker.dialects.responses import ResponsesView, fold, key_of
+from broker.dialects.responses import ResponsesView, fold, key_of, response_id
 from broker.dialects.responses.dialect import RESPONSES
 from broker.dialects.responses.resource import input_items, resource
 from broker.dialects.responses.view import last_shown
@@ -46,6 +47,9 @@ class Responses(Inference):
         job = await core.store.jobs.get(submission.key)
         return await _shown(core, job, submission.request)
 
+    def _located(self, submission: Submission) -> dict[str, str]:
+        return of_response(response_id(submission.key))
+
 
 async def retrieve(request: Request) -> Response:
     """``GET /v1/responses/{id}``: as it is now, or with ``stream`` its events.
@@ -60,7 +64,7 @@ async def retrieve(request: Request) -> Response:
     cursor = cursors.parse(after)
     check_cursor(job, cursor)
     reader = await resume(core, job, cursor, last_shown)
-    headers = {"x-request-id": job.request_id}
+    headers = {"x-request-id": job.request_id, **located(request)}
     if reader is None:
         return Response(status_code=204, headers=headers)
     return StreamResponse(core, reader, ResponsesView(), headers)

@@ -10,10 +10,11 @@ How a connection ends:
     terminal     the last frame went out: a clean end
     left         the client went away: nothing changes for the job
     handed back  the native view, with the store away or the process draining: an event named
-                 ``retry`` with the cursor as its id, then a clean end, as any error status
-                 would kill a browser's EventSource for good
-    aborted      the same on a chat surface: the connection is cut without a final chunk, as
-                 SDKs take a clean close for the end
+                 ``retry`` with the cursor as its id, then the same cut. The status is 200 even
+                 where nothing else could be sent, as any error would kill a browser's
+                 EventSource for good
+    aborted      the same in a dialect's view: the connection is cut without a final chunk, as
+                 clients take a clean close for the end
     stalled      the client took nothing for ``send_timeout``
 """
 
@@ -46,10 +47,20 @@ def retry_event(cursor: int, reason: str) -> bytes:
     ).encode()
 
 
-def come_again(cursor: int, reason: str) -> Response:
-    """A whole answer that is that event: where no stream can be begun just now."""
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Response(retry_event(cursor, reason), 200, headers, "text/event-stream")
+class ComeAgain(Response):
+    """That event alone, where no stream can be begun just now; then the connection is cut."""
+
+    def __init__(self, cursor: int, reason: str) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(None, 200, headers, "text/event-stream")
+        del self.headers["content-length"]  # the body has no end
+        self._event = retry_event(cursor, reason)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = scope["method"] != "HEAD"
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        body = self._event if begun else b""
+        await send({"type": "http.response.body", "body": body, "more_body": begun})
 
 
 def cursor_of(request: HTTPConnection) -> int:
@@ -215,7 +226,6 @@ class StreamResponse(EventSourceResponse):
         if not self._hands_back:
             return "aborted"  # returning without a last body makes the server cut it
         await self._send(send, retry_event(self._reader.cursor, reason))
-        await self._close(send)
         return "handed_back"
 
     async def _close(self, send: Send) -> None:

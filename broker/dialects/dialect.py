@@ -92,9 +92,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     fold: Callable[[Iterable[Frame]], Object]
     transcript: Callable[[Iterable[Frame]], Transcript]
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
-    # The request that goes on from a transcript; the flag is the provider's ``prefill``.
-    continued: Callable[[Object, Any, bool | str], Object]
+    # The request that goes on from a transcript, the partial answer its last message.
+    continued: Callable[[Object, Any], Object]
     begins_call: Callable[[Frame], bool]  # whether a tool call begins in a frame
+    # Whether a frame just before such a one may belong to it: a seal, the end of something.
+    leads_to_call: Callable[[Frame], bool]
     # Request, characters delivered, frames received, what was said of the cost → usage.
     estimate: Callable[[Object, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]

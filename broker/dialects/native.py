@@ -14,6 +14,9 @@ from broker.dialects.responses.event import numbered
 from broker.frames import Frame, Kind
 from broker.model import Failure, Terminal
 
+# Names of its own events, and of what readers take for an end: no provider's event may bear one.
+OWN = frozenset(("attempt", "whole", "end", "retry", "error"))
+
 # As plain numbers: in the hot loop a member of an IntEnum costs more than the comparison.
 _DIALECT = int(Kind.DIALECT)
 _VERBATIM = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.NATIVE)))

@@ -14,17 +14,19 @@ import msgspec
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_DIGITS = 4300  # Python reads no longer integer, lest it take minutes
 
 
 def decode_object(data: bytes) -> dict[str, Any] | None:
     """The JSON object in an event's data, or None if there is none.
 
     Bytes that are not UTF-8 become U+FFFD, as in any SSE client; numbers that JSON has not
-    (NaN, infinities) become null.
+    (NaN, infinities), and integers of thousands of digits, become null. What is nested too deep
+    to be read is none.
     """
     try:
         value = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = _decode_leniently(data)
     return value if isinstance(value, dict) else None
 
@@ -48,11 +50,16 @@ def _decode_leniently(data: bytes) -> Any:
             strict=False,
             parse_constant=lambda _: None,
             parse_float=_finite,
+            parse_int=_integer,
         )
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return None
 
 
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if len(text) <= _DIGITS else None

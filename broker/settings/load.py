@@ -201,6 +201,8 @@ def _check_targets(key: str, route: Route, known: dict[str, Provider], found: li
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
+        elif isinstance(target, RouteTarget):
+            providers.check_prefill(here, target.prefill, known[provider], found)
 
 
 def _check_watchdogs(key: str, watched: Watched, found: list[str]) -> None:

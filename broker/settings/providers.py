@@ -8,6 +8,7 @@ from typing import Any
 from broker.settings import Provider, Quirks, Route, Settings, address_of
 from broker.settings.presets import PRESETS
 
+_FLAGGED = ("chat", "messages")  # dialects whose messages may have a flag
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 
@@ -28,6 +29,8 @@ def add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict
         providers.setdefault("sim-messages", Provider(base_url=url, dialect="messages"))
         values["routes"].setdefault("sim", Route(targets=("sim/default",)))
         providers.setdefault("sim-responses", Provider(base_url=url, dialect="responses"))
+        google = url.rstrip("/").removesuffix("/v1") + "/v1beta"
+        providers.setdefault("sim-gemini", Provider(base_url=google, dialect="gemini"))
     for name in providers:
         why.setdefault(name, "STREAMHOLD_SIM_URL")
     return why
@@ -53,7 +56,17 @@ def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[st
             found.append(f"{key}.key_header: must be the name of a header")
         if provider.quirks != Quirks() and provider.dialect != "chat":
             found.append(f"{key}.quirks: only a provider of the chat dialect has any")
+        check_prefill(key, provider.prefill, provider, found)
         _check_library(key, provider, found)
+
+
+def check_prefill(
+    key: str, prefill: bool | str | None, provider: Provider, found: list[str]
+) -> None:
+    """Complain of a flag that no message of this provider can have."""
+    if isinstance(prefill, str) and (not prefill or provider.dialect not in _FLAGGED):
+        can = "a flag's name, true or false" if provider.dialect in _FLAGGED else "true or false"
+        found.append(f"{key}.prefill: of a provider that speaks {provider.dialect} it is {can}")
 
 
 def _check_address(key: str, provider: Provider, found: list[str]) -> None:

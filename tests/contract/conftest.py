@@ -61,6 +61,12 @@ targets = ["voice/tokens=12,interval=1ms,errorafter=0", "voice2/tokens=12,interv
 targets = ["voice/tokens=30,interval=5ms,dropafter=12,failfirst=1"]
 on_loss = "replay"
 
+[routes.then-unasked]
+targets = [
+    "sim/tokens=12,interval=1ms,dropafter=5",
+    {{ target = "sim-messages/tokens=12,interval=1ms", prefill = true }},
+]
+
 [routes.plain]
 targets = ["sim/tokens=12,interval=1ms"]
 

@@ -154,3 +154,68 @@ async def test_odd_bytes_arrive_as_they_were(
     _, body = await post(deployment.urls[0], {**request, "model": f"sim/{model}"}, prompt)
     assert [line for line in body.split(b"\n") if line.startswith(b"data: ")] == expected
     assert b"\r" not in body
+
+
+# ── Where a stream goes on ─────────────────────────────────────────────────────────────
+
+
+async def _began(
+    deployment: Deployment, path: str, asked: dict[str, object], prompt: str
+) -> tuple[str, bytes]:
+    """The ``Location`` of a stream that a POST began, and all of it."""
+    headers = {**JSON, "idempotency-key": prompt}
+    body = json.dumps({"stream": True, **asked}).encode()
+    url = deployment.urls[0] + path
+    response, told = await fetch("POST", url, headers=headers, body=body)
+    assert (response.status, response.clean) == (200, True)
+    return response.headers["location"], without_pings(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "more"),
+    [
+        ("chat/completions", "sim/tokens=12,interval=1ms", {}),
+        (
+            "chat/completions",
+            "sim/tokens=12,interval=1ms",
+            {"stream_options": {"include_usage": True}},
+        ),
+        ("messages", "sim-messages/tokens=12,interval=1ms", {"max_tokens": 99}),
+        ("messages", "sim-messages/tokens=12,interval=1ms,dropafter=5", {"max_tokens": 99}),
+        ("responses", "voice/tokens=12,interval=1ms", {}),
+    ],
+)
+async def test_a_stream_says_where_it_goes_on(
+    deployment: Deployment, prompt: str, path: str, model: str, more: dict[str, object]
+) -> None:
+    asked: dict[str, object] = {**more, **ask(model, prompt)}
+    if path == "responses":
+        asked = {"model": model, "input": prompt}
+    location, whole = await _began(deployment, f"/v1/{path}", asked, prompt)
+    url = deployment.urls[1] + location
+    assert await read(url) == whole
+    events = events_of(whole)
+    for place in (0, 4, len(events) - 2):
+        assert await read(url, ids_of(events)[place]) == b"".join(events[place + 1 :])
+    end = {**KEY, "last-event-id": str(ids_of(events)[-1])}
+    assert (await fetch("GET", url, headers=end))[0].status == 204
+    async with call("GET", url, headers=KEY) as response:
+        assert response.headers["location"] == location
+    assert deployment.sim_calls(prompt) == 1
+
+
+async def test_the_native_view_is_where_it_was_asked_for(
+    deployment: Deployment, api: aiohttp.ClientSession, prompt: str
+) -> None:
+    path = await submit(api, QUICK, prompt)
+    for address in (path, f"{path}?after=3&view=native"):
+        async with call("GET", deployment.urls[0] + address, headers=KEY) as response:
+            assert response.headers["location"] == address
+
+
+@pytest.mark.parametrize("query", ["view=chat", "include_usage=maybe"])
+async def test_a_view_that_there_is_not(deployment: Deployment, taken: str, query: str) -> None:
+    url = f"{deployment.urls[0]}/v1/jobs/{taken}/events?{query}"
+    response, body = await fetch("GET", url, headers=KEY)
+    assert response.status == 400
+    assert json.loads(body)["param"] == query.partition("=")[0]

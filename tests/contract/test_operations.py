@@ -137,7 +137,7 @@ async def _is_ready(api: aiohttp.ClientSession) -> None:
 
 
 async def test_a_drain_hands_streams_back_or_cuts_them(lone: Lone, prompt: str) -> None:
-    """Never a clean end without a terminal, but for the event that says: come again."""
+    """Never a clean end without a terminal, not even after the event that says: come again."""
     body = json.dumps(ask(QUICK, prompt, stream=True)).encode()
     headers = {"content-type": "application/json", "idempotency-key": prompt}
     async with (
@@ -148,7 +148,7 @@ async def test_a_drain_hands_streams_back_or_cuts_them(lone: Lone, prompt: str) 
         await native.until(b": ping\n")
         lone.api.stop()
         handed_back = without_pings(await native.rest())
-        assert native.clean
+        assert native.clean is False
         assert handed_back == (b'event: retry\nretry: 1000\nid: 0\ndata: {"reason":"draining"}\n\n')
         assert without_pings(await chat.rest()) == b""
         assert chat.clean is False

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI, BadRequestError
+from openai import APIError, AsyncOpenAI, BadRequestError
 
-PROVIDERS = ["sim", "sim-messages", "sim-responses"]
+PROVIDERS = ["sim", "sim-messages", "sim-responses", "sim-gemini"]
 MODEL = "tokens=12,interval=1ms"
 CALLING = "tokens=4,interval=0,parallel=2,reasoning=2"
 SCHEMA: dict[str, Any] = {"type": "object"}
@@ -86,3 +86,23 @@ async def test_what_cant_be_expressed_is_a_400(sdk: AsyncOpenAI, prompt: str) ->
             logprobs=True,
         )
     assert (caught.value.code, caught.value.param) == ("unexpressible", "logprobs")
+
+
+async def test_an_image_reaches_gemini_as_data(sdk: AsyncOpenAI, prompt: str) -> None:
+    image: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+    answer = await sdk.chat.completions.create(
+        model=f"sim-gemini/{MODEL}",
+        messages=[{"role": "user", "content": [{"type": "text", "text": prompt}, image]}],
+    )
+    assert answer.choices[0].message.content
+
+
+async def test_an_answer_lost_to_a_target_that_cant_be_asked_keeps_its_own_failure(
+    sdk: AsyncOpenAI, prompt: str
+) -> None:
+    stream = await sdk.chat.completions.create(
+        model="then-unasked", messages=[{"role": "user", "content": prompt}], seed=1, stream=True
+    )
+    with pytest.raises(APIError) as caught:
+        [chunk async for chunk in stream]
+    assert caught.value.type == "provider_cut"

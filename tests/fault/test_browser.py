@@ -12,6 +12,7 @@ import pytest
 from rig.cluster import Cluster, ask
 from tests.browser import Page
 from tests.conftest import require
+from tests.contract.cutting import cutting
 from tests.contract.raw import data_of, events_of, fetch, ids_of
 from tests.deployment import account
 from tests.fault.conftest import Make
@@ -65,8 +66,8 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
     await page.close()
 
 
-async def start(make_cluster: Make, page: Page) -> Cluster:
-    origins = f'[server]\nallowed_origins = ["{page.origin("app")}"]\n'
+async def start(make_cluster: Make, page: Page, server: str = "") -> Cluster:
+    origins = f'[server]\nallowed_origins = ["{page.origin("app")}"]\n{server}'
     return await make_cluster(apis=2, workers=1, config=origins + account("backend", KEY))
 
 
@@ -121,6 +122,23 @@ async def test_a_page_misses_nothing_of_a_killed_api_s_stream(
     logs = "".join(log.read_text() for log in cluster.logs())
     assert address.partition("=")[2] not in logs
     await link.close()
+
+
+async def test_a_page_misses_nothing_of_a_cut_of_silences_and_of_a_drain(
+    make_cluster: Make, page: Page
+) -> None:
+    cluster = await start(make_cluster, page, "ping = 0.2\ndrain = 0.3\n")
+    async with cutting(cluster.urls[0], after=5, cuts=1) as proxy:
+        address = await ticket(cluster, "watched", "sim/tokens=25,interval=300ms")
+        await page.open("app", FOLLOW % json.dumps(proxy.url + address))
+        await page.told("twenty")
+        proxy.point(cluster.urls[1])
+        cluster.signal_api(0, signal.SIGTERM)
+        told = await page.told("end")
+    assert (told["opened"], proxy.carried, proxy.cuts) == (3, 3, 1)
+    assert proxy.pings > 0
+    assert told["seen"] == await replay(cluster, "watched")
+    assert await cluster.sim_calls("watched") == 1
 
 
 async def test_a_listed_page_calls_and_reads(make_cluster: Make, page: Page) -> None:

@@ -5,6 +5,9 @@ import os
 import time
 from collections.abc import Callable
 
+import aiohttp
+import pytest
+
 from broker.errors import StoreAway
 from broker.store.wire import Wire
 from rig.cluster import WAIT, Cluster, ask, until
@@ -178,7 +181,9 @@ async def _told_to_come_again(cluster: Cluster, prompt: str) -> float:
     url = f"{cluster.urls[1]}/v1/jobs/{prompt}/events"
     async with cluster.session.get(url, headers=headers) as response:
         assert response.status == 200
-        text = await response.text()
-    assert text.startswith("event: retry\n")
-    assert "\nid: 3\n" in text
+        text = await response.content.readuntil(b"\n\n")
+        with pytest.raises(aiohttp.ClientPayloadError):  # and no clean end after it
+            await response.content.read()
+    assert text.startswith(b"event: retry\n")
+    assert b"\nid: 3\n" in text
     return time.monotonic() - begun

@@ -7,24 +7,49 @@ from pathlib import Path
 
 import click
 
-from tests.fuzz.campaign import run
+from tests.fuzz import campaign
 from tests.fuzz.scene import Scene
+from tests.hostile import campaign as hostile
+from tests.hostile.scene import Scene as HostileScene
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--requests", "count", default=10_000, help="How many at least.")
-@click.option("--seed", "number", default=1, help="The same seed makes the same requests.")
-def main(count: int, number: int) -> None:
-    """Send bad requests to a deployment of its own, and judge every answer."""
+@click.option("--requests", type=int, help="How many bad requests at least; 10000 by default.")
+@click.option("--providers", type=int, help="In place of these: so many hostile answers.")
+@click.option("--seed", default=1, help="The same seed makes the same.")
+def main(requests: int | None, providers: int | None, seed: int) -> None:
+    """Send bad requests to a deployment of its own, or bad answers; judge all that comes."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="streamhold-fuzz-") as folder:
-        scene = Scene(Path(folder))
-        try:
-            tally = run(scene, count, number, say=lambda text: click.echo(text, err=True))
-        finally:
-            scene.close()
-    click.echo(f"seed {number}, {time.monotonic() - begun:.0f} s\n\n{tally}")
-    sys.exit(bool(tally.faults))
+        if providers is None:
+            tally, faults = _requests(Path(folder), requests or 10_000, seed)
+        else:
+            tally, faults = _providers(Path(folder), providers, seed)
+    click.echo(f"seed {seed}, {time.monotonic() - begun:.0f} s\n\n{tally}")
+    sys.exit(faults)
+
+
+def _requests(folder: Path, count: int, seed: int) -> tuple[str, bool]:
+    scene = Scene(folder)
+    try:
+        tally = campaign.run(scene, count, seed, _say)
+    finally:
+        scene.close()
+    return str(tally), bool(tally.faults)
+
+
+def _providers(folder: Path, count: int, seed: int) -> tuple[str, bool]:
+    scene = HostileScene(folder)
+    try:
+        tally = hostile.run(scene, count, seed, _say)
+        click.echo(str(tally), err=True)
+    finally:
+        scene.close()
+    return str(tally), bool(tally.faults)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ HEADERS = frozenset(
         "vary",
         "access-control-allow-origin",
         "access-control-expose-headers",
+        "location",
     ]
 )
 _CHAT = ("/v1/chat/", "/v1/models", "/v1/responses")

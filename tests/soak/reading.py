@@ -99,7 +99,7 @@ class Reading:
         return session.post(address, headers=headers, json=body, timeout=_SILENCE)
 
     async def _follow(self, response: aiohttp.ClientResponse, leave: int | None) -> str:
-        rest, handed_back = b"", False
+        rest = b""
         async for data in response.content.iter_any():
             *whole, rest = (rest + data).split(b"\n\n")
             for text in whole:
@@ -107,12 +107,9 @@ class Reading:
                 if word == "broken":
                     self.finished = True
                     return word
-                handed_back = handed_back or word == "handed_back"
             if leave is not None and len(self._fresh) >= leave and not self.finished:
                 return "dropped"
-        if self.finished:
-            return "terminal"
-        return "handed_back" if handed_back else "clean"
+        return "terminal" if self.finished else "clean"
 
     def _take(self, text: bytes) -> str:
         lines = [line for line in text.split(b"\n") if not line.startswith(b":")]

@@ -71,9 +71,9 @@ def said(dialect: str, events: list[Event]) -> list[dict[str, Any]]:
     return [decode_object(encode(event)) or {} for event in found]
 
 
-def heard(dialect: str, events: list[dict[str, Any]]) -> list[Event]:
-    """What a dialect's events say."""
-    source: Reader = reader(dialect, "fallback")
+def heard(dialect: str, events: list[dict[str, Any]], fallback: str = "fallback") -> list[Event]:
+    """What a dialect's events say; ``fallback`` is the answer's id where they have none."""
+    source: Reader = reader(dialect, fallback)
     return [found for event in events for found in source.feed(event)] + source.end()
 
 

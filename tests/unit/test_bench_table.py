@@ -3,11 +3,11 @@
 import pytest
 
 from bench.figures import DIRECT, STREAMHOLD, Figure, Report
-from bench.table import number, render
+from bench.table import number, render, table
 
 KEPT = Figure("first_token.added_median", "ms", {STREAMHOLD: 2.0}, limit=5.0)
 BROKEN = Figure("cpu.total", "µs/token", {STREAMHOLD: 201.0, DIRECT: 20.0}, limit=200.0)
-FREE = Figure("cpu.client", "µs/token", {"peer": 12.345, DIRECT: 9.0}, note="of one run")
+FREE = Figure("cpu.client", "µs/token", {"peer": 12.345, DIRECT: 9.0}, note="a note")
 
 
 def test_verdicts() -> None:
@@ -28,12 +28,31 @@ def test_a_report_passes_unless_a_limit_is_broken() -> None:
 
 def test_the_table() -> None:
     assert render([KEPT, BROKEN, FREE]).splitlines() == [
-        "                direct  streamhold  peer  unit      limit",
+        "                direct  streamhold  peer  ÷ direct  ÷ peer  unit      limit",
         "first token",
-        "  added median       ·           2     ·  ms        ≤ 5    pass",
+        "  added median       ·           2     ·         ·       ·  ms        ≤ 5    pass",
         "cpu",
-        "  total             20         201     ·  µs/token  ≤ 200  FAIL",
-        "  client             9           ·  12.3  µs/token               of one run",
+        "  total             20         201     ·      10.1       ·  µs/token  ≤ 200  FAIL",
+        "  client             9           ·  12.3         ·       ·  µs/token               a note",
+    ]
+
+
+def test_columns_that_nothing_needs_are_left_out() -> None:
+    figure = Figure("growth.total", "µs", {STREAMHOLD: 3.0}, x=5000)
+    assert render([figure]).splitlines() == [
+        "                  streamhold  unit",
+        "growth",
+        "  total at 5,000           3  µs",
+    ]
+
+
+def test_as_markdown() -> None:
+    assert table([BROKEN]).markdown().splitlines() == [
+        "### cpu",
+        "",
+        "|  | direct | streamhold | ÷ direct | unit | limit |  |  |",
+        "| --- | --: | --: | --: | --- | --- | --- | --- |",
+        "| total | 20 | 201 | 10.1 | µs/token | ≤ 200 | FAIL |  |",
     ]
 
 

@@ -49,6 +49,15 @@ def test_finished_without_done_once_every_choice_has_its_reason() -> None:
     assert not decoder.done
 
 
+def test_an_object_under_a_name_of_its_own_need_not_be_a_chunk() -> None:
+    data = b'{"citations":[]}'
+    assert ChatDecoder(Reply()).feed([SseEvent(b"citations", data)]) == [
+        Frame(Kind.DIALECT, b"data: " + data)
+    ]
+    for name in (b"", b"message"):
+        assert failed(data, name) == ("provider_garbled", "chunk")
+
+
 def test_usage_beside_choices_is_no_usage_frame() -> None:
     reply = Reply()
     data = STOP.replace(b'"usage":null', b'"usage":{"total_tokens":1}')

@@ -24,6 +24,15 @@ def test_an_estimate_says_that_it_is_one(delivered: int, frames: int, completion
     }
 
 
+def test_an_estimate_keeps_what_another_dialects_provider_said() -> None:
+    said = {"prompt_tokens": 3, "completion_tokens": 4, "prompt_tokens_details": {"x": 1}}
+    request = {"messages": [{"content": "x" * 6}]}
+    told = {"total_tokens": 7, "estimated": True}
+    assert estimate(request, 8, 0, said) == said | told
+    assert estimate(request, 8, 9, said)["completion_tokens"] == 9
+    assert estimate(request, 8, 0, {"prompt_tokens": 0})["prompt_tokens"] == 6
+
+
 @pytest.mark.parametrize(
     ("usages", "expected"),
     [

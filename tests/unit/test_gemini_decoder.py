@@ -33,7 +33,9 @@ def test_bytes_stay_and_the_reply_is_kept() -> None:
 
 
 def test_an_answer_without_its_reason_is_not_finished() -> None:
-    assert not fed(TEXT)[0].finished
+    decoder, reply, _ = fed(TEXT)
+    assert not decoder.finished
+    assert (reply.usage, reply.said) == (None, {"promptTokenCount": 1})  # so far
     assert fed(BLOCKED)[0].finished
 
 

@@ -56,8 +56,8 @@ async def test_the_next_target_goes_on_from_the_text(rig: Rig) -> None:
     two = Scripted([chunk(ROLE), chunk("lo"), stop(), usage(9)], usage={"total_tokens": 9})
     await rig.run(claim, one=one, two=two)
     assert await message(rig, claim) == {"role": "assistant", "content": "Hello"}
-    partial = {"role": "assistant", "content": "Hel", "prefix": True}
-    assert two.calls[0].request["messages"] == [partial]
+    assert two.calls[0].request["messages"] == [{"role": "assistant", "content": "Hel"}]
+    assert (one.calls[0].partial, two.calls[0].partial) == (False, "prefix")
     assert await modes(rig, claim) == [None, "continue"]
     job = await rig.job(claim)
     assert job.state is JobState.COMPLETED

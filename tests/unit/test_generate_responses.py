@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.dialects.responses import fold, response_id
+from broker.dialects.responses import Transcript, fold, response_id
 from broker.dialects.responses.event import made_frame
 from broker.frames import Frame, Kind
 from broker.model import JobState
@@ -148,6 +148,20 @@ async def test_it_is_not_where_another_attempt_answers(rig: Rig) -> None:
     assert b"response.failed" not in b"".join(
         frame.body for frame in (await frames(rig.store, claim.job.key)).values()
     )
+
+
+async def test_nor_of_an_attempt_that_was_joined(rig: Rig) -> None:
+    rig.configure({"two": True}, attempts=2)
+    claim = await begun(rig)
+    one = Scripted([told(created(), *spoken(0, "Hi")[:3]), LOST])
+    two = Scripted([told(created(), *spoken(0, " you")[:3]), LOST])
+    (two.parting,) = told(ended("failed"))
+    await rig.run(claim, one=one, two=two)
+    terminal = await rig.end(claim)
+    assert (terminal.told, terminal.error) == (False, RETRY)
+    found = list((await frames(rig.store, claim.job.key)).values())
+    assert two.parting not in found
+    assert Transcript.of(found).text() == "Hi you"
 
 
 async def test_nor_where_nothing_was_delivered_and_a_status_tells(rig: Rig) -> None:

@@ -7,8 +7,14 @@ import pytest
 
 from broker.dialects.chat import Transcript
 from broker.dialects.chat.dialect import CHAT
+from broker.dialects.messages.dialect import MESSAGES as ANTHROPIC
+from broker.dialects.responses.dialect import RESPONSES
+from broker.dialects.responses.event import made_frame
 from broker.frames import Frame, Kind, data_frame, data_of
 from tests.unit.generate_rig import chunk, stop, usage
+from tests.unit.messages_streams import frames_of as messages_frames
+from tests.unit.messages_streams import text
+from tests.unit.responses_streams import added, called, done, spoken, thought
 from workers.joining import Joining, ToolCalls
 from workers.providers.base import ProviderFailure
 
@@ -18,18 +24,17 @@ MESSAGES = [{"role": "user", "content": "?"}]
 SAID = Transcript.of([*chunk("12345678"), *chunk({"reasoning": "1234"})])
 
 
-def asked(request: dict[str, Any], prefill: bool | str = True, mode: Any = "continue") -> Any:
+def asked(request: dict[str, Any], mode: Any = "continue") -> Any:
     before = json.dumps(request)
-    result = Joining(CHAT, SAID, mode, prefill, None).request(request)
+    result = Joining(CHAT, SAID, mode, None).request(request)
     assert json.dumps(request) == before
     return result
 
 
-@pytest.mark.parametrize(("prefill", "flag"), [(True, {}), ("prefix", {"prefix": True})])
-def test_the_partial_answer_is_the_last_message(prefill: bool | str, flag: Any) -> None:
-    partial = {"role": "assistant", "content": "12345678", **flag}
+def test_the_partial_answer_is_the_last_message() -> None:
+    partial = {"role": "assistant", "content": "12345678"}
     request = {"model": "m", "messages": MESSAGES, "temperature": 0}
-    assert asked(request, prefill) == {**request, "messages": [*MESSAGES, partial]}
+    assert asked(request) == {**request, "messages": [*MESSAGES, partial]}
 
 
 @pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens"])
@@ -48,7 +53,7 @@ def test_otherwise_the_same_is_asked_again(mode: str) -> None:
 
 
 def joined(mode: Any, *frames: Frame, spent: dict[str, Any] | None = None) -> list[Any]:
-    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, True, spent)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), mode, spent)
     return [(frame.kind, json.loads(data_of(frame.body))) for frame in way.join(frames)]
 
 
@@ -84,7 +89,7 @@ def test_a_whole_answer_is_a_chunk_and_its_usage(mode: str, content: str) -> Non
 
 @pytest.mark.parametrize("frames", [chunk("Hex"), stop(), chunk("He"), []])
 def test_a_replay_that_differs_is_a_failure(frames: list[Frame]) -> None:
-    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", False, None)
+    way = Joining(CHAT, Transcript.of(chunk("Hel")), "replay", None)
     with pytest.raises(ProviderFailure) as caught:  # noqa: PT012 - at the latest in the end
         way.join(frames)
         way.end()
@@ -100,12 +105,66 @@ OLD = chunk({"function_call": {"name": "f", "arguments": ""}})
 
 @pytest.mark.parametrize("call", [CALL, OLD])
 def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> None:
-    calls = ToolCalls(CHAT.begins_call)
-    text, more = chunk("a"), chunk("b")
-    assert calls.pass_on(text) == text
-    assert calls.pass_on([*text, *call, *more]) == text
+    calls = ToolCalls(CHAT)
+    words, more = chunk("a"), chunk("b")
+    assert calls.pass_on(words) == words
+    assert calls.pass_on([*words, *call, *more]) == words
     assert calls.pass_on(stop()) == ()
     assert calls.release() == [*call, *more, *stop()]
+
+
+SEAL = [{"type": "reasoning.encrypted", "index": 0, "data": "s"}]
+TOLD = [{"type": "reasoning.text", "index": 0, "text": "hm", "signature": "s"}]
+
+
+def test_a_seal_that_came_with_a_call_is_held_with_it() -> None:
+    calls = ToolCalls(CHAT)
+    words, seal = chunk("a"), chunk({"reasoning_details": SEAL})
+    assert calls.pass_on([*words, *seal, *seal, *CALL]) == words
+    assert calls.release() == [*seal, *seal, *CALL]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_details": TOLD},
+        {"reasoning_details": [*SEAL, *TOLD]},
+        {"reasoning_details": '"reasoning.encrypted"'},
+        {"reasoning_details": SEAL, "content": "a"},
+        {"content": '"reasoning.encrypted"'},
+    ],
+)
+def test_what_says_more_than_a_seal_passes(delta: dict[str, Any]) -> None:
+    calls = ToolCalls(CHAT)
+    assert calls.pass_on([*chunk(delta), *CALL]) == chunk(delta)
+
+
+def test_a_seal_in_messages_is_a_block_of_thoughts_without_any() -> None:
+    block = {"type": "thinking", "thinking": "", "signature": ""}
+    begun = {"type": "content_block_start", "index": 1, "content_block": block}
+    signed = {"type": "signature_delta", "signature": "s"}
+    seal = [
+        {"type": "content_block_stop", "index": 0},
+        begun,
+        {"type": "content_block_delta", "index": 1, "delta": signed},
+        {"type": "content_block_stop", "index": 1},
+    ]
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    call = {"type": "content_block_start", "index": 2, "content_block": use}
+    said, held = messages_frames(text(0, "Hel")[:-1]), messages_frames([*seal, call])
+    calls = ToolCalls(ANTHROPIC)
+    assert calls.pass_on([*said, *held]) == said
+    assert calls.release() == held
+
+
+def test_a_seal_in_responses_is_an_item_without_a_summary() -> None:
+    bare = {"id": "rs", "type": "reasoning", "summary": []}
+    seal = [made_frame(added(1, **bare)), made_frame(done(1, **bare))]
+    said = [made_frame(each) for each in [*spoken(0, "x"), *thought(1, "y")]]
+    call = [made_frame(called(2, "{}")[0])]
+    calls = ToolCalls(RESPONSES)
+    assert calls.pass_on([*said, *seal, *call]) == said
+    assert calls.release() == [*seal, *call]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +180,6 @@ def test_from_the_first_piece_of_a_call_on_all_is_held(call: list[Frame]) -> Non
     ],
 )
 def test_what_begins_no_call_passes(frames: list[Frame]) -> None:
-    calls = ToolCalls(CHAT.begins_call)
+    calls = ToolCalls(CHAT)
     assert calls.pass_on(frames) == frames
     assert calls.release() == []

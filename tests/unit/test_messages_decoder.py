@@ -128,3 +128,17 @@ def test_what_is_no_whole_message(body: bytes, kind: str) -> None:
     with pytest.raises(ProviderFailure) as caught:
         decode_whole(body, Reply())
     assert caught.value.failure.type == kind
+
+
+@pytest.mark.parametrize("kind", ["end", "attempt", "a\n\nevent: end\ndata: {}", "\ud83d", ""])
+def test_no_event_bears_a_name_of_ours_or_none(kind: str) -> None:
+    decoder = MessagesDecoder(Reply())
+    event = SseEvent(b"", json.dumps({"type": kind}).encode())
+    assert decoder.feed([*sent(start()), event]) == frames_of([start()])
+    assert decoder.failure is not None
+    assert (decoder.failure.type, decoder.failure.code) == ("provider_garbled", "event")
+
+
+def test_an_event_is_named_by_its_type_whatever_it_came_under() -> None:
+    data = json.dumps(start()).encode()
+    assert MessagesDecoder(Reply()).feed([SseEvent(b"end", data)]) == frames_of([start()])

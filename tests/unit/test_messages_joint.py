@@ -236,14 +236,14 @@ def test_the_partial_answer_is_asked_for_without_thinking() -> None:
     events = [start(), *thought(0, "12345678"), *text(1, "a "), *text(2, "b "), *end()][:-3]
     said = Transcript.of(frames_of(events))
     assert said.prefillable
-    asked = continued(request, said, "prefix")
+    asked = continued(request, said)
     assert request == before
     blocks = [{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]
-    partial = {"role": "assistant", "content": blocks, "prefix": True}
+    partial = {"role": "assistant", "content": blocks}
     assert asked["messages"] == [*request["messages"], partial]  # type: ignore[misc]
     assert "thinking" not in asked
     assert asked["max_tokens"] == 97
-    single = continued(request, Transcript.of(frames_of(HEL)), flag=True)
+    single = continued(request, Transcript.of(frames_of(HEL)))
     assert single["messages"][-1] == {"role": "assistant", "content": "Hel"}
 
 

@@ -80,6 +80,8 @@ def test_an_estimate_keeps_what_was_said() -> None:
     bare = estimate(FINE, 9, 2)
     assert bare == {"input_tokens": 5, "output_tokens": 3, "estimated": True}
     said = {"input_tokens": 50, "cache_read_input_tokens": 7, "output_tokens": 1}
+    more = {**said, "output_tokens": 40}
+    assert estimate(FINE, 4, 20, more) == {**more, "estimated": True}
     assert estimate(FINE, 4, 20, said) == {**said, "output_tokens": 20, "estimated": True}
     assert said["output_tokens"] == 1
 

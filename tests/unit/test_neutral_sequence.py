@@ -3,7 +3,7 @@
 import pytest
 
 from broker.dialects.neutral.event import ArgumentsDelta, CallStart, Event, Stop, TextDelta
-from broker.dialects.neutral.sequence import Garbled, Sequence
+from broker.dialects.neutral.sequence import Garbled, Sequence, Tangled
 
 A, B = CallStart(0, "a", "f"), CallStart(1, "b", "g")
 
@@ -49,3 +49,36 @@ def test_nothing_goes_on_after_its_end() -> None:
     assert sequence.feed(ArgumentsDelta(0, " \n")) == []
     with pytest.raises(Garbled):
         sequence.feed(ArgumentsDelta(0, "{}"))
+
+
+def test_calls_without_an_end_take_no_more_than_their_time() -> None:
+    """Each round over what waits would find one call."""
+    sequence, count = Sequence(), 200
+    calls = [CallStart(n, f"c{n}", "f") for n in range(count)]
+    halves = [ArgumentsDelta(n, "{") for n in range(count)]
+    events: list[Event] = [*calls, *halves]
+    for event in events:
+        sequence.feed(event)
+    told = [event for pair in zip(calls, halves, strict=True) for event in pair]
+    assert sequence.feed(Stop("tool_calls")) == [*told[2:], Stop("tool_calls")]
+
+
+def test_a_text_that_might_end_with_each_piece_is_looked_at_ever_more_rarely() -> None:
+    sequence = Sequence()
+    sequence.feed(A)
+    sequence.feed(ArgumentsDelta(0, '{"x":"'))
+    sequence.feed(B)
+    for _ in range(100_000):
+        sequence.feed(ArgumentsDelta(0, "}"))
+    sequence.feed(ArgumentsDelta(0, '"}'))
+    assert sequence.feed(Stop("tool_calls"))[-2:] == [B, Stop("tool_calls")]
+
+
+def test_no_more_waits_than_can_be_held() -> None:
+    texts, calls = Sequence(), Sequence()
+    for sequence, count in ((texts, 20_000), (calls, 256)):
+        sequence.feed(A)
+        for n in range(1, count + 1):
+            sequence.feed(TextDelta("x") if sequence is texts else CallStart(n, f"c{n}", "f"))
+        with pytest.raises(Tangled):
+            sequence.feed(CallStart(count + 1, "c", "f"))

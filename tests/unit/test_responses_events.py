@@ -184,6 +184,8 @@ def test_an_error_event_is_a_failure(data: bytes, code: str) -> None:
         (b"[1]", "json"),
         (b'{"delta":"x"}', "event"),
         (b'{"type":"two words"}', "event"),
+        (b'{"type":"end"}', "event"),
+        (b'{"type":"attempt","number":1}', "event"),
         (b'{"type":"response.completed"}', "event"),
     ],
 )

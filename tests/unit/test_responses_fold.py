@@ -167,6 +167,9 @@ def test_an_estimate_counts_characters() -> None:
         "estimated": True,
     }
     assert RESPONSES.estimate({}, 0, 9, None)["output_tokens"] == 1
+    said = {"input_tokens": 3, "output_tokens": 5}
+    known = RESPONSES.estimate({}, 8, 3, said)
+    assert known == said | {"total_tokens": 8, "estimated": True}
 
 
 @pytest.mark.parametrize(

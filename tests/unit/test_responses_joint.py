@@ -56,7 +56,7 @@ def own(events: list[Any]) -> list[Any]:
 
 def joined(said: list[Any], again: list[Any], spent: Any = None) -> list[dict[str, Any]]:
     """What the second run adds to the first."""
-    joint = Joint(Transcript.of(frames(own(said))), "replay", spent)
+    joint = Joint(Transcript.of(frames(own(said))), spent)
     told = [new for frame in frames(own(again)) for new in joint.join(frame)]
     joint.end()
     return [event_of(frame) or {} for frame in told]
@@ -141,7 +141,7 @@ def test_another_answer_is_refused(again: list[Any]) -> None:
 
 
 def test_nothing_new_is_told_while_something_is_owed() -> None:
-    joint = Joint(Transcript.of(frames(own([*HEAD, *called(1, "{}")]))), "replay", None)
+    joint = Joint(Transcript.of(frames(own([*HEAD, *called(1, "{}")]))), None)
     again = [created(), added(0, **message(0)), delta("Hello, you"), done(0, **message(0, "Hi"))]
     assert [joint.join(frame) for frame in frames(own(again))] == [[], [], [], []]
     assert joint.owes

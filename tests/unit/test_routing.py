@@ -29,6 +29,7 @@ RETRY = Failure("provider_error", "It fell over.", remedy="retry")
 LATER = Failure("rate_limited", "Too many.", remedy="retry", retry_after=3.0)
 MUCH_LATER = Failure("rate_limited", "Too many.", remedy="retry", retry_after=3600.0)
 NEXT = Failure("provider_auth", "Bad key.", remedy="next")
+UNASKED = Failure("invalid_request", "No.", remedy="next", code="unexpressible")
 FINAL = Failure("invalid_request", "Bad request.", remedy="final")
 
 
@@ -65,6 +66,8 @@ def policy(
         pytest.param([A, B, C], tries((A, RETRY), (B, NEXT)), Run(C, 0.0), id="in order"),
         pytest.param([A, B], tries((A, FINAL)), End(FINAL), id="the call itself is at fault"),
         pytest.param([A], tries((A, NEXT)), End(NEXT), id="there is no next"),
+        pytest.param([A, B], tries((A, NEXT), (B, UNASKED)), End(NEXT), id="B was never asked"),
+        pytest.param([A], tries((A, UNASKED)), End(UNASKED), id="nobody was"),
         pytest.param([A], tries((A, None)), Run(A, 0.0), id="a lost worker: again, at once"),
         pytest.param([A], tries((A, LATER)), Run(A, 3.0), id="the provider says when"),
         pytest.param([A], tries((A, MUCH_LATER)), Run(A, 10.0), id="but no longer than this"),
@@ -93,6 +96,8 @@ SILENT, TEXT, OTHER = Standing(True, False), Standing(False, True), Standing(Fal
         ({"prefilling": (A,)}, tries((A, None)), TEXT, Run(A, 0.0, "continue")),
         ({"prefilling": (A,)}, tries((A, NEXT)), TEXT, End(NEXT)),
         ({"prefilling": (B,)}, tries((A, FINAL)), TEXT, End(FINAL)),
+        ({"prefilling": (B,)}, tries((A, RETRY), (B, UNASKED)), TEXT, End(RETRY)),
+        ({"prefilling": (B,)}, tries((A, None), (B, UNASKED)), TEXT, End(LOST_MID_STREAM)),
         ({"prefilling": (B,)}, tries((A, RETRY), (B, RETRY), (B, RETRY)), TEXT, End(RETRY)),
         ({"prefilling": (B,)}, tries((Target("gone", "x"), None)), TEXT, Run(B, 0.0, "continue")),
         # The same target again, on request only.

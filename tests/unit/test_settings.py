@@ -224,6 +224,30 @@ def test_a_file_that_is_no_toml_is_named(file: Path, content: bytes) -> None:
         load(file, {})
 
 
+@pytest.mark.parametrize("dialect", ["gemini", "responses"])
+def test_a_flag_where_no_message_could_have_it(file: Path, dialect: str) -> None:
+    file.write_text(
+        f'''
+        [providers.p]
+        base_url = "http://h"
+        dialect = "{dialect}"
+        prefill = "prefix"
+        [providers.q]
+        base_url = "http://h"
+        prefill = true
+        [routes.r]
+        targets = [{{ target = "q/a", prefill = "" }}, {{ target = "p/b", prefill = "partial" }}]
+        '''
+    )
+    bare = f"of a provider that speaks {dialect} it is true or false"
+    assert sorted(problems(file, {})) == [
+        f"providers.p.prefill: {bare}",
+        "routes.r.targets[0].prefill: of a provider that speaks chat it is a flag's name, "
+        "true or false",
+        f"routes.r.targets[1].prefill: {bare}",
+    ]
+
+
 def test_a_missing_file_is_named(file: Path) -> None:
     assert problems(file, {})[0].startswith(str(file))
 
@@ -247,6 +271,7 @@ def test_the_simulated_provider_comes_with_a_route() -> None:
     built = load(env={"STREAMHOLD_SIM_URL": "http://127.0.0.1:9/v1"})
     assert built.providers["sim"].base_url == "http://127.0.0.1:9/v1"
     assert built.routes["sim"].targets == ("sim/default",)
+    assert built.providers["sim-gemini"].base_url == "http://127.0.0.1:9/v1beta"
 
 
 def test_a_wrong_simulator_address_is_named() -> None:

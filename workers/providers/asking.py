@@ -1,6 +1,7 @@
 """What asking a provider has in common, whatever its dialect: headers out, the kind of body in."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from multidict import CIMultiDict
 
@@ -33,6 +34,14 @@ def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMult
     headers.update(own)
     headers.update(provider.headers)
     return headers
+
+
+def flagged(request: dict[str, Any], partial: bool | str) -> dict[str, Any]:
+    """The request, its last message with the flag that names it a partial answer, if any."""
+    messages = request["messages"]
+    if not isinstance(partial, str) or messages[-1]["role"] != "assistant":
+        return request  # of one that was nothing but white space, nothing may be left
+    return {**request, "messages": [*messages[:-1], {**messages[-1], partial: True}]}
 
 
 async def is_whole(exchange: Exchange, judge: Judge = refused) -> bool:

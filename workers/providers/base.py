@@ -32,6 +32,9 @@ class Call(msgspec.Struct, frozen=True):
     attempt: int = 0  # its number
     held: Held | None = None
     previous: str | None = None  # the provider's own id of the response this one follows
+    # Whether the last message is a partial answer to go on from; a text names the flag that
+    # its provider wants set in it.
+    partial: bool | str = False
 
 
 class Reply(msgspec.Struct):

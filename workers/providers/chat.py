@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from broker.frames import Frame
-from workers.providers.asking import bearer
+from workers.providers.asking import bearer, flagged
 from workers.providers.base import Call, Reply
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.upstream import Upstream
@@ -20,7 +20,8 @@ class ChatProvider(Upstream):
         return bearer(self._provider, self._key)
 
     def _body(self, call: Call, streams: bool) -> bytes:
-        body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
+        asked = flagged(call.request, call.partial)
+        body: dict[str, Any] = {**asked, "model": call.model, "stream": streams}
         options = self._stream_options(body.get("stream_options")) if streams else {}
         if options:
             body["stream_options"] = options

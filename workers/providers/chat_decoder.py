@@ -37,6 +37,7 @@ class _Whole(msgspec.Struct):
     error: Any = None
 
 
+_CHUNKS = frozenset((b"", b"message"))  # names under which nothing but chunks may come
 _CHUNK = Payload(_Chunk, lambda chunk: (chunk.id, chunk.usage))
 _WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
@@ -70,7 +71,7 @@ class ChatDecoder:
                 self.failure = failures.stream_error(error_in(data))
                 break
             try:
-                kind = self._read(data)
+                kind = self._read(data, event.event)
             except GARBLED:
                 if data.isspace():
                     continue
@@ -87,8 +88,11 @@ class ChatDecoder:
         else:
             self.failure = failures.garbled("empty")
 
-    def _read(self, data: bytes) -> Kind:
-        """Take note of a chunk; its kind, unless ``failure`` is set."""
+    def _read(self, data: bytes, name: bytes) -> Kind:
+        """Take note of a chunk; its kind, unless ``failure`` is set.
+
+        An object under a name of its own need not be a chunk.
+        """
         chunk = _CHUNK.read(data)
         usage, choices = chunk.usage, chunk.choices
         if usage is not None:
@@ -104,7 +108,7 @@ class ChatDecoder:
             self.failure = failures.stream_error(chunk.error)
         elif usage is not None:
             return Kind.USAGE
-        elif choices is msgspec.UNSET:
+        elif choices is msgspec.UNSET and name in _CHUNKS:
             self.failure = _no_chunk(data)
         return Kind.DIALECT
 

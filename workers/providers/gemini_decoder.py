@@ -7,11 +7,11 @@ was blocked. The bytes go on as they came; ``translated`` makes the caller's eve
 
 from typing import Any
 
-from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures, gemini_failures
 from workers.providers.base import ProviderFailure, Reply
+from workers.providers.payload import GARBLED, Payload
 from workers.providers.splitter import SseEvent
 
 
@@ -37,11 +37,13 @@ class GeminiDecoder:
         for event in events:
             if event.data.isspace():
                 continue
-            chunk = decode_object(event.data)
+            chunk = _read(event.data)
             self.failure = _fault(chunk)
             if chunk is None or self.failure is not None:
                 break
             self._ended = _note(chunk, self._reply) or self._ended
+            if self._ended:  # until then the counts are of what came so far
+                self._reply.usage = self._reply.said
             frames.append(data_frame(Kind.DIALECT, event.data))
         self._reply.events += len(frames)
         return frames
@@ -53,13 +55,28 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     Raises:
         ProviderFailure: it is none, or holds an error.
     """
-    chunk = decode_object(body)
+    chunk = _read(body)
     failure = _fault(chunk)
     if chunk is None or failure is not None:
         raise ProviderFailure(failure or failures.garbled("json"))
     _note(chunk, reply)
+    reply.usage = reply.said
     reply.events = 1
     return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
+
+
+def _kept(chunk: dict[str, Any]) -> Any:
+    return chunk.get("responseId"), chunk.get("usageMetadata")
+
+
+_CHUNK = Payload(dict[str, Any], _kept)
+
+
+def _read(data: bytes) -> dict[str, Any] | None:
+    try:
+        return _CHUNK.read(data)
+    except GARBLED:
+        return None
 
 
 def _fault(chunk: dict[str, Any] | None) -> Failure | None:
@@ -76,7 +93,7 @@ def _note(chunk: dict[str, Any], reply: Reply) -> bool:
     """Keep the reply up to date; tell whether the answer ends with this."""
     counts = chunk.get("usageMetadata")
     if isinstance(counts, dict):
-        reply.usage = (reply.usage or {}) | counts
+        reply.said = (reply.said or {}) | counts
     if reply.provider_id is None and isinstance(chunk.get("responseId"), str):
         reply.provider_id = chunk["responseId"]
     candidates = chunk.get("candidates")

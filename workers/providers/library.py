@@ -25,6 +25,7 @@ from broker.model import Failure
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
+from workers.providers.asking import flagged
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.library_failures import failure_of
@@ -100,7 +101,7 @@ class LibraryProvider:
         Raises:
             ProviderFailure: the request has something that must not be passed to it.
         """
-        request = call.request
+        request = flagged(call.request, call.partial)
         fields = {key: value for key, value in request.items() if value not in _NOTHING}
         _refuse_foreign(fields)
         asked = {key: value for key, value in fields.items() if key in _PASSED}

@@ -6,6 +6,7 @@ import msgspec
 
 from broker.dialects.messages.request import BETA, VERSION
 from broker.frames import Frame
+from workers.providers.asking import flagged
 from workers.providers.base import Call, Reply
 from workers.providers.messages_decoder import MessagesDecoder, decode_whole
 from workers.providers.upstream import Upstream
@@ -25,7 +26,7 @@ class MessagesProvider(Upstream):
         return headers
 
     def _body(self, call: Call, streams: bool) -> bytes:
-        body = {**call.request, "model": call.model, "stream": streams}
+        body = {**flagged(call.request, call.partial), "model": call.model, "stream": streams}
         body.pop(BETA, None)
         return msgspec.json.encode(body)
 

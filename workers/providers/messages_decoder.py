@@ -1,9 +1,9 @@
 """The messages dialect's answers: events in, frames out, and whether the answer is complete.
 
 An event is decoded only as far as is needed to know what it begins and ends; its bytes go on
-as they came, under the name it came with (or its type, from servers that give none). A
-``ping`` says nothing and is dropped. An answer begins with ``message_start`` and is complete
-on ``message_stop``, or once it has a reason to stop.
+as they came, under its type, which is what the dialect names it by: another name that it came
+with is none of the dialect's. A ``ping`` says nothing and is dropped. An answer begins with
+``message_start`` and is complete on ``message_stop``, or once it has a reason to stop.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from broker.dialects.messages.message import count
+from broker.dialects.native import OWN
+from broker.dialects.responses.event import named
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures
@@ -80,7 +82,7 @@ class MessagesDecoder:
                 break
             if kind == "ping":
                 continue
-            frames.append(data_frame(Kind.DIALECT, data, name or kind.encode()))
+            frames.append(data_frame(Kind.DIALECT, data, kind.encode()))
             if self.done:
                 break
         self._reply.events += len(frames)
@@ -91,6 +93,8 @@ class MessagesDecoder:
         event = _EVENT.read(data)
         if event.type == "error":
             self.failure = failures.stream_error(event.error)
+        elif event.type in OWN or not named(event.type):
+            self.failure = failures.garbled("event")
         elif event.type == "message_start":
             self._begin(event.message or _Start())
         elif not self._started:

@@ -6,12 +6,20 @@ refuses is therefore put to the standard library before it is called garbled.
 """
 
 import json
+import re
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+DEEPEST = 200  # levels of nesting; whoever reads the stream must be able to follow
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_MOST = 500_000  # brackets; counting them takes 30 ms
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 # RecursionError: nested too deep. ValueError has msgspec's, json's and Unicode's errors.
 GARBLED = (ValueError, RecursionError)
@@ -32,6 +40,7 @@ class Payload(Generic[T]):
             ValueError: there is none, or it can't be stored as UTF-8.
             RecursionError: it is nested too deep.
         """
+        check_depth(data)
         try:
             found = self._decode(data)
         except msgspec.DecodeError:
@@ -48,6 +57,18 @@ class Payload(Generic[T]):
         return found
 
 
+def check_depth(data: bytes) -> None:
+    """Raise RecursionError if JSON is nested deeper than can be dealt with further on."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+        return
+    left = _STRING.sub(b"", data).translate(None, _OTHERS)
+    if len(left) > _MOST:
+        for _ in range(8):  # each pass takes the innermost away; little is left if it is honest
+            left = left.replace(b"[]", b"").replace(b"{}", b"")
+    if len(left) > _MOST or max(accumulate(map(_STEPS.__getitem__, left)), default=0) > DEEPEST:
+        raise RecursionError
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and the infinities are not JSON
 
@@ -55,6 +76,7 @@ def _no_constant(name: str) -> NoReturn:
 def error_in(data: bytes) -> Any:
     """The error object of an event that is named one."""
     try:
+        check_depth(data)
         decoded = msgspec.json.decode(data)
     except GARBLED:
         return None

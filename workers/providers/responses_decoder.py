@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.native import OWN
 from broker.dialects.responses import Inbound
 from broker.dialects.responses.event import fields_of, made_frame, named
 from broker.dialects.responses.gathered import ENDS, LIFE
@@ -96,12 +97,12 @@ class ResponsesDecoder:
         kind = read.type or event.event.decode()
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
-        elif not named(kind) or (kind in _LIFE and read.response is None):
+        elif kind in OWN or not named(kind) or (kind in _LIFE and read.response is None):
             self.failure = failures.garbled("event")
         if self.failure is not None:
             return made_frame({"type": "error"})
         if not read.type:  # it stands in the event's name alone
-            data = encode({"type": kind, **fields_of(data)})
+            data = encode({**fields_of(data), "type": kind})
         frame = self._inbound.frame(kind, data)
         if self._numbered and isinstance(read.sequence_number, int):
             self._reply.cursor = read.sequence_number
@@ -129,7 +130,7 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
         whole = json.loads(body)
     except GARBLED as error:
         raise ProviderFailure(failures.garbled("json")) from error
-    if read.status not in _ENDED:
+    if str(read.status) not in _ENDED:
         error_object = read.error if read.status is None else None
         raise ProviderFailure(
             failures.garbled("response")

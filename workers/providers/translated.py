@@ -19,6 +19,7 @@ from broker.dialects.neutral import errors
 from broker.dialects.neutral.translation import (
     Translation,
     reader,
+    translate_partial,
     translate_request,
     translate_usage,
     writer,
@@ -63,9 +64,14 @@ class TranslatedProvider:
             ProviderFailure: as the provider, or the request can't be translated, in which case
                 nobody was called.
         """
-        asked = self._asked(call)
+        asked, space = self._asked(call)
         theirs = Reply()
-        answer = _Answer(self._spoken, self._caller, call, theirs, reply)
+        told = Translation(
+            reader(self._spoken, call.request_id),
+            writer(self._caller, call.request, int(time.time())),
+            space,
+        )
+        answer = _Answer(self._spoken, self._caller, call, told, theirs, reply)
         try:
             async with aclosing(self._provider.stream(asked, theirs)) as stream:
                 async for received in stream:
@@ -86,16 +92,18 @@ class TranslatedProvider:
         """See ``base.Provider``."""
         await self._provider.stop(call)
 
-    def _asked(self, call: Call) -> Call:
-        """The same call in the provider's dialect.
+    def _asked(self, call: Call) -> tuple[Call, str]:
+        """The same call in the provider's dialect, and the white space that it had to lose.
 
         Raises:
             ProviderFailure: there is no such thing; another target may do.
         """
+        asked = (call.request, self._caller, self._spoken, call.model, self._quirks)
         try:
-            request = translate_request(
-                call.request, self._caller, self._spoken, call.model, self._quirks
-            )
+            if call.partial:
+                request, space = translate_partial(*asked)
+            else:
+                request, space = translate_request(*asked), ""
             if self.resumes and call.request.get("store") is not False:
                 request.pop("store", None)  # to resume it the provider has to keep it
         except BadRequest as error:
@@ -108,21 +116,21 @@ class TranslatedProvider:
                 param=error.param,
             )
             raise ProviderFailure(failure) from error
-        return msgspec.structs.replace(call, request=request)
+        return msgspec.structs.replace(call, request=request), space
 
 
 class _Answer:
     """One answer on its way from the provider's frames to the caller's."""
 
-    def __init__(self, spoken: str, caller: str, call: Call, theirs: Reply, ours: Reply) -> None:
+    def __init__(
+        self, spoken: str, caller: str, call: Call, told: Translation, theirs: Reply, ours: Reply
+    ) -> None:
         self._spoken = spoken
         self._theirs = theirs
         self._ours = ours
         self._garbled = False
         self._whole = False
-        self._told = Translation(
-            reader(spoken, call.request_id), writer(caller, call.request, int(time.time()))
-        )
+        self._told = told
         self._caller = caller
         self._inbound = Inbound(response_id(call.key), call.request)
 

@@ -6,7 +6,7 @@ from broker.dialects.chat.errors import error, failure_error
 from broker.dialects.chat.fold import fold
 from broker.dialects.chat.joint import Joint
 from broker.dialects.chat.request import check, choices, continued
-from broker.dialects.chat.tools import begins_call
+from broker.dialects.chat.tools import begins_call, leads_to_call
 from broker.dialects.chat.transcript import Transcript
 from broker.dialects.chat.usage import estimate
 from broker.dialects.chat.view import ChatView
@@ -30,6 +30,7 @@ CHAT = Dialect(
     joint=Joint,
     continued=continued,
     begins_call=begins_call,
+    leads_to_call=leads_to_call,
     estimate=estimate,
     error=error,
     failure=failure_error,

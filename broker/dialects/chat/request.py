@@ -43,11 +43,9 @@ def choices(request: dict[str, Any]) -> int:
     return request.get("n") or 1
 
 
-def continued(request: dict[str, Any], said: Transcript, flag: bool | str) -> dict[str, Any]:
-    """The request with the partial answer as its last message; a text names a flag in it."""
+def continued(request: dict[str, Any], said: Transcript) -> dict[str, Any]:
+    """The request with the partial answer as its last message."""
     partial: dict[str, Any] = {"role": "assistant", "content": said.text()}
-    if isinstance(flag, str):
-        partial[flag] = True
     asked = {**request, "messages": [*request["messages"], partial]}
     for key in _LIMITS:
         if isinstance(asked.get(key), int):

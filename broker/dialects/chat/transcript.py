@@ -10,6 +10,7 @@ from typing import Any
 
 from broker.dialects.chat.fold import SET, add_choices, finished
 from broker.dialects.chat.view import whole_chunk
+from broker.dialects.text import is_text, joined
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, begins_attempt, data_of
 
@@ -82,7 +83,7 @@ class Transcript:
         content = finished(self._choices.get(choice, {}).get("delta", {})).get("content")
         if not isinstance(content, str):
             return ""
-        return content.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        return joined(content)
 
     @property
     def silent(self) -> bool:
@@ -106,7 +107,7 @@ class Transcript:
             return False
         delta = choices[0].get("delta", {})
         text = self.text()
-        return bool(text) and _is_text(text) and not any(delta.get(k) for k in _NOT_PREFILLED)
+        return bool(text) and is_text(text) and not any(delta.get(k) for k in _NOT_PREFILLED)
 
     @property
     def length(self) -> int:
@@ -128,11 +129,3 @@ def _characters(value: Any) -> int:
     if isinstance(value, dict):
         return sum(_characters(inner) for key, inner in value.items() if key not in SET)
     return 0
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a surrogate without its other half
-        return False
-    return True

@@ -16,12 +16,15 @@ def estimate(
 ) -> dict[str, Any]:
     """The usage of an attempt that was cut off after ``delivered`` characters of answer.
 
-    A frame is a token at least, whether readers saw it, or it was held or swallowed. The
-    dialect says nothing of usage before its end, so ``said`` is never there.
+    A frame is a token at least, whether readers saw it, or it was held or swallowed. What was
+    said of the cost before the end, by a provider of another dialect, stands; more may have
+    been spent.
     """
-    prompt = tokens(len(msgspec.json.encode(request.get("messages"))))
-    completion = max(tokens(delivered), frames)
+    known = said or {}
+    prompt = known.get("prompt_tokens") or tokens(len(msgspec.json.encode(request["messages"])))
+    completion = max(tokens(delivered), frames, known.get("completion_tokens") or 0)
     return {
+        **known,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,

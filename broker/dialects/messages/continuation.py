@@ -1,14 +1,14 @@
 """Continuing: the provider was given the delivered text and goes on from it.
 
 Its first text goes into the block that was left open, later blocks get the next indexes, and
-its thoughts are left out: those behind the text went out before it. The text that it was
-given had no white space at its end, so what it says of that again is swallowed.
+its thoughts are left out: those behind the text went out before it.
 """
 
 from typing import Any
 
 from broker.dialects.messages.message import Block, index_of
-from broker.dialects.messages.transcript import joined
+from broker.dialects.text import joined
+from broker.dialects.white_space import WhiteSpace
 
 Event = dict[str, Any]
 _THOUGHTS = ("thinking", "redacted_thinking")
@@ -25,7 +25,7 @@ class Continuation:
         self._next = last + 1
         self._places: dict[int, int | None] = {}  # by the attempt's own index; None: left out
         text = joined(block.text())
-        self._space = "" if block.closed else text[len(text.rstrip()) :]
+        self._space = WhiteSpace("" if block.closed else text[len(text.rstrip()) :])
 
     def fit(self, event: Event) -> list[Event]:
         """The events to write for one."""
@@ -51,7 +51,7 @@ class Continuation:
             return []
         if block.get("type") == "text" and self._open is not None and not self._places_open:
             self._places[index] = self._open
-            said = self._unsaid(block.get("text") or "")
+            said = self._space.unsaid(block.get("text") or "")
             return [_text(self._open, said)] if said else []
         place, self._next = self._next, self._next + 1
         self._places[index] = place
@@ -66,24 +66,16 @@ class Continuation:
         if place is None:
             return []
         if place == self._open and isinstance(delta, dict) and isinstance(delta.get("text"), str):
-            text = self._unsaid(delta["text"])
+            text = self._space.unsaid(delta["text"])
             return [{**event, "index": place, "delta": {**delta, "text": text}}] if text else []
         return [{**event, "index": place}]
-
-    def _unsaid(self, text: str) -> str:
-        """The text without the white space that was delivered before."""
-        same = 0
-        while same < min(len(text), len(self._space)) and text[same] == self._space[same]:
-            same += 1
-        self._space = self._space[same:] if same == len(text) else ""
-        return text[same:]
 
     def _close(self) -> list[Event]:
         """The end of the open block, before anything that comes after it."""
         if self._open is None:
             return []
         index, self._open = self._open, None
-        self._space = ""
+        self._space = WhiteSpace()
         return [{"type": "content_block_stop", "index": index}]
 
 

@@ -7,7 +7,7 @@ from broker.dialects.messages.errors import error, failure_error
 from broker.dialects.messages.fold import fold
 from broker.dialects.messages.joint import Joint
 from broker.dialects.messages.request import BETA, check, continued
-from broker.dialects.messages.tools import begins_call
+from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
 from broker.dialects.messages.usage import estimate
 from broker.dialects.messages.view import MessagesView
@@ -35,6 +35,7 @@ MESSAGES = Dialect(
     joint=Joint,
     continued=continued,
     begins_call=begins_call,
+    leads_to_call=leads_to_call,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -53,8 +53,8 @@ def check_messages(messages: Any) -> None:
             raise BadRequest(f"'{where}' must be an object.", param=where)
 
 
-def continued(request: dict[str, Any], said: Transcript, flag: bool | str) -> dict[str, Any]:
-    """The request with the partial answer as its last message; a text names a flag in it.
+def continued(request: dict[str, Any], said: Transcript) -> dict[str, Any]:
+    """The request with the partial answer as its last message.
 
     Without thinking, which no partial answer may be combined with: its thoughts are past.
     """
@@ -63,8 +63,6 @@ def continued(request: dict[str, Any], said: Transcript, flag: bool | str) -> di
     if len(texts) > 1:
         content = [{"type": "text", "text": text} for text in texts]
     partial: dict[str, Any] = {"role": "assistant", "content": content}
-    if isinstance(flag, str):
-        partial[flag] = True
     asked = {**request, "messages": [*request["messages"], partial]}
     asked.pop("thinking", None)
     asked["max_tokens"] = max(1, asked["max_tokens"] - tokens(said.length))

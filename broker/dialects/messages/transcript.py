@@ -5,6 +5,7 @@ from typing import Any
 
 from broker.dialects.messages.fold import events_of
 from broker.dialects.messages.message import Block, Message
+from broker.dialects.text import is_text, joined
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, begins_attempt, data_of
 
@@ -86,22 +87,9 @@ class Transcript:
         if self.complete() or not blocks or blocks[-1].type != "text":
             return False
         last = self.texts()[-1]
-        return bool(last) and _is_text(last) and all(b.type in _PREFILLED for b in blocks)
+        return bool(last) and is_text(last) and all(b.type in _PREFILLED for b in blocks)
 
     @property
     def length(self) -> int:
         """Characters delivered, over all blocks."""
         return sum(block.length for _, block in self.blocks)
-
-
-def joined(text: str) -> str:
-    """The text with halves of a character that met as one."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a surrogate without its other half
-        return False
-    return True

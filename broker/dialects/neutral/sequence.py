@@ -18,9 +18,16 @@ from broker.dialects.neutral.event import (
 )
 from broker.dialects.neutral.usage import Usage
 
+_MOST, _MOST_CALLS = 20_000, 256  # events that may wait, and calls that may begin among them
+_OFTEN = 64
+
 
 class Garbled(ValueError):
-    """The arguments of a tool call went on after their end."""
+    """A part of the answer went on after its end."""
+
+
+class Tangled(Garbled):
+    """More waits for the end of a tool call than can be held."""
 
 
 class Sequence:
@@ -29,14 +36,18 @@ class Sequence:
     def __init__(self) -> None:
         self._current: int | None = None  # the call that is let through
         self._arguments: list[str] = []  # of it
+        self._size = 0  # of them, in characters
+        self._misses = 0  # times that they were no whole object
+        self._look = 0  # the size from which they are looked at again
         self._waiting: list[Event] = []
+        self._calls = 0  # that begin among them
         self._started: set[int] = set()
 
     def feed(self, event: Event) -> list[Event]:
         """The events whose turn it is, in order.
 
         Raises:
-            Garbled: more arguments of a call that had ended.
+            Garbled: more arguments of a call that had ended, or more than can be held.
         """
         match event:
             case Start() | Usage() | Failed():
@@ -45,8 +56,12 @@ class Sequence:
                 return [*self._release(), event]
             case ArgumentsDelta() if event.index == self._current:
                 self._arguments.append(event.text)
+                self._size += len(event.text)
                 return [event, *self._proceed()] if self._waiting else [event]
         if self._waiting or not self._ended():
+            self._calls += isinstance(event, CallStart)
+            if len(self._waiting) >= _MOST or self._calls > _MOST_CALLS:
+                raise Tangled
             self._waiting.append(event)
             return []
         return self._begin(event)
@@ -59,14 +74,20 @@ class Sequence:
         self._current = None
         if isinstance(event, CallStart):
             self._current, self._arguments = event.index, []
+            self._size = self._misses = self._look = 0
             self._started.add(event.index)
         return [event]
 
     def _ended(self) -> bool:
         if self._current is None:
             return True
+        if self._size < self._look:
+            return False
         text = "".join(self._arguments)
         self._arguments = [text]
+        self._misses += 1
+        if self._misses > _OFTEN:  # ever rarer, so that a long text takes no more than its time
+            self._look = self._size + self._size // 8
         if not text.rstrip().endswith("}"):
             return False
         try:
@@ -79,15 +100,24 @@ class Sequence:
         """What waited, as far as it may go on now."""
         if not self._ended():
             return []
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._calls = self._waiting, [], 0
         self._current = None
         return [found for event in waiting for found in self.feed(event)]
 
     def _release(self) -> list[Event]:
-        """All that waited: whatever call goes on has ended with the answer."""
-        found: list[Event] = []
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._current = None
-            found += [out for event in waiting for out in self.feed(event)]
-        return found
+        """All that waited, each call's pieces behind its start: every call has ended."""
+        waiting, self._waiting, self._calls = self._waiting, [], 0
+        self._current = None
+        found: list[list[Event]] = []
+        calls: dict[int, list[Event]] = {}
+        for event in waiting:
+            if not isinstance(event, ArgumentsDelta):
+                found.append([event])
+                if isinstance(event, CallStart):
+                    calls[event.index] = found[-1]
+            elif event.index in calls:
+                calls[event.index].append(event)
+            else:
+                self._begin(event)
+        self._started.update(calls)
+        return [event for part in found for event in part]

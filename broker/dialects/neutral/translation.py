@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
-from broker.dialects.neutral.event import Event, Failed
+from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
+from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
+from broker.dialects.white_space import WhiteSpace
 from broker.settings import Quirks
 
 
@@ -89,7 +91,25 @@ def translate_request(
         Unexpressible: something in it can't be said to that provider; ``param`` names it.
         BadRequest: it is no request of the caller's dialect.
     """
-    written = _WRITE[provider](_READ[caller](request), model)
+    return _written(_READ[caller](request), provider, model, quirks)
+
+
+def translate_partial(
+    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
+) -> tuple[dict[str, Any], str]:
+    """The same for a request that ends in a partial answer, which is to be gone on with.
+
+    Gives the white space too that the partial answer had to lose at its end.
+
+    Raises:
+        Unexpressible, BadRequest: as ``translate_request``.
+    """
+    neutral, space = prepared(_READ[caller](request), provider)
+    return _written(neutral, provider, model, quirks), space
+
+
+def _written(request: Request, provider: str, model: str, quirks: Quirks | None) -> dict[str, Any]:
+    written = _WRITE[provider](request, model)
     return written if quirks is None or provider != "chat" else fitted(written, quirks)
 
 
@@ -122,10 +142,13 @@ class Translation:
     """One answer on its way: a provider's events in, the caller's events out.
 
     ``failed`` is set by an event that ends the answer with an error; nothing follows it.
+    ``space`` is what the partial answer, if it goes on from one, lost at its end.
     """
 
-    def __init__(self, source: Reader, target: Writer) -> None:
+    def __init__(self, source: Reader, target: Writer, space: str = "") -> None:
         self.failed: Failed | None = None
+        self._space = WhiteSpace(space)
+        self._stopped = False
         self._reader = source
         self._writer = target
 
@@ -151,7 +174,14 @@ class Translation:
             if isinstance(event, Failed):
                 self.failed = event
                 break
+            if isinstance(event, TextDelta):
+                event = TextDelta(self._space.unsaid(event.text))
+                if not event.text:
+                    continue
             try:
+                if self._stopped and not isinstance(event, Usage | Stop):
+                    raise Garbled
+                self._stopped = self._stopped or isinstance(event, Stop)
                 found += self._writer.feed(event)
             except Garbled as error:
                 self.failed = Failed("provider", str(error.__doc__))

@@ -3,12 +3,13 @@
 from typing import Any
 
 from broker.dialects.chat.errors import error, failure_error
-from broker.dialects.dialect import Dialect
+from broker.dialects.dialect import Dialect, Mode
+from broker.dialects.responses.continuation import Continuation
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.fold import fold
 from broker.dialects.responses.joint import Joint
 from broker.dialects.responses.names import key_of
-from broker.dialects.responses.request import check, stored
+from broker.dialects.responses.request import check, continued, stored
 from broker.dialects.responses.transcript import Transcript
 from broker.dialects.responses.usage import estimate
 from broker.dialects.responses.view import ResponsesView, last_shown
@@ -21,15 +22,13 @@ def _view(_request: dict[str, Any]) -> ResponsesView:
     return ResponsesView()
 
 
+def _joint(said: Transcript, mode: Mode, spent: dict[str, Any] | None) -> Continuation | Joint:
+    return Continuation(said, spent) if mode == "continue" else Joint(said, spent)
+
+
 def _follows(request: dict[str, Any]) -> str | None:
     previous = request.get("previous_response_id")
     return key_of(previous) if isinstance(previous, str) else None
-
-
-def _continued(
-    request: dict[str, Any], _transcript: Transcript, _flag: bool | str
-) -> dict[str, Any]:
-    raise AssertionError("no response can be gone on with")  # see Transcript.prefillable
 
 
 def begins_call(frame: Frame) -> bool:
@@ -37,9 +36,18 @@ def begins_call(frame: Frame) -> bool:
     if frame.kind != Kind.DIALECT or not frame.body.startswith(_ADDED):
         return False
     item = (event_of(frame) or {}).get("item")
-    return isinstance(item, dict) and item.get("type") not in _SPEAK
+    return isinstance(item, dict) and str(item.get("type")) not in _SPEAK
 
 
+def leads_to_call(frame: Frame) -> bool:
+    """Whether a frame may be of a seal that a tool call after it bears."""
+    if not frame.body.startswith((_ADDED, _DONE)):
+        return False
+    item = (event_of(frame) or {}).get("item")
+    return isinstance(item, dict) and item.get("type") == "reasoning" and not item.get("summary")
+
+
+_DONE = b"event: response.output_item.done\n"
 _ADDED = b"event: response.output_item.added\n"
 
 RESPONSES = Dialect(
@@ -51,9 +59,10 @@ RESPONSES = Dialect(
     view=_view,
     fold=fold,
     transcript=Transcript.of,
-    joint=Joint,
-    continued=_continued,
+    joint=_joint,
+    continued=continued,
     begins_call=begins_call,
+    leads_to_call=leads_to_call,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -12,7 +12,7 @@ In the response that ends the answer, items that had been delivered whole are th
 ones: a reader has them already, with whatever is sealed in them.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from broker.dialects.dialect import Diverged
 from broker.dialects.owed_text import Text
@@ -36,9 +36,7 @@ class Joint:
     ``spent`` is what the attempts before it cost: their sum is the usage that readers see.
     """
 
-    def __init__(
-        self, said: Transcript, mode: Literal["continue", "replay"], spent: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, said: Transcript, spent: dict[str, Any] | None = None) -> None:
         self._spent = spent
         self._texts: dict[_Place, Text] = {}
         self._due: dict[_Place, list[dict[str, Any]]] = {}
@@ -54,7 +52,7 @@ class Joint:
             elif event.get("type") not in LIFE:
                 self._due.setdefault(_place(event), []).append(event)
                 if event.get("type") == "response.output_item.done":
-                    self._whole[event.get("output_index", -1)] = event.get("item")
+                    self._whole[_index(event, "output_index") or 0] = event.get("item")
         for place, parts in texts.items():
             self._texts[place] = Text("".join(parts), str(place[0]))
 
@@ -179,7 +177,13 @@ def _grows(event: dict[str, Any]) -> bool:
 
 def _place(event: dict[str, Any]) -> _Place:
     """What an event is about: its type, and its place in the answer."""
-    return (event.get("type"), *(event.get(key) for key in _INDEXES))
+    return (event.get("type"), *(_index(event, key) for key in _INDEXES))
+
+
+def _index(event: dict[str, Any], key: str) -> int | None:
+    """One of its indexes; what is no number counts as none."""
+    index = event.get(key)
+    return index if type(index) is int else None
 
 
 def _bare(value: Any) -> Any:

@@ -1,7 +1,12 @@
-"""What a request for a response must be for the broker to take it; the rest is the provider's."""
+"""A request for a response: what the broker reads of it, and how one goes on from a partial answer.
+
+All else is the provider's to judge.
+"""
 
 from typing import Any
 
+from broker.dialects.responses.transcript import Transcript
+from broker.dialects.usage import tokens
 from broker.errors import BadRequest
 
 _LONGEST_MODEL = 512  # characters; it is kept in every record
@@ -41,6 +46,18 @@ def _check_input(value: Any) -> None:
         if not isinstance(item, dict):
             where = f"input[{place}]"
             raise BadRequest(f"'{where}' must be an object.", param=where)
+
+
+def continued(request: dict[str, Any], said: Transcript) -> dict[str, Any]:
+    """The request with the partial answer as its last item."""
+    asked = request.get("input")
+    items = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked or []
+    partial = {"role": "assistant", "content": said.text()}
+    limit = request.get("max_output_tokens")
+    if isinstance(limit, int):
+        limit = max(1, limit - tokens(said.length))
+    left = {} if limit is None else {"max_output_tokens": limit}
+    return {**request, "input": [*items, partial], **left}
 
 
 def stored(request: dict[str, Any]) -> bool:

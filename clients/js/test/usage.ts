@@ -2,8 +2,10 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import Anthropic from "@anthropic-ai/sdk";
+import { fetchServerSentEvents } from "@tanstack/ai-client";
 import OpenAI from "openai";
 import {
+  agUiFetch,
   resumingFetch,
   Streamhold,
   StreamholdError,
@@ -22,6 +24,10 @@ export const sdks = [
   createOpenAICompatible({ name: "streamhold", baseURL: "http://localhost:8080/v1", fetch }),
   resumingFetch({ fetch: global }),
 ];
+
+const baseURL = "http://localhost:8080/v1";
+const fetchClient = agUiFetch({ baseURL, model: "fast", request: { max_tokens: 9 }, fetch });
+export const connection = fetchServerSentEvents("/", { fetchClient, reconnect: { delayMs: 500 } });
 
 export async function follow(): Promise<string> {
   const client = new Streamhold({ baseURL: "http://localhost:8080/v1", apiKey: "k" });

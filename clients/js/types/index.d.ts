@@ -1,6 +1,8 @@
+export { agUiFetch } from "./agui.js";
 export { Streamhold } from "./client.js";
 export { StreamholdError } from "./errors.js";
 export { resumingFetch } from "./fetch.js";
+export type AgUiOptions = import("./agui.js").AgUiOptions;
 export type Fetch = import("./call.js").Fetch;
 export type ResumingOptions = import("./fetch.js").ResumingOptions;
 export type ClientOptions = import("./client.js").ClientOptions;

@@ -9,7 +9,7 @@ class Calls:
     def __init__(self) -> None:
         self._indexes: dict[int, int] = {}  # by the dialect's key
         self._ids: dict[int, str] = {}  # likewise
-        self._mute: list[int] = []  # calls without arguments so far
+        self._mute: set[int] = set()  # calls without arguments so far
         self._count = 0
 
     @property
@@ -29,7 +29,7 @@ class Calls:
         index = self._indexes[key] = self._count
         self._count += 1
         self._ids[key] = id
-        self._mute.append(index)
+        self._mute.add(index)
         return [CallStart(index, id or f"call_{fallback}_{index}", name)]
 
     def more(self, key: int, text: str | None) -> list[Event]:
@@ -37,8 +37,7 @@ class Calls:
         if not text or key not in self._indexes:
             return []
         index = self._indexes[key]
-        if index in self._mute:
-            self._mute.remove(index)
+        self._mute.discard(index)
         return [ArgumentsDelta(index, text)]
 
     def silent(self, key: int) -> bool:

@@ -43,7 +43,7 @@ class GeminiReader:
     def __init__(self, fallback: str = "") -> None:
         self._id = fallback
         self._started = False
-        self._stopped = False
+        self._reason = ""  # to stop, the last that was given: some give one in every event
         self._calls = Calls()
         self._count = 0
         self._usage: dict[str, Any] | None = None
@@ -58,7 +58,7 @@ class GeminiReader:
 
     def end(self) -> list[Event]:
         """The answer is complete: what remains to be said."""
-        found = [] if self._stopped else [self._stop("STOP")]
+        found = [self._stop()]
         if self._usage is not None:
             found.append(usage.from_gemini(self._usage))
         return found
@@ -78,11 +78,13 @@ class GeminiReader:
             parts = (candidate.get("content") or {}).get("parts")
             for part in parts if isinstance(parts, list) else ():
                 yield from self._part(part)
-            if (reason := candidate.get("finishReason")) and not self._stopped:
-                yield self._stop(reason)
+            if reason := candidate.get("finishReason"):
+                if reason in _FAULTS:
+                    yield Failed("provider", f"The model gave up: {reason}.")
+                self._reason = reason
         blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
-        if blocked and not candidates and not self._stopped:
-            yield self._stop("SAFETY")
+        if blocked and not candidates:
+            self._reason = "SAFETY"
 
     def _part(self, part: dict[str, Any]) -> Iterator[Event]:
         if signature := part.get("thoughtSignature"):
@@ -98,9 +100,6 @@ class GeminiReader:
         elif isinstance(text, str) and text:
             yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)
 
-    def _stop(self, reason: str) -> Event:
-        self._stopped = True
-        if reason in _FAULTS:
-            return Failed("provider", f"The model gave up: {reason}.")
-        found = _REASONS.get(reason, "filter")
+    def _stop(self) -> Event:
+        found = _REASONS.get(self._reason or "STOP", "filter")
         return Stop("tool_calls" if found == "end" and self._calls.any else found)

@@ -1,13 +1,16 @@
 /**
- * Three streams at once, by the SDKs of an application that knows nothing of what happens below:
+ * Streams at once, by the SDKs of an application that knows nothing of what happens below:
  * it says how far it is, and what it read in the end. Meanwhile its server is killed.
  */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { streamText } from "ai";
+import Anthropic from "@anthropic-ai/sdk";
+import { ChatClient, fetchServerSentEvents } from "@tanstack/ai-client";
 import OpenAI from "openai";
 
-import { resumingFetch, Streamhold } from "../../src/index.js";
+import { agUiFetch, resumingFetch, Streamhold } from "../../src/index.js";
 import { BASE, user } from "./broker.js";
+import { byEventSource, byFetchEventSourceWithItsOwnCursor } from "./readers.js";
 
 const [model, ...prompts] = process.argv.slice(2);
 
@@ -50,6 +53,44 @@ async function whole(content) {
   return answer.choices[0].message.content;
 }
 
-const readers = [byOpenAI, byTheAISDK, byItsOwnClient, whole];
+async function byAnthropic(content) {
+  const options = { baseURL: new URL(BASE).origin, apiKey: "k", maxRetries: 0 };
+  const client = new Anthropic({ ...options, fetch: resumingFetch() });
+  const ask = { model: model.replace("sim/", "sim-messages/"), max_tokens: 999 };
+  return client.messages.stream({ ...ask, messages: user(content) }).finalText();
+}
+
+// These resume by themselves.
+async function byTanStack(content) {
+  const fetchClient = agUiFetch({ baseURL: BASE, model });
+  const reconnect = { maxAttempts: 100, delayMs: 100 };
+  const connection = fetchServerSentEvents(BASE, { fetchClient, reconnect });
+  const client = new ChatClient({ connection });
+  await client.sendMessage(content);
+  return client.getMessages().at(-1).parts[0].content;
+}
+
+const followed = (read) => async (content) => {
+  const { request_id } = await new Streamhold({ baseURL: BASE }).submit({
+    request: { model, messages: user(content) },
+  });
+  const events = await read(`${BASE}/jobs/${request_id}/events`);
+  const chunks = events.filter(([, event]) => event === "chunk").map(([, , data]) => JSON.parse(data));
+  return chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+};
+
+const readers = [
+  byOpenAI,
+  byTheAISDK,
+  byItsOwnClient,
+  whole,
+  byTanStack,
+  followed(byEventSource),
+  followed(byFetchEventSourceWithItsOwnCursor),
+  byAnthropic,
+];
+// While `eventsource` waits to come again, it does not keep the process alive.
+const alive = setInterval(() => {}, 1000);
 const texts = await Promise.all(readers.map((read, place) => read(prompts[place])));
+clearInterval(alive);
 console.log(JSON.stringify({ texts }));

@@ -1,16 +1,18 @@
-"""Peers: what users run today, in front of the same simulator, in an environment of its own."""
+"""LiteLLM's proxy, in front of the same simulator, in an environment of its own."""
 
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from bench.figures import LITELLM
 from bench.plan import Plan
 from bench.program import Program, answers, clean_environment
+from bench.streamhold import Streamhold
 from bench.subject import Subject
 from broker.cli.deployment import find_ports
 
@@ -32,12 +34,12 @@ def install(home: Path, requirement: str) -> Path:
 
 
 @contextmanager
-def litellm(out: Path, sim_url: str, plan: Plan) -> Iterator[Subject]:
+def litellm(out: Path, streamhold: Streamhold, plan: Plan) -> Iterator[Subject]:
     """LiteLLM's proxy: one worker, no database. A comma in a model would be a list to it."""
     home = out / "peers" / ".litellm"  # hidden, so that no tool takes it for modules of ours
     scripts = install(home, _LITELLM)
     config = home / "config.yaml"  # JSON is YAML
-    upstream = {"api_base": sim_url, "api_key": "sk-bench"}
+    upstream = {"api_base": streamhold.direct.base_url, "api_key": "sk-bench"}
     models = [
         {
             "model_name": model.replace(",", _COMMA),
@@ -59,9 +61,4 @@ def litellm(out: Path, sim_url: str, plan: Plan) -> Iterator[Subject]:
     with Program(command, out / "litellm.log", env) as program:
         url = f"http://127.0.0.1:{port}"
         program.wait_for(lambda: answers(f"{url}/health/liveliness"), _START)
-        yield Subject("litellm", f"{url}/v1", "", {"proxy": program.pid}, _COMMA)
-
-
-PEERS: dict[str, Callable[[Path, str, Plan], AbstractContextManager[Subject]]] = {
-    "litellm": litellm
-}
+        yield Subject(LITELLM, f"{url}/v1", "", {"proxy": program.pid}, _COMMA)
