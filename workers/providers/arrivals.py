@@ -2,6 +2,13 @@
 
 aiohttp tells of what arrives by waking a task, which costs more than to read a token. Its
 protocol is asked instead: after each read of the socket, with everything parsed that came in it.
+
+    socket ─▶ plain chunks ────────────────────────────────▶ on_content
+           └▶ all else ─▶ aiohttp's parser ─▶ its buffer ──▶ on_arrival
+
+A body in plain chunks, as nearly all streams are, is read past the parser, which would cost
+four times as much. It is given whatever is not plain: a chunk in parts, the last one. While
+one is in parts it is known how many bytes are missing, and after those it is plain again.
 """
 
 import asyncio
@@ -11,16 +18,59 @@ from functools import partial
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from workers.providers.chunks import read_chunks
+
 
 class Arrivals(ResponseHandler):
-    """One connection; ``arrived`` belongs to the exchange that has it, and is called often."""
+    """One connection. The hooks belong to the exchange that has it, and are called often."""
 
-    arrived: Callable[[], None] | None = None
+    on_arrival: Callable[[], None] | None = None
+    _on_content: Callable[[bytes], None]
+    _plain = False  # the parser stands where a chunk begins
+    _missing = 0  # bytes until it does
+    _latest = b""  # that arrived while nobody had the connection
+
+    def follow(
+        self, on_arrival: Callable[[], None], on_content: Callable[[bytes], None], *, chunked: bool
+    ) -> None:
+        """Call these from now on, the answer's head having been read."""
+        self.on_arrival, self._on_content = on_arrival, on_content
+        latest, self._latest = self._latest, b""
+        self._plain, self._missing = False, 0
+        head, _, body = latest.partition(b"\r\n\r\n")
+        if chunked and head.startswith(b"HTTP/1.1 200"):
+            chunks = read_chunks(body)
+            self._plain, self._missing = chunks.used == len(body), chunks.missing
 
     def data_received(self, data: bytes) -> None:
+        if self.on_arrival is None:
+            self._latest = data
+            super().data_received(data)
+        elif not data:  # the parser is asked to go on, by whoever reads
+            super().data_received(data)
+        elif self._plain:
+            self._read_plain(data)
+        elif self._missing:
+            self._missing -= min(len(data), missing := self._missing)
+            self._plain = not self._missing
+            self._parse(data[:missing])
+            if len(data) > missing:
+                self._read_plain(data[missing:])
+        else:
+            self._parse(data)
+
+    def _read_plain(self, data: bytes) -> None:
+        chunks = read_chunks(data)
+        if chunks.content:
+            self._on_content(chunks.content)
+        if chunks.used < len(data):
+            self._plain, self._missing = False, chunks.missing
+            self._parse(data[chunks.used :])
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
-        if data and self.arrived is not None:  # without any, the reader itself has called
-            self.arrived()
+        if self.on_arrival is not None:
+            self.on_arrival()
 
 
 class Connector(aiohttp.TCPConnector):

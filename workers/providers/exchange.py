@@ -98,8 +98,8 @@ class Exchange:
     ) -> None:
         self._watch.stop()
         self._sink = None
-        if self._arrivals is not None and self._arrivals.arrived == self._arrived:
-            self._arrivals.arrived = None
+        if self._arrivals is not None and self._arrivals.on_arrival == self._arrived:
+            self._arrivals.on_arrival = None
         if self._closed is not None:
             self._closed.remove_done_callback(self._notice)
         response = self._response
@@ -238,6 +238,16 @@ class Exchange:
                     return
         waiter.set_result(None)
 
+    def _poured(self, data: bytes) -> None:
+        """Content has arrived, past aiohttp's parser."""
+        waiter = self._waiter
+        if self._sink is None or waiter is None or waiter.done():
+            self.response.content.feed_data(data)  # it is read from there in its turn
+            self._arrived()
+        elif not self._sink(data):
+            self._called = True
+            waiter.set_result(None)
+
     def _salvage(self, error: BaseException) -> bytes:
         """Note what ended the body; return what arrived before it.
 
@@ -265,7 +275,8 @@ class Exchange:
             return  # the body has ended already
         if isinstance(protocol, Arrivals):
             self._arrivals = protocol
-            protocol.arrived = self._arrived
+            chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+            protocol.follow(self._arrived, self._poured, chunked=chunked)
         self._closed = protocol.closed
         if self._closed is None:
             self._notice()

@@ -22,7 +22,7 @@ local P, channel, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local stream_ttl, record_ttl = ARGV[3], ARGV[4]
 local now = clock()
 local expiry = text(now + lease)
-local verdicts = {}
+local verdicts, renewed = {}, {}
 local i = 5
 while i <= #ARGV do
   local jk, token, first, last = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
@@ -56,7 +56,8 @@ while i <= #ARGV do
         redis.call('HSET', job, ARGV[f], ARGV[f + 1])
       end
       if final == '' then
-        redis.call('ZADD', P .. 'leases', 'XX', expiry, jk)
+        renewed[#renewed + 1] = expiry
+        renewed[#renewed + 1] = jk
       else
         finish(P, jk, final, now, stream_ttl, record_ttl)
       end
@@ -66,4 +67,5 @@ while i <= #ARGV do
   if verdict == -1 then count(P, 'fenced') end
   verdicts[#verdicts + 1] = verdict
 end
+if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
 return verdicts
