@@ -38,9 +38,11 @@ def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMult
 
 def flagged(request: dict[str, Any], partial: bool | str) -> dict[str, Any]:
     """The request, its last message with the flag that names it a partial answer, if any."""
+    if not isinstance(partial, str):
+        return request
     messages = request["messages"]
-    if not isinstance(partial, str) or messages[-1]["role"] != "assistant":
-        return request  # of one that was nothing but white space, nothing may be left
+    if messages[-1]["role"] != "assistant":  # nothing is left of one that was but white space
+        return request
     return {**request, "messages": [*messages[:-1], {**messages[-1], partial: True}]}
 
 
