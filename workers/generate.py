@@ -239,7 +239,7 @@ class Generation:
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()
-        if terminal.usage is not None:
+        if terminal.usage is not None and not self._ledger.tells(terminal.usage):
             fields.append(("usage", msgspec.json.encode(terminal.usage)))
         if terminal.error is not None:
             fields.append(("error", msgspec.json.encode(terminal.error)))

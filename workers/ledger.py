@@ -149,7 +149,8 @@ class Ledger:
         attempt.error = failure
         attempt.usage = self.reply.usage
         attempt.provider_id = self.reply.provider_id
-        attempt.first_token = self.reply.first_token
+        took = self.reply.first_token
+        attempt.first_token = None if took is None else round(took, 6)
         self._fields.append(attempt_field(attempt))
 
     @property
@@ -177,6 +178,10 @@ class Ledger:
     def usage(self) -> dict[str, Any] | None:
         """What all attempts cost, as far as it is known or was estimated."""
         return add(*(attempt.usage for attempt in self.tried))
+
+    def tells(self, usage: dict[str, Any]) -> bool:
+        """Whether the record of a job's one attempt says its usage already."""
+        return [attempt.usage for attempt in self.tried] == [usage]
 
     def take_fields(self) -> list[Field]:
         """What the record has not been told yet."""

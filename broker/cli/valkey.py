@@ -63,6 +63,7 @@ def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "stream-node-max-bytes": "1024",
+        "hash-max-listpack-value": "1024",
         "daemonize": "no",
     }
     return [str(binary), *(word for key, value in options.items() for word in (f"--{key}", value))]

@@ -5,6 +5,9 @@ score member spent priority allowed deadline grace``; the rest is written by pro
 ``request_id dialect model task metadata options keep`` at creation, ``delivered usage error
 cursor`` and one ``attempt:N`` an attempt by holders.
 
+``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
+that may still have to wait in a queue.
+
 ``calling`` is the claim's to raise and the holder's to clear, with the first attempt it
 records. So a holder need not wait for the store before it calls its provider: should it die
 in between, the claim stands for the attempt, one of which no more is known. Calls are never
@@ -33,13 +36,18 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
     def number(name: bytes) -> int | None:
         return int(record[name]) if name in record else None
 
+    state, spent = JobState(record[b"state"].decode()), number(b"spent") or 0
+    attempts = _attempts(record)
+    usage = _json(record.get(b"usage"))
+    if usage is None and state.final and len(attempts) == spent + 1:
+        usage = attempts[-1].usage
     return Job(
         key=key,
         account=record[b"account"].decode(),
         request_id=record[b"request_id"].decode(),
         dialect=record[b"dialect"].decode(),
         model=record[b"model"].decode(),
-        state=JobState(record[b"state"].decode()),
+        state=state,
         created_ms=int(record[b"created"]),
         digest=record[b"digest"].decode(),
         last=int(record[b"last"]),
@@ -48,14 +56,14 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         ended_ms=number(b"ended"),
         claims=number(b"claims") or 0,
         losses=number(b"losses") or 0,
-        spent=number(b"spent") or 0,
-        attempts=_attempts(record),
+        spent=spent,
+        attempts=attempts,
         cursor=msgspec.json.decode(record.get(b"cursor", b"null"), type=tuple[int, int] | None),
         options=msgspec.json.decode(record.get(b"options", b"{}"), type=Options),
         deadline_ms=number(b"deadline"),
         grace_ms=number(b"grace"),
         keep=b"keep" in record,
-        usage=_json(record.get(b"usage")),
+        usage=usage,
         error=msgspec.json.decode(record[b"error"], type=Failure) if b"error" in record else None,
         metadata=_json(record.get(b"metadata")),
     )

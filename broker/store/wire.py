@@ -7,8 +7,10 @@ through redis-py.
 
 Commands are answered in order. When the connection is lost, each command still unanswered
 fails with StoreAway: the caller knows whether it may be sent again (every script here may).
-A command that gets no answer for ``timeout`` seconds is taken for a lost connection, since
-a stopped server keeps its sockets open.
+A connection over which nothing at all is heard for ``timeout`` seconds, while an answer is due,
+is taken for lost, since a stopped server keeps its sockets open. One that is merely behind, or
+whose own process is, is left alone: to cut it would have every reader catch up, when there is
+least time for it.
 
     execute ──pack──▶ transport          data_received ──hiredis──▶ future of the oldest
                                                        └─ push ("message", channel, data)
@@ -29,6 +31,8 @@ from broker.store.scripts import ReplyError
 Push = Callable[[bytes, bytes], None]
 Ends = Callable[[], None]
 
+_TURN = 0.02  # seconds; a turn of the loop lies between
+
 
 class _Protocol(asyncio.Protocol):
     """Bytes in, replies to the oldest waiter, published messages to ``push``."""
@@ -40,6 +44,7 @@ class _Protocol(asyncio.Protocol):
         ended: Callable[["_Protocol"], None],
     ) -> None:
         self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.reads = 0
         self.transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
         self._push = push
@@ -54,6 +59,7 @@ class _Protocol(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self.reads += 1
         self._reader.feed(data)
         pushed = False
         while (reply := self._reader.gets()) is not False:
@@ -80,6 +86,36 @@ class _Protocol(asyncio.Protocol):
             if not future.done():
                 future.set_exception(StoreAway("The connection was lost."))
         self._ended(self)
+
+
+class _Alarm:
+    """Cuts a connection over which nothing is heard for so many seconds, until ``cancel``."""
+
+    __slots__ = ("_handle", "_late", "_loop", "_protocol", "_reads", "_seconds")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, seconds: float
+    ) -> None:
+        self._loop = loop
+        self._protocol = protocol
+        self._seconds = seconds
+        self._reads = protocol.reads
+        self._late = False
+        self._handle = loop.call_later(seconds, self._ring)
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+    def _ring(self) -> None:
+        protocol = self._protocol
+        if protocol.reads != self._reads:
+            self._reads, self._late = protocol.reads, False
+            self._handle = self._loop.call_later(self._seconds, self._ring)
+        elif not self._late:  # it may be this loop that is late: let it read what is there
+            self._late = True
+            self._handle = self._loop.call_later(_TURN, self._ring)
+        elif protocol.transport is not None:
+            protocol.transport.abort()
 
 
 class Wire:
@@ -184,7 +220,7 @@ class Wire:
         future: asyncio.Future[Any] = loop.create_future()
         protocol.waiting.append(future)
         transport.write(command)
-        alarm = loop.call_later(self._timeout, transport.abort)
+        alarm = _Alarm(loop, protocol, self._timeout)
         try:
             return await future
         finally:

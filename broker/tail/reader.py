@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Sink = Callable[[list[Segment]], bool]
 
-_FIRST_PAGE = 16  # entries; small, so that the first byte of a long replay is soon there
+_FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte is to be soon there
 _PAGE = 512  # entries; each full page is followed by one four times as large, up to here
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 

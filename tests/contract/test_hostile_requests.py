@@ -22,6 +22,6 @@ def test_nothing_wrong_with_any_answer_nor_afterwards(scene: Scene) -> None:
     tally = run(scene, REQUESTS, SEED)
     assert not tally.faults, str(tally)
     assert tally.generators.total() >= REQUESTS
-    assert len(tally.accepted) > 20  # not all were refused at the door
+    assert len(tally.accepted) > 10  # not all were refused at the door
     unasked = [name for name, asked in tally.operations.items() if not asked]
     assert not unasked

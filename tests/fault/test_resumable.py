@@ -35,7 +35,7 @@ targets = ["voice/tokens=5000,interval=20ms"]
 targets = ["voice/{TOKENS}"]
 on_loss = "replay"
 [routes.held]
-targets = ["voice/{TOKENS},tools"]
+targets = ["voice/{LONG},tools"]
 hold_tool_calls = true
 [routes.cuts]
 targets = ["voice/{CUT}"]
@@ -70,14 +70,14 @@ async def test_another_worker_goes_on_with_the_call(
 ) -> None:
     """Lost or handed over: the provider is called once, and the attempt is one."""
     cluster = await make_cluster(apis=1, workers=1, config=CONFIG)
-    witnesses = [await _running(cluster, f"p-{n}") for n in range(3)]
-    witnesses.append(await _running(cluster, "held", "held", events=1))
+    calls = [_running(cluster, f"p-{n}", "long") for n in range(3)]
+    witnesses = await asyncio.gather(*calls, _running(cluster, "held", "held", events=1))
     await cluster.add_worker()
     cluster.signal_worker(0, how)
     for witness in witnesses:
         terminal = await witness.finish()
         assert terminal.state is JobState.COMPLETED, terminal.error
-        model = f"{TOKENS},tools" if witness.prompt == "held" else TOKENS
+        model = f"{LONG},tools" if witness.prompt == "held" else LONG
         assert witness.said == uncut(model, witness.prompt)
         assert _attached(witness.native) == [1]
         (attempt,) = (await cluster.job(witness.prompt)).attempts

@@ -1,13 +1,14 @@
 """The pipelined connection over real servers: order, errors, losses, messages."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from broker.errors import StoreAway
 from broker.store.scripts import ReplyError
-from broker.store.wire import Wire
+from broker.store.wire import Wire, _Alarm
 from rig.store_server import StoreServer
 from tests.conftest import STORES
 from tests.store.samples import until
@@ -235,3 +236,36 @@ async def test_the_loss_of_a_connection_is_told(server: StoreServer) -> None:
     await wire.close()
     await asyncio.sleep(0)
     assert not lost.is_set(), "nor is what was closed"
+
+
+async def test_a_loop_that_is_late_takes_no_connection_for_lost(own: Wire) -> None:
+    """Its own process was busy for longer than the timeout, and the answer lies there unread."""
+    await own.execute("PING")
+    lost: list[bool] = []
+    own._lost = lambda: lost.append(True)
+    asked = asyncio.create_task(own.execute("ECHO", "a"))
+    await asyncio.sleep(0)
+    time.sleep(0.3)  # noqa: ASYNC251 - nothing is read meanwhile
+    assert await asked == b"a"
+    assert not lost
+
+
+async def test_a_server_that_answers_others_is_not_away(server: StoreServer, own: Wire) -> None:
+    """What is behind is waited for, as long as anything is heard."""
+    heard: list[bytes] = []
+    reader = Wire(server.url, name="reader", timeout=0.2, push=lambda _, data: heard.append(data))
+    await reader.execute("SUBSCRIBE", "c")
+    protocol = reader._protocol
+    assert protocol is not None
+    unanswered = asyncio.get_running_loop().create_future()
+    protocol.waiting.append(unanswered)
+    alarm = _Alarm(asyncio.get_running_loop(), protocol, 0.2)
+    for n in range(6):
+        await own.execute("PUBLISH", "c", n)
+        await asyncio.sleep(0.1)
+    assert (len(heard), protocol.usable) == (6, True)
+    await asyncio.sleep(0.5)  # and now nothing
+    assert not protocol.usable
+    assert isinstance(unanswered.exception(), StoreAway)
+    alarm.cancel()
+    await reader.close()

@@ -83,7 +83,7 @@ local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
     'claims', 'keep')
   local unsettled = outside and was[6]
   redis.call('HSET', job, 'state', state, 'ended', text(now))
-  redis.call('HDEL', job, 'holder')
+  redis.call('HDEL', job, 'holder', 'score', 'member')
   redis.call('ZREM', P .. 'leases', jk)
   redis.call('ZREM', P .. 'due', jk)
   redis.call('SREM', P .. 'open', jk)
@@ -98,6 +98,7 @@ local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
     redis.call('PEXPIRE', P .. 'body:' .. jk, stream_ttl)
   else
     redis.call('DEL', P .. 'body:' .. jk)
+    redis.call('HDEL', job, 'task')
   end
   pack(P, jk)
   redis.call('PEXPIRE', P .. 'stream:' .. jk, stream_ttl)
