@@ -231,7 +231,7 @@ def test_the_scripts_against_the_model(address: str | None) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=50,
+            max_examples=120 if address is None else 50,
             stateful_step_count=30,
             derandomize=True,
             database=None,
