@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.campaign import run
 from tests.fuzz.scene import Scene
 
-REQUESTS, SEED = 800, 20
+REQUESTS, SEED = 500, 20
 
 
 @pytest.fixture
