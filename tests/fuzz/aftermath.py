@@ -68,8 +68,8 @@ class Store:
         if found is None:
             return None
         record = name.replace(f":{found[1]}:", ":job:", 1)
-        state, request_id, account = self._client.hmget(record, "state", "request_id", "account")
-        texts = {"state": state, "request_id": request_id, "account": account}
+        told = ("state", "request_id", "account", "keep")
+        texts = dict(zip(told, self._client.hmget(record, *told), strict=True))
         return Key(
             name,
             found[1],
@@ -152,7 +152,8 @@ def left_keys(
             yield f"{key.name!r} has no record"
         elif not key.expires and key.record.get("state") not in _OPEN:
             yield f"{key.name!r} of a job that is {key.record.get('state')} never expires"
-        if key.kind == "body" and key.record.get("state") not in (*_OPEN, "failed"):
+        kept = "keep" in key.record or key.record.get("state") in (*_OPEN, "failed")
+        if key.kind == "body" and not kept:
             yield f"{key.name!r} of a job that is {key.record.get('state')}"
 
 

@@ -168,6 +168,7 @@ def test_what_may_be_left() -> None:
     assert left(Key("job:1", "job", OURS, True, DONE)) == []
     assert left(Key("job:1", "job", OURS, False, {**DONE, "state": "running"})) == []
     assert left(Key("job:1", "job", "other", True, {**DONE, "request_id": "cut-7"})) == []
+    assert left(Key("body:1", "body", OURS, True, {**DONE, "keep": "1"})) == []
 
 
 @pytest.mark.parametrize(
