@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 
 import aiohttp
 import msgspec
@@ -25,6 +26,7 @@ from tests.contract.upstream import (
     says,
 )
 from workers.providers import exchange
+from workers.providers.arrivals import RECEIVED
 from workers.providers.base import Call, Reply
 
 
@@ -157,3 +159,14 @@ async def test_a_whole_answer_unasked(upstream: Upstream, asker: Asker) -> None:
 
 
 # ── Refusals ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_kernel_holds_little_of_what_is_not_read(
+    upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    upstream.script = says(CHUNKED, then="hang")
+    async with session.post(upstream.url, data=b"{}") as response:
+        assert response.connection is not None and response.connection.transport is not None
+        own = response.connection.transport.get_extra_info("socket")
+        # Set, it does not grow by itself; Linux doubles it, to count its own bookkeeping.
+        assert own.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * RECEIVED

@@ -8,7 +8,7 @@ from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
 
 STREAMS = 4
-SIZE, TOKENS = 16 * 1024, 1000  # 16 MB a stream: more than the kernel holds of a connection
+SIZE, TOKENS = 16 * 1024, 1000  # 16 MB a stream: more than both kernel buffers hold of it
 MODEL = f"tokens={TOKENS},interval=0,size={SIZE},ttft=1s"
 CONFIG = "[worker]\nmax_pending = 262_144\n"
 GROWTH = 24_000_000  # bytes; without a bound it is 64 MB and more

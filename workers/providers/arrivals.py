@@ -12,6 +12,7 @@ one is in parts it is known how many bytes are missing, and after those it is pl
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from functools import partial
 
@@ -73,10 +74,26 @@ class Arrivals(ResponseHandler):
             self.on_arrival()
 
 
+RECEIVED = 256 * 1024  # bytes that the kernel may hold of one answer; Linux counts them double
+
+
 class Connector(aiohttp.TCPConnector):
-    """Makes such connections; without a limit, for the worker's concurrency is one."""
+    """Makes such connections; without a limit, for the worker's concurrency is one.
+
+    What a worker does not read the kernel holds for it, and by its own measure that grows with a
+    fast stream up to 32 MB: a worker that has stopped reading would go on to take all of it.
+    """
 
     def __init__(self) -> None:
-        super().__init__(limit=0, keepalive_timeout=60, ttl_dns_cache=300)
+        super().__init__(
+            limit=0, keepalive_timeout=60, ttl_dns_cache=300, socket_factory=_bounded_socket
+        )
         handler: type[ResponseHandler] = Arrivals
         self._factory = partial(handler, loop=asyncio.get_running_loop())
+
+
+def _bounded_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+    return made
