@@ -166,7 +166,8 @@ async def test_the_kernel_holds_little_of_what_is_not_read(
 ) -> None:
     upstream.script = says(CHUNKED, then="hang")
     async with session.post(upstream.url, data=b"{}") as response:
-        assert response.connection is not None and response.connection.transport is not None
+        assert response.connection is not None
+        assert response.connection.transport is not None
         own = response.connection.transport.get_extra_info("socket")
         # Set, it does not grow by itself; Linux doubles it, to count its own bookkeeping.
         assert own.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * RECEIVED
