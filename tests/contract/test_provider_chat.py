@@ -7,6 +7,7 @@ import socket
 import aiohttp
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
 from broker.frames import Frame, Kind
 from broker.settings import Timeouts
@@ -16,6 +17,7 @@ from tests.contract.upstream import (
     FRAMES,
     LAST_CHUNK,
     ONE,
+    PATIENT,
     TWO,
     UNTIL_CLOSE,
     WHOLE,
@@ -159,6 +161,31 @@ async def test_a_whole_answer_unasked(upstream: Upstream, asker: Asker) -> None:
 
 
 # ── Refusals ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_chunk_in_parts_after_whole_ones_that_nobody_waited_for(
+    upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    begun, fed = asyncio.Event(), asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED)
+        await begun.wait()
+        writer.write(chunk(ONE))
+        await fed.wait()
+        half = len(chunk(TWO)) // 2
+        for part in (chunk(TWO)[:half], chunk(TWO)[half:] + LAST_CHUNK):
+            writer.write(part)
+            await asyncio.sleep(0)
+
+    upstream.script = script
+    async with exchange.Exchange(session, PATIENT) as asked:
+        await asked.post(upstream.url, CIMultiDict(), b"{}")
+        begun.set()
+        while not asked.response.content.total_bytes:
+            await asyncio.sleep(0)
+        fed.set()
+        assert await asked.whole(1000) == ONE + TWO
 
 
 async def test_the_kernel_holds_little_of_what_is_not_read(

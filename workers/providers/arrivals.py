@@ -80,8 +80,8 @@ RECEIVED = 256 * 1024  # bytes that the kernel may hold of one answer; Linux cou
 class Connector(aiohttp.TCPConnector):
     """Makes such connections; without a limit, for the worker's concurrency is one.
 
-    What a worker does not read the kernel holds for it, and by its own measure that grows with a
-    fast stream up to 32 MB: a worker that has stopped reading would go on to take all of it.
+    What a worker does not read the kernel holds for it; by its own measure that can grow with a
+    fast stream up to 32 MB, which a worker that has stopped reading would go on to take.
     """
 
     def __init__(self) -> None:

@@ -276,6 +276,8 @@ class Exchange:
         if isinstance(protocol, Arrivals):
             self._arrivals = protocol
             chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+            if chunked:  # else the parser refuses its own first chunk after one that is poured
+                response.content.begin_http_chunk_receiving()
             protocol.follow(self._arrived, self._poured, chunked=chunked)
         self._closed = protocol.closed
         if self._closed is None:
