@@ -22,6 +22,7 @@ fitting it, and fitting means that rendering gives the same bytes.
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from broker.frames import Frame, Kind
 
@@ -29,6 +30,7 @@ MAX_TEMPLATES = 64
 _VERBATIM = 64
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
+_BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
 _SCALAR = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*)')
 
 Template = tuple[bytes, ...]
@@ -108,6 +110,25 @@ def fit(template: Template, body: bytes) -> list[bytes] | None:
     return holes
 
 
+def _put(out: bytearray, number: int, holes: list[bytes]) -> None:
+    out.append(number)
+    for hole in holes:
+        size = len(hole)
+        if size < 128:
+            out.append(size)
+        else:
+            put_varint(out, size)
+        out += hole
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class Encoder:
     """Encodes one job's frames; it learns templates as it goes."""
 
@@ -115,6 +136,7 @@ class Encoder:
         self.templates: list[Template] = []
         self._fresh: list[tuple[int, bytes]] = []
         self._latest = 0  # the template that fitted last: tried first
+        self._fitted = False  # whether the last frame did
         self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
@@ -124,19 +146,39 @@ class Encoder:
 
     def encode(self, kind: int, body: bytes, out: bytearray) -> None:
         """Append the frame's encoding to ``out``."""
+        self._fitted = False
         if kind == Kind.DIALECT:
             number, holes = self._find(body)
             if holes is not None:
-                out.append(number)
-                for hole in holes:
-                    size = len(hole)
-                    if size < 128:
-                        out.append(size)
-                    else:
-                        put_varint(out, size)
-                    out += hole
+                self._fitted = True
+                _put(out, number, holes)
                 return
         out += verbatim(kind, body)
+
+    def alike(self, keys: tuple[bytes, ...]) -> bool:
+        """Whether all that varies in frames like the last one are JSON strings under these keys."""
+        if not self._fitted:
+            return False
+        template = self.templates[self._latest]
+        return len(template) > 1 and all(
+            before.replace(b'": "', b'":"').endswith(keys) and after.startswith(b'"')
+            for before, after in pairwise(template)
+        )
+
+    def again(self, body: bytes, out: bytearray) -> bool:
+        """Append a frame that is like the last one, if it is so without doubt.
+
+        That is, in each of its strings that vary stands text that needs no escape: then it is as
+        good JSON as the last one was, and says the same but for those strings.
+        """
+        holes = fit(self.templates[self._latest], body)
+        if holes is None:
+            return False
+        for hole in holes:
+            if hole.translate(None, _BARE) or not (hole.isascii() or _is_text(hole)):
+                return False
+        _put(out, self._latest, holes)
+        return True
 
     def take_fresh(self) -> list[tuple[int, bytes]]:
         """The definitions first used since the last call: they go with this append."""

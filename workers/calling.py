@@ -25,6 +25,7 @@ from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
+from workers.writer import Pen
 
 
 class Caller:
@@ -181,24 +182,13 @@ class Caller:
     async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
         upstream = self._providers.get(provider, self._job.dialect)
-        pen = self._hold.pen
-
-        def take(received: list[Frame]) -> None:
-            passage.answered()
-            self.deliver(intake.take(received), straight=intake.straight)
-
-        def pour(received: list[Frame]) -> bool:
-            if pen.crowded:
-                return False
-            take(received)
-            return True
-
+        pour = _Pour(self, self._hold.pen, passage, intake)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(upstream.stream(call, self._ledger.reply, pour)) as stream:
             async for received in stream:
-                take(received)
-                if pen.crowded:
-                    await pen.room()
+                pour.take(received)
+                if self._hold.pen.crowded:
+                    await self._hold.pen.room()
         self.deliver(intake.end())
 
     def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
@@ -210,3 +200,33 @@ class Caller:
             self.delivered = True
             fields.append(("delivered", b"1"))
         self._hold.pen.write(frames, fields, urgent=first)
+
+
+class _Pour:
+    """One attempt's sink: see ``providers.base.Sink``."""
+
+    def __init__(self, caller: Caller, pen: Pen, passage: Passage, intake: Intake) -> None:
+        self._caller = caller
+        self._pen = pen
+        self._passage = passage
+        self._intake = intake
+
+    def __call__(self, frames: list[Frame]) -> bool:
+        if self._pen.crowded:
+            return False
+        self.take(frames)
+        return True
+
+    def take(self, frames: list[Frame]) -> None:
+        """Deliver them, whether or not there is room."""
+        self._passage.answered()
+        self._caller.deliver(self._intake.take(frames), straight=self._intake.straight)
+
+    def alike(self, keys: tuple[bytes, ...]) -> bool:
+        """Only what is passed on as it comes. What such a frame tells of the call (the provider's
+        id, say) the one before has told."""
+        return self._intake.unchanging and self._pen.alike(keys)
+
+    def again(self, bodies: list[bytes]) -> bool:
+        """Past all that looks into frames."""
+        return not self._pen.crowded and self._pen.again(bodies)

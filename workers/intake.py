@@ -27,6 +27,11 @@ class Intake:
         return self._joining is None and self._holding is None
 
     @property
+    def unchanging(self) -> bool:
+        """Whether ``take`` returns what it is given, from now on."""
+        return self.straight and not self._stored
+
+    @property
     def alone(self) -> bool:
         """Whether all that readers get is this attempt's."""
         return self._joining is None or self._joining.follows_nothing

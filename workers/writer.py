@@ -108,10 +108,7 @@ class Pen:
         """
         if self._ended is not None:
             raise self._ended
-        tail = self._chunks[-1] if self._chunks else None
-        if not isinstance(tail, _Chunk) or len(tail.payload) > _CHUNK:
-            tail = _Chunk(self.last + 1)
-            self._chunks.append(tail)
+        tail = self._open()
         before = len(tail.payload)
         for frame in frames:
             self._encoder.encode(frame.kind, frame.body, tail.payload)
@@ -125,6 +122,27 @@ class Pen:
         self._writer.mark(self)
         if urgent or final is not None:
             self._writer.hurry()
+
+    def alike(self, keys: tuple[bytes, ...]) -> bool:
+        """Whether frames that differ from the last one in strings under these keys alone may be
+        given to ``again``."""
+        return self._ended is None and self._encoder.alike(keys)
+
+    def again(self, bodies: Sequence[bytes]) -> bool:
+        """Write dialect frames that are like the last one; false if one of them is not."""
+        if self._ended is not None:
+            return False
+        tail = self._open()
+        payload, again = tail.payload, self._encoder.again
+        before = len(payload)
+        for body in bodies:
+            if not again(body, payload):
+                del payload[before:]
+                return False
+        self.last = tail.last = self.last + len(bodies)
+        self.pending += len(payload) - before
+        self._writer.mark(self)
+        return True
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
         """Go on with the templates of a stream that another pen began."""
@@ -159,6 +177,14 @@ class Pen:
             await waiter
         if self._ended is not None:
             raise self._ended
+
+    def _open(self) -> _Chunk:
+        """The chunk that gathers what is written now."""
+        tail = self._chunks[-1] if self._chunks else None
+        if type(tail) is not _Chunk or len(tail.payload) > _CHUNK:
+            tail = _Chunk(self.last + 1)
+            self._chunks.append(tail)
+        return tail
 
     # What follows is the Writer's side.
 

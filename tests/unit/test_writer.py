@@ -10,6 +10,7 @@ from broker.frames import Frame, Kind, parse_message
 from broker.model import JobState
 from broker.store.streams import MAX_BYTES, MAX_STREAMS
 from tests.unit.writer_bench import APPENDED, Bench, frames, open_bench, texts
+from workers.writer import Fenced
 
 
 @pytest.fixture
@@ -35,6 +36,22 @@ async def test_a_pen_goes_on_after_the_stream_s_end(bench: Bench) -> None:
     pen.write(frames("x", "y"))
     (batch,) = await bench.streams.call(1)
     assert (batch.first, batch.last, pen.last) == (42, 43, 43)
+
+
+async def test_frames_like_the_last_one_are_written_without_looking_into_them(bench: Bench) -> None:
+    pen = bench.pen()
+    pen.write(frames('{"content":"a"}', '{"content":"b"}'))
+    assert pen.alike((b'"content":"',))
+    assert pen.again([b'data: {"content":"c"}', b'data: {"content":"d"}'])
+    assert not pen.again([b'data: {"content":"e"}', b'data: {"content":"f","x":"g"}'])  # neither
+    assert pen.last == 4
+    (batch,) = await bench.streams.call(1)
+    bench.streams.answer(APPENDED)
+    assert (batch.first, batch.last) == (1, 4)
+    assert texts(batch) == [f'{{"content":"{text}"}}' for text in "abcd"]
+    pen.end(Fenced())
+    assert not pen.alike((b'"content":"',))
+    assert not pen.again([b'data: {"content":"e"}'])
 
 
 async def test_what_comes_in_during_a_flush_is_the_next_one(bench: Bench) -> None:

@@ -19,7 +19,7 @@ from functools import partial
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from workers.providers.chunks import read_chunks
+from workers.providers.chunks import read_chunks, whole_chunk
 
 
 class Arrivals(ResponseHandler):
@@ -61,6 +61,10 @@ class Arrivals(ResponseHandler):
             self._parse(data)
 
     def _read_plain(self, data: bytes) -> None:
+        content = whole_chunk(data)
+        if content is not None:
+            self._on_content(content)
+            return
         chunks = read_chunks(data)
         if chunks.content:
             self._on_content(chunks.content)

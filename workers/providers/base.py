@@ -1,6 +1,6 @@
 """What a provider is to the worker: a call goes in, lists of frames come out, or a failure."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import msgspec
@@ -57,7 +57,22 @@ class ProviderFailure(Exception):
         self.failure = failure
 
 
-Sink = Callable[[list[Frame]], bool]
+class Sink(Protocol):
+    """Takes what a provider says, in the turn of the loop in which it comes in."""
+
+    def __call__(self, frames: list[Frame]) -> bool:
+        """Take them; false if they must be given to a task."""
+        ...
+
+    def alike(self, keys: tuple[bytes, ...]) -> bool:
+        """Whether ``again`` may be given what differs from the last frame taken in nothing but
+        JSON strings under these keys."""
+        ...
+
+    def again(self, bodies: list[bytes]) -> bool:
+        """Take the bodies of frames that are like the last one; false, having taken none, if they
+        are not, or can't be taken now."""
+        ...
 
 
 class Provider(Protocol):

@@ -6,7 +6,7 @@ finish reason; an answer without a single chunk is none.
 """
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -47,6 +47,15 @@ class ChatDecoder:
 
     See ``upstream.Decoder``.
     """
+
+    idle: ClassVar[tuple[bytes, ...]] = (
+        b'"content":"',
+        b'"reasoning_content":"',
+        b'"reasoning":"',
+        b'"refusal":"',
+        b'"arguments":"',
+        b'"obfuscation":"',
+    )
 
     def __init__(self, reply: Reply, choices: int = 1) -> None:
         self.done = False

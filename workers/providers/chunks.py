@@ -19,18 +19,20 @@ class Chunks(NamedTuple):
     missing: int
 
 
+def whole_chunk(data: bytes) -> bytes | None:
+    """The content of the one chunk that these bytes are, as they are most often; else None."""
+    found = _SIZE.match(data)
+    if found is None:
+        return None
+    start = found.end()
+    end = start + int(found[1], 16)
+    if end + 2 != len(data) or end == start or not data.endswith(b"\r\n"):
+        return None
+    return data[start:end]
+
+
 def read_chunks(data: bytes) -> Chunks:
     """See ``Chunks``."""
-    found = _SIZE.match(data)
-    if found is not None:  # most often it is one chunk, and all of it
-        start = found.end()
-        end = start + int(found[1], 16)
-        if end + 2 == len(data) and end > start and data.endswith(b"\r\n"):
-            return Chunks(data[start:end], len(data), 0)
-    return _read_several(data)
-
-
-def _read_several(data: bytes) -> Chunks:
     parts: list[bytes] = []
     used = missing = 0
     while found := _SIZE.match(data, used):

@@ -5,7 +5,7 @@ An answer is complete if it ends after a ``finishReason``, or after the word tha
 was blocked. The bytes go on as they came; ``translated`` makes the caller's events of them.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
@@ -20,6 +20,8 @@ class GeminiDecoder:
 
     ``failure`` is set by the event that makes the answer a failure; frames before it stand.
     """
+
+    idle: ClassVar[tuple[bytes, ...]] = ()
 
     def __init__(self, reply: Reply) -> None:
         self.done = False  # never before the body's end

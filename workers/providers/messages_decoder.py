@@ -6,7 +6,7 @@ with is none of the dialect's. A ``ping`` says nothing and is dropped. An answer
 ``message_start`` and is complete on ``message_stop``, or once it has a reason to stop.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -52,6 +52,8 @@ _WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
 class MessagesDecoder:
     """See ``upstream.Decoder``."""
+
+    idle: ClassVar[tuple[bytes, ...]] = (b'"text":"', b'"thinking":"', b'"partial_json":"')
 
     def __init__(self, reply: Reply) -> None:
         self.done = False

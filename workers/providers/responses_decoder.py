@@ -7,7 +7,7 @@ kept as the ``parting`` one, for the readers of a job that no other attempt can 
 """
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -58,6 +58,8 @@ class ResponsesDecoder:
     ``done`` says that nothing after this is part of the answer. ``numbered``: the events'
     own numbers are cursors.
     """
+
+    idle: ClassVar[tuple[bytes, ...]] = ()  # its events are numbered anew
 
     def __init__(self, reply: Reply, inbound: Inbound, *, numbered: bool = False) -> None:
         self.done = False

@@ -1,0 +1,185 @@
+"""What goes past the decoder is what would have come out of it: streams with and without."""
+
+import json
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.codec import Encoder, decode
+from broker.frames import Frame, Kind
+from broker.model import Failure
+from workers.providers.base import Reply
+from workers.providers.chat_decoder import ChatDecoder
+from workers.providers.exchange import Exchange
+from workers.providers.messages_decoder import MessagesDecoder
+from workers.providers.upstream import Decoder, _Intake
+
+
+class Store:
+    """A sink that encodes as a pen does; ``quick`` says whether it takes what is alike."""
+
+    def __init__(self, *, quick: bool) -> None:
+        self.quick = quick
+        self.encoder = Encoder()
+        self.payload = bytearray()
+        self.past = 0  # frames that went past the decoder
+
+    def __call__(self, frames: list[Frame]) -> bool:
+        for frame in frames:
+            self.encoder.encode(frame.kind, frame.body, self.payload)
+        return True
+
+    def alike(self, keys: tuple[bytes, ...]) -> bool:
+        return self.quick and self.encoder.alike(keys)
+
+    def again(self, bodies: list[bytes]) -> bool:
+        before = len(self.payload)
+        for body in bodies:
+            if not self.encoder.again(body, self.payload):
+                del self.payload[before:]
+                return False
+        self.past += len(bodies)
+        return True
+
+    @property
+    def frames(self) -> list[Frame]:
+        return decode(bytes(self.payload), dict(enumerate(self.encoder.templates)))
+
+
+class Watched:
+    """As much of an exchange as an intake has to do with."""
+
+    elapsed = 1.0
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.whole = False
+
+    def progress(self, events: int = 0) -> None:
+        self.events += events
+
+    def complete(self) -> None:
+        self.whole = True
+
+
+def told(
+    kind: type[ChatDecoder] | type[MessagesDecoder], reads: list[bytes], *, quick: bool
+) -> Any:
+    """All that an answer leaves behind, and how many of its frames went past the decoder."""
+    reply, store, watched = Reply(), Store(quick=quick), Watched()
+    decoder: Decoder = kind(reply)
+    intake = _Intake(cast(Exchange, watched), decoder, reply, store)
+    error: Exception | None = None
+    for read in reads:
+        if not intake.pour(read):
+            try:
+                store(intake.take(b""))
+            except Exception as caught:  # noqa: BLE001 - compared
+                error = caught
+            break
+    failure: Failure | None = decoder.failure
+    left = store.frames, reply, decoder.done, decoder.finished, failure, repr(error)
+    return (*left, watched.events, watched.whole), store.past
+
+
+def chunk(
+    content: str = "hi",
+    name: str = "c1",
+    reason: str | None = None,
+    key: str = "content",
+    **more: Any,
+) -> bytes:
+    choice = {"index": 0, "delta": {key: content}, "finish_reason": reason}
+    return b"data: %b\n\n" % json.dumps({"id": name, "choices": [choice], **more}).encode()
+
+
+def delta(text: str) -> bytes:
+    event = {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "text_delta", "text": text},
+    }
+    return b"event: content_block_delta\ndata: %b\n\n" % json.dumps(event).encode()
+
+
+START = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1"}}\n\n'
+STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+CONTENTS = st.sampled_from(
+    ["a", "the", " of", '"', "\\", "\n", "é", "😀", "", '","finish_reason":"stop', "x" * 200]
+)
+CHUNKS = st.one_of(
+    st.builds(chunk, CONTENTS),
+    st.builds(chunk, CONTENTS, reason=st.sampled_from([None, "stop", "length"])),
+    st.builds(chunk, CONTENTS, name=st.sampled_from(["c1", "c2"])),
+    st.builds(chunk, CONTENTS, obfuscation=st.sampled_from(["aB3", "x", "qq"])),
+    st.builds(chunk, CONTENTS, key=st.sampled_from(["content", "role", "reasoning_content"])),
+    st.builds(chunk, CONTENTS, usage=st.sampled_from([None, {"total_tokens": 3}])),
+    st.builds(chunk, CONTENTS, error=st.sampled_from([None, {"message": "no"}])),
+    st.sampled_from(
+        [
+            b"data: [DONE]\n\n",
+            b": ping\n\n",
+            b'data: {"id":"c1", "choices": [{"index": 0, "delta": {"content": "\xff"}}]}\n\n',
+            chunk().replace(b"}]", b"]"),
+            b"event: error\n" + chunk(),
+            b"id: 7\n" + chunk(),
+            chunk().replace(b"data: ", b"data:"),
+            chunk().replace(b"\n", b"\r\n"),
+        ]
+    ),
+)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.lists(st.lists(CHUNKS, min_size=1, max_size=3).map(b"".join), max_size=25), st.data())
+def test_any_stream_is_told_alike(reads: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(reads)
+    cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=3))
+    starts = [0]
+    for read in reads:
+        starts.append(starts[-1] + len(read))
+    places = sorted({*starts, *cuts})
+    pieces = [whole[a:b] for a, b in pairwise(places)]
+    assert told(ChatDecoder, pieces, quick=True)[0] == told(ChatDecoder, pieces, quick=False)[0]
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_plain_deltas_go_past(together: int) -> None:
+    words = [chunk(word) for word in ("one", " two", "three!", " four", "5", "6")]
+    reads = [b"".join(words[:2]), b"".join(words[2 : 2 + together])]
+    (frames, reply, *_), past = told(ChatDecoder, [*reads, b"data: [DONE]\n\n"], quick=True)
+    assert past == together
+    assert [frame.body + b"\n\n" for frame in frames] == words[: 2 + together]
+    assert reply.events == 2 + together
+
+
+def test_deltas_of_messages_go_past() -> None:
+    reads = [START, delta("a"), delta("b"), delta('"'), delta("c"), delta("d"), STOP]
+    quick, past = told(MessagesDecoder, reads, quick=True)
+    assert past == 2  # all but the first two and the one with an escape
+    assert quick == told(MessagesDecoder, reads, quick=False)[0]
+
+
+def test_what_means_something_does_not() -> None:
+    """A finish reason varies under a key of its own, and numbers are no strings."""
+    reads = [chunk("a", reason=None), chunk("a", reason="stop")] * 3
+    assert told(ChatDecoder, reads, quick=True)[1] == 0
+    reads = [chunk("a", usage={"total_tokens": n}) for n in range(8)]
+    assert told(ChatDecoder, reads, quick=True)[1] == 0
+
+
+def test_an_encoder_knows_what_varies() -> None:
+    encoder, out = Encoder(), bytearray()
+    keys = (b'"content":"',)
+    assert not encoder.alike(keys)
+    for word in ("a", "b"):
+        encoder.encode(Kind.DIALECT, chunk(word)[:-2], out)
+    assert encoder.alike(keys)
+    assert not encoder.alike((b'"text":"',))
+    assert not encoder.alike(())
+    encoder.encode(Kind.NATIVE, b"event: attempt\ndata: {}", out)
+    assert not encoder.alike(keys)
