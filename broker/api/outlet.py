@@ -59,17 +59,22 @@ class Outlet:
         transport.write(chunk(data))
         return True
 
-    def watch(self, left: Left) -> None:
+    def watch(self, left: Left) -> bool:
         """Call ``left`` when the client leaves, or the server ends the exchange.
 
-        It gets all that the application would receive: nothing else may receive any more.
+        It takes the place of receiving: what is left of a request's body is dropped. False if
+        the server is not reading now: it may be stuck with more of the body than its queue to
+        the application holds, and then only receiving sets it free.
         """
-        stream = self._protocol.stream
+        stream: Any = self._protocol.stream
+        if isinstance(stream, HTTPStream) and not stream.closed:
+            if self._server.reader._waiter is None:
+                return False
+            stream.app_put = self._put
         self._left = left
         if stream is None or stream.closed:
             self.tell()
-        else:
-            stream.app_put = self._put
+        return True
 
     def unwatch(self) -> None:
         """Call nobody."""
@@ -95,7 +100,7 @@ class Outlet:
         reads = isinstance(old, asyncio.StreamReaderProtocol) and server.reader._waiter is not None
         if (
             not (reads and self.open and isinstance(stream, HTTPStream))
-            or connection.their_state is not h11.DONE
+            or connection.their_state not in (h11.DONE, h11.MUST_CLOSE)
             or connection.trailing_data != (b"", False)
             or self._transport.is_closing()
             or self._transport.get_write_buffer_size()

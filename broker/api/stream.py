@@ -155,10 +155,9 @@ class _Served:
 
     def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
         """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
-        if self._connection is None:
-            return asyncio.ensure_future(_watch(receive, left))
-        self._connection.watch(left)
-        return None
+        if self._connection is not None and self._connection.watch(left):
+            return None
+        return asyncio.ensure_future(_watch(receive, left))
 
     async def begin(self, headers: list[tuple[bytes, bytes]]) -> Onward | None:
         """Send the head. What it gives takes the connection from the server."""
