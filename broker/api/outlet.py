@@ -25,7 +25,7 @@ from h11._writers import ChunkedWriter
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
-from starlette.types import Message, Scope, Send
+from starlette.types import Scope, Send
 
 from broker.api.line import Left, Line, chunk
 
@@ -66,7 +66,7 @@ class Outlet:
         the server is not reading now: it may be stuck with more of the body than its queue to
         the application holds, and then only receiving sets it free.
         """
-        stream: Any = self._protocol.stream
+        stream = self._protocol.stream
         if isinstance(stream, HTTPStream) and not stream.closed:
             if self._server.reader._waiter is None:
                 return False
@@ -119,7 +119,7 @@ class Outlet:
         self.unwatch()
         return line
 
-    async def _put(self, message: Message) -> None:
+    async def _put(self, message: Any) -> None:
         if message["type"] == "http.disconnect":
             self.tell()
 
