@@ -3,9 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, cast
+from typing import cast
 
 import aiohttp
 from starlette.applications import Starlette
@@ -14,13 +14,17 @@ from starlette.requests import Request
 from broker import log
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
+from broker.api.rounds import Rounds
 from broker.errors import Draining, StoreAway
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
 from broker.tail import Reader, Tail
 
+Cut = Callable[[], None]
+
 _ATTEND = 0.5  # seconds
+_BEGUN = 0.25  # seconds that a flow is the server's: most short answers are over by then
 
 
 class Core:
@@ -37,7 +41,11 @@ class Core:
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
-        self.followed: dict[asyncio.Task[Any], Reader] = {}  # what a drain waits for
+        self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
+        self.quiet = settings.server.ping / 2  # seconds without an event until a ping
+        self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
+        self.open = Rounds(self.quiet)  # and all others
+        self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
 
@@ -59,20 +67,41 @@ class Core:
         if self.draining.is_set():
             raise Draining()
 
-    @contextmanager
-    def following(self, reader: Reader) -> Iterator[None]:
-        """For as long as the current task reads: a drain waits for it. Closes the reader."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.followed[task] = reader
+    def follow(self, reader: Reader, cut: Cut) -> None:
+        """A drain waits for this reader from now on, and makes the ``cut`` if it still reads."""
+        self.followed[reader] = cut
         if reader.grace_ms is not None:
             self._watched[reader] = reader.grace_ms
+
+    def unfollow(self, reader: Reader) -> None:
+        """Close a reader that was followed."""
+        del self.followed[reader]
+        self._watched.pop(reader, None)
+        reader.close()
+        if not self.followed:
+            self._none_followed.set()
+
+    @contextmanager
+    def following(self, reader: Reader) -> Iterator[None]:
+        """For as long as the server's task reads, which the server cuts. Closes the reader."""
+        self.follow(reader, _nothing)
         try:
             yield
         finally:
-            del self.followed[task]
-            self._watched.pop(reader, None)
-            reader.close()
+            self.unfollow(reader)
+
+    async def drain(self) -> None:
+        """Take no new calls; hand back what can be handed back; give the rest its time."""
+        self.draining.set()
+        for reader in self.followed:
+            reader.poke()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.server.drain):
+                while self.followed:
+                    self._none_followed.clear()
+                    await self._none_followed.wait()
+        for cut in list(self.followed.values()):
+            cut()
 
     async def _attend(self) -> None:
         """Say of the jobs that readers' leaving cancels which of them have one here.
@@ -113,6 +142,10 @@ class Core:
             if self._http is not None:
                 await self._http.close()
             await self.store.close()
+
+
+def _nothing() -> None:
+    """The cut of what the server cuts."""
 
 
 def _must_not_end(loop: "asyncio.Task[None]") -> None:

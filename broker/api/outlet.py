@@ -7,11 +7,18 @@ HTTP/1.1, may write them itself. Its head, its last chunk and whatever meets a f
 go the long way, whose drain is what slows a sender down; both ways write in the same turn of
 the loop, so that nothing overtakes.
 
+A response that goes on for long may take its connection from the server altogether, which
+then lets go of all that it holds for it (``broker.api.line``): the server is told that the
+client has left, and its writer loses the transport.
+
 It stands on hypercorn's inside, which may change with any release. Where that does not look as
-it should there is no outlet, and every chunk goes the long way: slower, and as right.
+it should there is no outlet, and every chunk goes the long way: slower, and as right. Where
+only the connection can't be had (the client has sent its next call ahead, say), it stays with
+the server.
 """
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import h11
 from h11._writers import ChunkedWriter
@@ -20,16 +27,23 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from starlette.types import Scope, Send
 
+from broker.api.line import Left, Line, chunk
+
 _NAME = "outlet"  # in a scope
 
 
 class Outlet:
     """The connection of one response."""
 
-    def __init__(self, connection: h11.Connection, server: Any) -> None:
-        self._connection = connection
+    __slots__ = ("_connection", "_left", "_lock", "_protocol", "_server", "_transport")
+
+    def __init__(self, protocol: H11Protocol, server: Any) -> None:
+        self._connection = cast(h11.Connection, protocol.connection)
+        self._protocol = protocol
+        self._server = server
         self._lock = server.send_lock
         self._transport = server.writer.transport
+        self._left: Left | None = None
 
     @property
     def open(self) -> bool:
@@ -42,8 +56,95 @@ class Outlet:
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size() or self._lock.locked():
             return False
-        transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        transport.write(chunk(data))
         return True
+
+    def watch(self, left: Left) -> bool:
+        """Call ``left`` when the client leaves, or the server ends the exchange.
+
+        It takes the place of receiving: what is left of a request's body is dropped. False if
+        the server is not reading now: it may be stuck with more of the body than its queue to
+        the application holds, and then only receiving sets it free.
+        """
+        stream = self._protocol.stream
+        if isinstance(stream, HTTPStream) and not stream.closed:
+            if self._server.reader._waiter is None:
+                return False
+            stream.app_put = self._put
+        self._left = left
+        if stream is None or stream.closed:
+            self.tell()
+        return True
+
+    def unwatch(self) -> None:
+        """Call nobody."""
+        self._left = None
+
+    def tell(self) -> None:
+        """The client has left."""
+        left, self._left = self._left, None
+        if left is not None:
+            left()
+
+    def abort(self) -> None:
+        """Close the connection, whatever the client has still to take."""
+        self._transport.abort()
+
+    def take(self, left: Left) -> Line | None:
+        """Take the connection from the server for the rest of the response, if it can be had.
+
+        The application may return then without a last chunk; the server takes no notice.
+        """
+        connection, server = self._connection, self._server
+        stream, old = self._protocol.stream, self._transport.get_protocol()
+        reads = isinstance(old, asyncio.StreamReaderProtocol) and server.reader._waiter is not None
+        if (
+            not (reads and self.open and isinstance(stream, HTTPStream))
+            or connection.their_state not in (h11.DONE, h11.MUST_CLOSE)
+            or connection.trailing_data != (b"", False)
+            or self._transport.is_closing()
+            or self._transport.get_write_buffer_size()
+            or self._lock.locked()
+        ):
+            return None
+        last = connection.send(h11.EndOfMessage()) or b""
+        again = old._client_connected_cb if connection.our_state is h11.DONE else None
+        line = Line(self._transport, last, again, left)
+        stream.closed = True
+        # What refers to each other would wait for the collector, which seldom comes.
+        self._protocol.stream = None
+        server.protocol = _Nobody()
+        server.writer._transport = _GONE
+        old.connection_lost(None)
+        self.unwatch()
+        return line
+
+    async def _put(self, message: Any) -> None:
+        if message["type"] == "http.disconnect":
+            self.tell()
+
+
+class _Nobody:
+    """In place of the protocol, for a server that has lost its connection."""
+
+    async def handle(self, event: object) -> None:
+        """Of no interest."""
+
+
+class _Gone(asyncio.Transport):
+    """In place of the transport: it is closed."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Done."""
+
+    def close(self) -> None:
+        """Done."""
+
+
+_GONE = _Gone()
 
 
 def install(scope: Scope, send: Send) -> None:
@@ -57,10 +158,16 @@ def install(scope: Scope, send: Send) -> None:
         and isinstance(protocol.connection, h11.Connection)
         and isinstance(server, TCPServer)
     ):
-        scope[_NAME] = Outlet(protocol.connection, server)
+        scope[_NAME] = Outlet(protocol, server)
+
+
+def connection_of(scope: Scope) -> Outlet | None:
+    """The connection of a response, begun or not, if it is one of the known kind."""
+    outlet: Outlet | None = scope.get(_NAME)
+    return outlet
 
 
 def outlet_of(scope: Scope) -> Outlet | None:
     """The outlet of a response that has begun, if it has one."""
-    outlet: Outlet | None = scope.get(_NAME)
+    outlet = connection_of(scope)
     return outlet if outlet is not None and outlet.open else None

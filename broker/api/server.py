@@ -53,7 +53,8 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
 
     async def drained() -> None:
         await stop.wait()
-        await drain(core)
+        log.info("api.draining", streams=len(core.followed))
+        await core.drain()
 
     host, port = listener.getsockname()[:2]
     log.info("api.listening", host=host, port=port)
@@ -90,16 +91,6 @@ def _kinds(error: BaseException) -> list[str]:
     if isinstance(error, BaseExceptionGroup):
         return [kind for inner in error.exceptions for kind in _kinds(inner)]
     return [f"{type(error).__module__}.{type(error).__qualname__}"]
-
-
-async def drain(core: Core) -> None:
-    """Take no new calls; hand back what can be handed back; give the rest its time."""
-    core.draining.set()
-    log.info("api.draining", streams=len(core.followed))
-    for reader in core.followed.values():
-        reader.poke()
-    if core.followed:
-        await asyncio.wait(list(core.followed), timeout=core.settings.server.drain)
 
 
 def _listen(server: Server) -> socket.socket:

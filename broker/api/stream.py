@@ -1,25 +1,15 @@
 """The streaming answer: one reader's segments as SSE, over one ASGI response.
 
 It keeps sse-starlette's contract (headers, HEAD, media type) and replaces its sending: one
-task and one watcher a connection, where the stock class runs four; everything that is ready
-goes out in one send, live events by the short way (``broker.api.outlet``) in the turn in which
-they came in; the keep-alive is the single line ``: ping`` (a blank line after it
-would be an empty event to several clients).
-
-How a connection ends:
-    terminal     the last frame went out: a clean end
-    left         the client went away: nothing changes for the job
-    handed back  the native view, with the store away or the process draining: an event named
-                 ``retry`` with the cursor as its id, then the same cut. The status is 200 even
-                 where nothing else could be sent, as any error would kill a browser's
-                 EventSource for good
-    aborted      the same in a dialect's view: the connection is cut without a final chunk, as
-                 clients take a clean close for the end
-    stalled      the client took nothing for ``send_timeout``
+task a connection, and none once the stream is on its way (``broker.api.flow``), where the
+stock class runs four; everything that is ready goes out in one send, live events by the short
+way (``broker.api.outlet``) in the turn in which they came in; the keep-alive is the single
+line ``: ping`` (a blank line after it would be an empty event to several clients).
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import HTTPConnection
@@ -28,23 +18,14 @@ from starlette.types import Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.core import Core
-from broker.api.outlet import Outlet, outlet_of
+from broker.api.flow import PING, Flow, Onward, retry_event
+from broker.api.line import Left
+from broker.api.outlet import Outlet, connection_of
 from broker.dialects import View
-from broker.errors import StreamholdError
-from broker.model import Failure, JobState, Terminal
-from broker.tail import Reader, Segment
-
-PING = b": ping\n"
-RETRY_MS = 1000
+from broker.model import Failure, Terminal
+from broker.tail import Reader
 
 Refusal = Callable[[Failure], Response]
-
-
-def retry_event(cursor: int, reason: str) -> bytes:
-    """The event that hands a stream back: come again from this cursor."""
-    return (
-        f'event: retry\nretry: {RETRY_MS}\nid: {cursor}\ndata: {{"reason":"{reason}"}}\n\n'
-    ).encode()
 
 
 class ComeAgain(Response):
@@ -102,67 +83,40 @@ class StreamResponse(EventSourceResponse):
         self._view = view
         self._refuse = refuse
         self._hands_back = hands_back
-        self._quiet = core.settings.server.ping / 2  # seconds without an event until a ping
-        self._sent_at = 0.0
-        self._sending = False
-        self._stalled = False
-        self._over = False
-        self._outlet: Outlet | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        watcher = asyncio.ensure_future(self._watch(receive, task))
-        alarm = _Alarm(self._quiet, lambda: self._on_alarm(task))
-        ending = "aborted"
+        served = _Served(scope, send)
+        flow = Flow(self._core, self._reader, self._view, served, hands_back=self._hands_back)
+        watcher = served.watch(receive, flow.left)
         try:
-            with self._core.following(self._reader):
-                ending = await self._run(scope, receive, send)
-        except asyncio.CancelledError:
-            if not (self._stalled or watcher.done()):
-                raise
-            ending = "stalled" if self._stalled else "left"
+            await flow.guard(partial(self._run, flow, served, scope, receive))
         finally:
-            self._over = True
-            self._core.metrics.endings.labels(ending).inc()
-            alarm.cancel()
-            watcher.cancel()
+            if watcher is not None:
+                watcher.cancel()
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> str:
+    async def _run(
+        self, flow: Flow, served: "_Served", scope: Scope, receive: Receive
+    ) -> str | None:
         loop = asyncio.get_running_loop()
-        begun = self._sent_at = loop.time()
+        begun = loop.time()
         text, terminal = b"", None
         if self._refuse is not None:
-            text, terminal, refusal = await self._hold(self._refuse)
+            text, terminal, refusal = await self._hold(flow, self._refuse)
             if refusal is not None:
-                self._over = True
-                await refusal(scope, receive, send)
+                flow.closes()
+                await refusal(scope, receive, served.asgi)
                 return "terminal"
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        self._outlet = outlet_of(scope)
-        if self._outlet is not None:
-            self._reader.pour_into(self._take)
-        if scope["method"] == "HEAD":
-            terminal = Terminal(JobState.COMPLETED)
+        flow.begin(await served.begin(self.raw_headers))
         if text:
-            await self._send(send, text)
+            await flow.send(text)
             self._core.metrics.first.observe(loop.time() - begun)
-        while terminal is None:
-            try:
-                text, terminal = await self._next()
-            except StreamholdError as error:
-                return await self._part(send, error.code)
-            if text:
-                await self._send(send, text)
-            elif terminal is None:
-                if self._hands_back and self._core.draining.is_set():
-                    return await self._part(send, "draining")
-                if loop.time() - self._sent_at >= self._quiet:
-                    await self._send(send, PING)
-        await self._close(send)
-        return "terminal"
+        if terminal is not None or scope["method"] == "HEAD":
+            return await flow.end()
+        return await flow.run()
 
-    async def _hold(self, refuse: Refusal) -> tuple[bytes, Terminal | None, Response | None]:
+    async def _hold(
+        self, flow: Flow, refuse: Refusal
+    ) -> tuple[bytes, Terminal | None, Response | None]:
         """Wait for the first text, so that an early failure has its true status."""
         loop = asyncio.get_running_loop()
         over = False
@@ -184,81 +138,53 @@ class StreamResponse(EventSourceResponse):
                 failure = terminal.error if terminal is not None else None
                 if failure is not None and not any(segment.answers for segment in segments):
                     return b"", terminal, refuse(failure)
-                text = self._render(segments)
+                text = flow.render(segments)
                 if text:
                     return text, terminal, None
         finally:
             alarm.cancel()
 
-    async def _next(self) -> tuple[bytes, Terminal | None]:
-        segments = await self._reader.next()
-        if not segments:
-            return b"", None
-        return self._render(segments), segments[-1].terminal
 
-    def _render(self, segments: list[Segment]) -> bytes:
-        if len(segments) == 1:
-            return segments[0].render(self._view)
-        return b"".join([segment.render(self._view) for segment in segments])
+class _Served:
+    """The way to the client through the server."""
 
-    def _take(self, segments: list[Segment]) -> bool:
-        """Send live segments at once; false if they must be sent the long way."""
-        outlet = self._outlet
-        if outlet is None or self._over or self._sending:
-            return False
-        text = self._render(segments)
-        if text:
-            if not outlet.write(text):
-                return False
-            self._sent_at = asyncio.get_running_loop().time()
-            self._core.metrics.sent.inc(len(text))
-        return True
+    def __init__(self, scope: Scope, asgi: Send) -> None:
+        self.asgi = asgi
+        self._connection = connection_of(scope)
+        self._outlet: Outlet | None = None
 
-    async def _send(self, send: Send, text: bytes) -> None:
-        self._sending = True
-        await send({"type": "http.response.body", "body": text, "more_body": True})
-        self._sending = False
-        self._sent_at = asyncio.get_running_loop().time()
-        self._core.metrics.sent.inc(len(text))
+    def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
+        """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
+        if self._connection is not None and self._connection.watch(left):
+            return None
+        return asyncio.ensure_future(_watch(receive, left))
 
-    async def _part(self, send: Send, reason: str) -> str:
-        """End without a terminal: hand the stream back, or cut it off."""
-        if not self._hands_back:
-            return "aborted"  # returning without a last body makes the server cut it
-        await self._send(send, retry_event(self._reader.cursor, reason))
-        return "handed_back"
+    async def begin(self, headers: list[tuple[bytes, bytes]]) -> Onward | None:
+        """Send the head. What it gives takes the connection from the server."""
+        await self.asgi({"type": "http.response.start", "status": 200, "headers": headers})
+        if self._connection is None or not self._connection.open:
+            return None
+        self._outlet = self._connection
+        return self._outlet.take
 
-    async def _close(self, send: Send) -> None:
-        self._over = True
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def write(self, data: bytes) -> bool:
+        return self._outlet is not None and self._outlet.write(data)
 
-    async def _watch(self, receive: Receive, task: "asyncio.Task[None]") -> None:
-        """Cancel the response when the client leaves."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        # In the next turn, when this watcher is done; the server says so of its own end too.
-        task.get_loop().call_soon(lambda: self._over or task.cancel())
+    async def send(self, data: bytes) -> None:
+        await self.asgi({"type": "http.response.body", "body": data, "more_body": True})
 
-    def _on_alarm(self, task: "asyncio.Task[None]") -> None:
-        quiet = task.get_loop().time() - self._sent_at
-        if self._sending and quiet > self._core.settings.server.send_timeout:
-            self._stalled = True
-            task.cancel()
-        elif not self._sending:
-            self._reader.poke()
+    async def end(self) -> None:
+        await self.asgi({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def close(self, ending: str) -> None:
+        """Nothing is to be done for a cut: the server makes it of an answer without an end."""
+        if self._connection is not None:
+            self._connection.unwatch()
+            if ending == "stalled":
+                self._connection.abort()
 
 
-class _Alarm:
-    """Calls back again and again; one timer a connection, none an event."""
-
-    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
-        self._seconds = seconds
-        self._call = call
-        self._handle = asyncio.get_running_loop().call_later(seconds, self._ring)
-
-    def _ring(self) -> None:
-        self._handle = asyncio.get_running_loop().call_later(self._seconds, self._ring)
-        self._call()
-
-    def cancel(self) -> None:
-        self._handle.cancel()
+async def _watch(receive: Receive, left: Left) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    left()

@@ -76,11 +76,19 @@ class Feed:
 
     async def changed(self, waiter: asyncio.Future[None], pass_on: PassOn) -> None:
         """Return at a wake that ``pass_on`` says false to, or when the waiter has a result."""
-        self._waiters[waiter] = pass_on
+        self.wait(waiter, pass_on)
         try:
             await waiter
         finally:
-            self._waiters.pop(waiter, None)
+            self.forget(waiter)
+
+    def wait(self, waiter: asyncio.Future[None], pass_on: PassOn) -> None:
+        """Give the waiter a result at a wake that ``pass_on`` says false to."""
+        self._waiters[waiter] = pass_on
+
+    def forget(self, waiter: asyncio.Future[None]) -> None:
+        """It waits no more."""
+        self._waiters.pop(waiter, None)
 
     def wake(self) -> None:
         """Give every reader that waits what is new, or wake it."""

@@ -34,6 +34,22 @@ _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 class Reader:
     """Reads one stream from a cursor to its terminal."""
 
+    __slots__ = (
+        "_away_since",
+        "_feed",
+        "_generation",
+        "_page",
+        "_poked",
+        "_sink",
+        "_subscribed",
+        "_tail",
+        "_turns",
+        "_waiter",
+        "cursor",
+        "ended",
+        "grace_ms",
+    )
+
     def __init__(self, tail: "Tail", feed: Feed, cursor: int, subscribed: int) -> None:
         self.cursor = cursor
         self.ended = False
@@ -82,10 +98,28 @@ class Reader:
         self._poked = False
         return []
 
+    def rest(self, wake: Callable[[asyncio.Future[None]], None]) -> bool:
+        """Wait without a task: ``wake`` is called once ``next`` has something to do.
+
+        False if it has now. What the sink takes is nothing to do.
+        """
+        if (
+            self._poked
+            or self._generation != self._tail.generation
+            or self._turns != self._feed.turns
+            or self._feed.since(self.cursor) != []
+        ):
+            return False
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter.add_done_callback(wake)
+        self._feed.wait(self._waiter, self._pass_on)
+        return True
+
     def poke(self) -> None:
         """Make ``next`` return, with nothing if there is nothing."""
         self._poked = True
         if self._waiter is not None and not self._waiter.done():
+            self._feed.forget(self._waiter)
             self._waiter.set_result(None)
 
     def pour_into(self, sink: Sink) -> None:
@@ -118,6 +152,10 @@ class Reader:
 
     def close(self) -> None:
         """The reader leaves; nothing changes for the job."""
+        self._sink = None
+        if self._waiter is not None:
+            self._feed.forget(self._waiter)
+            self._waiter = None
         self._tail.leave(self._feed)
 
     def _take(self, found: list[Segment]) -> list[Segment]:

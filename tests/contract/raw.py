@@ -71,6 +71,11 @@ class RawResponse:
         """Close the socket now."""
         self._writer.transport.abort()
 
+    async def send(self, more: bytes) -> None:
+        """Send more, such as the next request."""
+        self._writer.write(more)
+        await self._writer.drain()
+
     async def head(self) -> None:
         """Read status and headers."""
         async with asyncio.timeout(TIMEOUT):

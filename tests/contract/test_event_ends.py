@@ -86,6 +86,28 @@ async def test_a_keep_alive_is_one_line(
     assert without_pings(body) == await read(deployment.urls[1] + path)
 
 
+async def test_a_connection_is_used_again_after_a_long_stream(
+    deployment: Deployment, api: aiohttp.ClientSession, prompt: str
+) -> None:
+    """The same one twice, though the server had let go of it while the stream was silent."""
+    first, second = await submit(api, OPEN, prompt), await submit(api, OPEN, f"{prompt}-2")
+    again = f"GET {second} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ALICE}\r\n\r\n"
+    headers = {**KEY, "connection": "keep-alive"}
+    async with call("GET", deployment.urls[0] + first, headers=headers) as response:
+        await response.until(b": ping\n: ping\n")
+        await cancel(api, prompt)
+        assert b"event: end\n" in await response.rest()
+        for path, ends in ((again, f"{prompt}-2"), (again.replace(second, "/nowhere"), None)):
+            await response.send(path.encode())
+            await response.head()
+            if ends is None:
+                assert response.status == 404
+                continue
+            await response.until(b": ping\n: ping\n")
+            await cancel(api, ends)
+            assert b"event: end\n" in await response.rest()
+
+
 async def test_headers_are_held_for_so_long_and_no_longer(
     deployment: Deployment, api: aiohttp.ClientSession, prompt: str
 ) -> None:

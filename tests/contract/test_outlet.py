@@ -124,3 +124,67 @@ async def test_a_full_connection_takes_the_long_way() -> None:
             await refused.wait()
         writer.transport.abort()
         gone.set()
+
+
+@pytest.mark.parametrize("how", ["abort", "eof"])
+async def test_a_client_s_leaving_is_told(how: str) -> None:
+    left = asyncio.Event()
+
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is not None
+        assert outlet.watch(left.set)
+        await send(body(b"one"))
+        async with asyncio.timeout(10):
+            await left.wait()
+        left.clear()
+        outlet.watch(left.set)  # it is known of old by now
+        assert left.is_set()
+
+    async with serving(steps) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"3\r\none\r\n")
+        if how == "abort":
+            writer.transport.abort()
+        else:
+            writer.write_eof()
+        async with asyncio.timeout(10):
+            await left.wait()
+        writer.close()
+
+
+async def test_leaving_is_not_watched_where_the_server_is_stuck() -> None:
+    """With a body that nobody receives, of more pieces than it queues."""
+    refused = asyncio.Event()
+
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is not None
+        assert not outlet.watch(refused.set)
+        refused.set()
+
+    request = CLOSING.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async with serving(steps) as port:
+        assert b"200" in await ask(port, request + b"1\r\nx\r\n" * 20 + b"0\r\n\r\n")
+    assert refused.is_set()
+
+
+async def test_a_body_that_still_comes_is_dropped() -> None:
+    done = asyncio.Event()
+
+    async def steps(outlet: Outlet | None, send: Send) -> None:
+        assert outlet is not None
+        assert outlet.watch(done.set)
+        await send(body(b"one"))
+        async with asyncio.timeout(10):
+            await done.wait()
+
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(steps) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        await reader.readuntil(b"3\r\none\r\n")
+        writer.write(b"1\r\nx\r\n" * 20)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            await done.wait()
+        writer.close()

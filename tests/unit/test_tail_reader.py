@@ -348,3 +348,50 @@ async def test_a_sink_that_fails_harms_its_own_reader_alone() -> None:
     assert await first == ["a"]
     assert other.taken == poured("a")
     second.cancel()
+
+
+# ── At rest ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_reader_rests_only_if_there_is_nothing_to_do() -> None:
+    stream, sink, woken = Stream(), Sink(), asyncio.Event()
+    stream.write("a")
+    reader = stream.reader()
+    reader.pour_into(sink)
+
+    def rests() -> bool:
+        woken.clear()
+        return reader.rest(lambda _: woken.set())
+
+    assert not rests()  # it is to catch up first
+    assert await read(reader) == ["a"]
+    assert rests()
+    stream.write("b")
+    await asyncio.sleep(0)
+    assert (sink.taken, woken.is_set()) == (poured("b"), False)
+    sink.willing = False
+    stream.write("c")
+    await woken.wait()
+    assert not rests()
+    assert await read(reader) == ["c"]
+    assert rests()
+    reader.poke()
+    await woken.wait()
+    assert not rests()
+    assert await read(reader) == []
+    assert rests()
+    stream.reconnect()
+    await woken.wait()
+    assert not rests()
+
+
+async def test_a_reader_at_rest_that_is_closed_hears_no_more() -> None:
+    stream, sink, woken = Stream(), Sink(), asyncio.Event()
+    reader = stream.reader()
+    reader.begin()
+    reader.pour_into(sink)
+    assert reader.rest(lambda _: woken.set())
+    reader.close()
+    stream.write("a", end=True)
+    await asyncio.sleep(0)
+    assert (sink.taken, woken.is_set()) == ([], False)
