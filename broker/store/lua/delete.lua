@@ -16,7 +16,8 @@ if is[1] == 'deleted' then return {'gone'} end
 if is[1] == 'queued' or is[1] == 'running' then return {'live', is[1]} end
 local ttl = redis.call('PTTL', job)
 if ttl < 0 then ttl = ARGV[2] end
-redis.call('DEL', job, P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk, P .. 'body:' .. jk)
+redis.call('DEL', job, P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk,
+  P .. 'body:' .. jk)
 redis.call('ZREM', P .. 'account:' .. is[2], jk)
 redis.call('ZREM', P .. 'unsettled', jk)
 redis.call('HSET', job, 'state', 'deleted')

@@ -26,7 +26,11 @@ local function common(a, b)
   local most = high
   while low < high do
     local middle = math.floor((low + high + 1) / 2)
-    if sub(a, low + 1, middle) == sub(b, low + 1, middle) then low = middle else high = middle - 1 end
+    if sub(a, low + 1, middle) == sub(b, low + 1, middle) then
+      low = middle
+    else
+      high = middle - 1
+    end
   end
   local before = low
   low, high = 0, most - before
@@ -113,26 +117,26 @@ end
 -- time. A token that came alone is an entry of its own, 14 bytes of it overhead; payloads may
 -- be joined as they are, under the last one's id, and a cursor within an entry is what readers
 -- reckon with anyway. Long streams are left alone: they would hold up the server, about 1 µs
--- an entry; those of long entries have nothing to gain.
+-- an entry; those of long entries have nothing to gain (a server may not tell how long they are).
 local function pack(P, jk, stream_ttl)
   local key = P .. 'stream:' .. jk
   local length, bytes = redis.call('XLEN', key), redis.pcall('MEMORY', 'USAGE', key)
   if length == 0 or length > 1024 then return end
   if type(bytes) == 'number' and bytes > 262144 then return end
   local rows = redis.call('XRANGE', key, '-', '+')
-  local joined, parts, size, whole = {}, {}, 0, 0
+  local payloads, whole = {}, 0
   for i = 1, #rows do
-    local payload = rows[i][2][2]
-    parts[#parts + 1] = payload
-    size = size + #payload
-    if size > 900 or i == #rows then
-      joined[#joined + 1] = {rows[i][1], table.concat(parts)}
-      parts, size, whole = {}, 0, whole + size
-    end
+    payloads[i] = rows[i][2][2]
+    whole = whole + #payloads[i]
   end
-  if whole <= 4096 then
-    for i = 1, #joined do parts[i] = joined[i][2] end
-    return keep_whole(P, jk, rows, table.concat(parts), stream_ttl)
+  if whole <= 4096 then return keep_whole(P, jk, rows, table.concat(payloads), stream_ttl) end
+  local joined, begin, size = {}, 1, 0
+  for i = 1, #rows do
+    size = size + #payloads[i]
+    if size > 900 or i == #rows then
+      joined[#joined + 1] = {rows[i][1], table.concat(payloads, '', begin, i)}
+      begin, size = i + 1, 0
+    end
   end
   if #joined > length / 2 then return end
   redis.call('DEL', key)

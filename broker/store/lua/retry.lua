@@ -2,8 +2,8 @@
 -- Run a failed job again that delivered nothing. Its stream begins anew after the old
 -- terminal's number, so that no number is ever used for two frames; its attempts go on.
 --
--- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue batch due open
---          wake wake-batch fair virtual arrivals fence busy watched unsettled
+-- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue
+--          batch due open wake wake-batch fair virtual arrivals fence busy watched unsettled
 -- ARGV     JK, queue timeout (ms), number of attempts so far
 -- Returns  {"missing"} | {"gone"} | {"refused", state} | {"queued"}
 
