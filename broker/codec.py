@@ -14,6 +14,10 @@ A payload is a sequence of frames, each one head byte and its bytes:
 
     0-63      frame of kind DIALECT; per hole of template `head`: varint length, raw bytes
     64+kind   frame kept verbatim: varint length, body
+    128+kind  the difference from another text, which the frame begins and ends like: a byte,
+              0 for the frame before that is not against a template, n + 1 for template n with
+              its holes empty; varint bytes in common at the begin, at the end; varint length,
+              the bytes between. Only in streams that have ended (store/lua/pack.part.lua)
 
 Invariants: a definition never changes and is written in the same step as the first frame
 that uses it; at most 64 of them a job; a frame is stored against a template only after
@@ -28,6 +32,7 @@ from broker.frames import Frame, Kind
 
 MAX_TEMPLATES = 64
 _VERBATIM = 64
+_DIFFERENCE = 128
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
 _BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
@@ -244,12 +249,18 @@ def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
     """
     frames: list[Frame] = []
     place, end = 0, len(payload)
+    plain = b""  # the last frame that was not against a template
     while place < end:
         head = payload[place]
         place += 1
+        if head >= _DIFFERENCE:
+            plain, place = _patch(payload, place, plain, templates)
+            frames.append(Frame(head - _DIFFERENCE, plain))
+            continue
         if head >= _VERBATIM:
             length, place = _get_varint(payload, place)
-            frames.append(Frame(head - _VERBATIM, payload[place : place + length]))
+            plain = payload[place : place + length]
+            frames.append(Frame(head - _VERBATIM, plain))
             place += length
             continue
         template = templates.get(head)
@@ -266,3 +277,19 @@ def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
             place += length
         frames.append(Frame(Kind.DIALECT, b"".join(parts)))
     return frames
+
+
+def _patch(
+    payload: bytes, place: int, plain: bytes, templates: Mapping[int, Template]
+) -> tuple[bytes, int]:
+    """The body of a frame that is kept as a difference, and the place after it."""
+    number = payload[place] - 1
+    if number >= 0:
+        if number not in templates:
+            raise UnknownTemplate(number)
+        plain = b"".join(templates[number])
+    before, place = _get_varint(payload, place + 1)
+    after, place = _get_varint(payload, place)
+    length, place = _get_varint(payload, place)
+    end = place + length
+    return plain[:before] + payload[place:end] + plain[len(plain) - after :], end

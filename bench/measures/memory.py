@@ -42,8 +42,10 @@ class Kept:
         return self._in_use() - self._used
 
     def entries(self) -> int:
-        """Entries of the streams that are new."""
-        return sum(self._ask("XLEN", key) for key in self._new() if b":stream:" in key)
+        """Entries of the streams that are new; one that is kept whole is one."""
+        new = self._new()
+        whole = sum(b":ended:" in key for key in new)
+        return whole + sum(self._ask("XLEN", key) for key in new if b":stream:" in key)
 
     def bytes_of(self, *kinds: str) -> int:
         """Bytes of the new keys of these kinds, keys and containers included."""
@@ -97,7 +99,7 @@ async def _tokens(run: Run, kept: Kept, name: str, model: str, tokens: int) -> F
     kept.mark()
     await streams(run.streamhold.broker, model, jobs, 0.02)
     await asyncio.sleep(_SETTLE)
-    stored = kept.bytes_of("stream", "templates") / jobs / tokens
+    stored = kept.bytes_of("stream", "ended", "templates") / jobs / tokens
     entries = jobs * tokens / kept.entries()
     grown = kept.grown() / jobs / tokens
     note = f"{entries:.1f} tokens an entry; the whole store grew by {grown:.0f} B"
@@ -113,8 +115,9 @@ async def _finished(run: Run, kept: Kept, token: float) -> list[Figure]:
     await streams(run.streamhold.broker, model, jobs, jobs / 200)
     await asyncio.sleep(_SETTLE)
     parts = {
-        kind: kept.bytes_of(key) / jobs
-        for kind, key in (("record", "job"), ("stream", "stream"), ("templates", "templates"))
+        "record": kept.bytes_of("job") / jobs,
+        "stream": kept.bytes_of("stream", "ended") / jobs,
+        "templates": kept.bytes_of("templates") / jobs,
     }
     whole = kept.grown() / jobs
     beside = whole - parts["templates"] - _JOB_TOKENS * token

@@ -6,8 +6,8 @@ with SIGKILL, and importing the package pulls a whole client in, so only its fil
 Nothing listens on TCP: whoever may open the socket's folder (this user) owns the data. The
 append-only file makes the data folder survive restarts and a kill -9 of the server whole;
 ``noeviction`` because an evicted queue or lease key would lose a job; nodes of 1 KB because
-the last node of every stream is allocated whole, and 4 KB, the default, is more than most
-streams hold.
+the last node of every stream is allocated whole (until it ends, or for good if it is long), and
+4 KB, the default, is more than most streams hold.
 """
 
 import os

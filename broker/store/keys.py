@@ -25,6 +25,10 @@ class Partition(msgspec.Struct, frozen=True):
     def stream(self, key: str) -> str:
         return f"{self.prefix}stream:{key}"
 
+    def ended(self, key: str) -> str:
+        """The whole of a short stream that has ended, in the stream's place."""
+        return f"{self.prefix}ended:{key}"
+
     def templates(self, key: str) -> str:
         return f"{self.prefix}templates:{key}"
 

@@ -1,7 +1,8 @@
 """The Lua scripts: loaded from files, run by digest, reloaded when the server forgot them.
 
-A script file may include parts (``--@include NAME`` stands for ``NAME.part.lua``). Servers
-older than 7 and fakeredis know no ``#!lua`` line: ``Scripts(..., shebang=False)`` strips it.
+A script file, or a part, may include parts (``--@include NAME`` stands for ``NAME.part.lua``).
+Servers older than 7 and fakeredis know no ``#!lua`` line: ``Scripts(..., shebang=False)``
+strips it.
 """
 
 import hashlib
@@ -48,8 +49,12 @@ class Executor(Protocol):
 def source(name: str) -> str:
     """The text of a script, parts included."""
     folder = files("broker.store") / "lua"
-    text = (folder / f"{name}.lua").read_text()
-    return _INCLUDE.sub(lambda part: (folder / f"{part[1]}.part.lua").read_text(), text)
+
+    def whole(file: str) -> str:
+        text = (folder / f"{file}.lua").read_text()
+        return _INCLUDE.sub(lambda part: whole(f"{part[1]}.part"), text)
+
+    return whole(name)
 
 
 class Scripts:

@@ -1,4 +1,9 @@
-"""Streams: appended to by fenced batches, read by cursor."""
+"""Streams: appended to by fenced batches, read by cursor.
+
+A stream is a Redis stream while it grows. When its job has ended the entries are put together,
+and a short stream becomes one string in another key (lua/pack.part.lua), which is read as the
+stream's one entry: a cursor within an entry is what readers reckon with anyway.
+"""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -119,15 +124,17 @@ class Streams:
         partition = self._keys.partition(key)
         with store_errors():
             # No transaction: a Redis that is out of memory refuses even reads within one. The
-            # order makes it safe: rows are at least what `last` says, templates at least what
-            # the rows use, and only a job that has ended at both ends of it can be gone.
+            # order makes it safe: rows are at least what `last` says (of a stream that ends
+            # meanwhile, the whole), templates at least what the rows use, and only a job that
+            # has ended at both ends of it can be gone.
             pipe = self._client.pipeline(transaction=False)
             pipe.hmget(partition.job(key), ["state", "last"])
             pipe.xrange(partition.stream(key), cursor.exclusive(after), "+", count)
+            pipe.get(partition.ended(key))
             pipe.hgetall(partition.templates(key))
             pipe.hget(partition.job(key), "state")
             reply: list[Any] = await pipe.execute()
-        (state, last), rows, templates, state_after = reply
+        (state, last), rows, whole, templates, state_after = reply
         if state is None:
             raise JobNotFound()
         if state == b"deleted":
@@ -135,7 +142,9 @@ class Streams:
         entries = Entries(
             state=JobState(state.decode()),
             last=int(last),
-            rows=[(cursor.last_in(entry), next(iter(fields.values()))) for entry, fields in rows],
+            rows=_ended(whole, after)
+            if whole is not None
+            else [(cursor.last_in(entry), next(iter(fields.values()))) for entry, fields in rows],
             templates={int(k): parse_definition(v) for k, v in templates.items()},
         )
         if entries.state.final and not entries.rows and after < entries.last:
@@ -143,3 +152,10 @@ class Streams:
                 return await self.read(key, after, count)
             raise JobGone()
         return entries
+
+
+def _ended(whole: bytes, after: int) -> list[tuple[int, bytes]]:
+    """The one entry of a stream that is kept whole, if it reaches beyond the cursor."""
+    number, _, payload = whole.partition(b"\n")
+    last = int(number)
+    return [(last, payload)] if last > after else []

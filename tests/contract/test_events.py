@@ -208,6 +208,7 @@ async def test_the_native_view_is_where_it_was_asked_for(
     deployment: Deployment, api: aiohttp.ClientSession, prompt: str
 ) -> None:
     path = await submit(api, QUICK, prompt)
+    await read(deployment.urls[0] + path)  # a cursor that no frame has yet is refused
     for address in (path, f"{path}?after=3&view=native"):
         async with call("GET", deployment.urls[0] + address, headers=KEY) as response:
             assert response.headers["location"] == address

@@ -113,14 +113,22 @@ class Compared(RuleBasedStateMachine):
         assert terminals == ([len(found)] if job.state in FINAL else [])
 
     def look(self, key: str) -> Any:
+        """The job's record, entries, templates, whether its body is there, the record's ttl."""
         name = names(self.store, key)
         pipe = raw(self.store).pipeline(transaction=False)
         pipe.hgetall(name["job"])
         pipe.xrange(name["stream"])
+        pipe.get(name["ended"])
         pipe.hgetall(name["templates"])
         pipe.exists(name["body"])
         pipe.pttl(name["job"])
-        return self.run(pipe.execute())
+        record, entries, ended, *rest = self.run(pipe.execute())
+        if ended is not None:
+            assert record[b"state"].decode() in FINAL
+            assert entries == []
+            last, _, payload = ended.partition(b"\n")
+            entries = [(last + b"-0", {b"f": payload})]
+        return record, entries, *rest
 
     @invariant()
     def every_open_job_is_in_its_one_place(self) -> None:

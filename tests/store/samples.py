@@ -129,7 +129,8 @@ async def frames(store: Store, key: str) -> dict[int, Frame]:
 def names(store: Store, key: str) -> dict[str, str]:
     """The job's own keys in the store, by kind."""
     prefix = store.keys.partition(key).prefix
-    return {kind: f"{prefix}{kind}:{key}" for kind in ("job", "stream", "templates", "body")}
+    kinds = ("job", "stream", "ended", "templates", "body")
+    return {kind: f"{prefix}{kind}:{key}" for kind in kinds}
 
 
 async def left(store: Store, name: str) -> int:

@@ -204,6 +204,7 @@ async def test_retry_goes_on_with_the_numbers(store: Store) -> None:
         "job": -1,
         "body": -1,
         "stream": -2,
+        "ended": -2,
         "templates": -2,
     }
     (again,) = await store.queue.claim(store.keys.partition(KEY), HOLDER, 1)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from broker.codec import define
+from broker.codec import decode, define
 from broker.errors import JobGone, JobNotFound
 from broker.frames import Frame, Kind, parse_message
 from broker.model import JobState, job_key
@@ -185,13 +185,17 @@ async def test_readers_are_told_exactly_what_is_stored(store: Store) -> None:
         await append(
             store,
             batch(claim, 1, b"data: b", definitions=((0, definition),), payload=b"\x00\x01a"),
-            batch(claim, 3, b"data: c", final=JobState.COMPLETED),
+            batch(claim, 3, b"data: c"),
         )
         messages = [parse_message(await heard()) for _ in range(2)]
-    assert [(m.first, m.last) for m in messages] == [(1, 2), (3, 4)]
+        read = await store.streams.read(KEY, 0, 10)
+        await append(store, batch(claim, 4, b"data: d", final=JobState.COMPLETED))
+        messages.append(parse_message(await heard()))
+    assert [(m.first, m.last) for m in messages] == [(1, 2), (3, 3), (4, 5)]
     assert messages[0].definitions == ((0, definition),)
-    read = await store.streams.read(KEY, 0, 10)
-    assert [(m.last, m.payload) for m in messages] == read.rows
+    assert [(m.last, m.payload) for m in messages[:2]] == read.rows
+    heard_all = [frame for m in messages for frame in decode(m.payload, {0: TEMPLATE})]
+    assert list((await frames(store, KEY)).values()) == heard_all
 
 
 async def test_a_cursor_in_the_middle_of_an_entry(store: Store) -> None:
@@ -216,7 +220,7 @@ async def test_a_stream_without_frames(store: Store) -> None:
 async def test_a_stream_that_has_expired_is_gone(store: Store) -> None:
     claim = await running(store)
     await append(store, batch(claim, 1, b"data: a", final=JobState.COMPLETED))
-    await raw(store).delete(names(store, KEY)["stream"], names(store, KEY)["templates"])
+    await raw(store).delete(names(store, KEY)["ended"], names(store, KEY)["templates"])
     for cursor in (0, 1):
         with pytest.raises(JobGone):
             await store.streams.read(KEY, cursor, 10)

@@ -17,7 +17,6 @@ from tests.store.samples import (
     left,
     names,
     new_job,
-    numbered,
     raw,
     rescue,
     running,
@@ -50,8 +49,8 @@ async def test_the_terminal_ends_the_job_in_the_same_step(store: Store, state: J
     assert job.ended_ms >= job.started_ms
     assert [frame.kind for frame in (await frames(store, KEY)).values()] == [0, Kind.TERMINAL]
     remaining = {kind: await left(store, name) for kind, name in names(store, KEY).items()}
-    assert remaining["body"] == -2
-    assert about(remaining["stream"], STREAM_TTL)
+    assert (remaining["body"], remaining["stream"]) == (-2, -2)
+    assert about(remaining["ended"], STREAM_TTL)
     assert about(remaining["templates"], STREAM_TTL)
     assert about(remaining["job"], RECORD_TTL)
 
@@ -59,7 +58,9 @@ async def test_the_terminal_ends_the_job_in_the_same_step(store: Store, state: J
 async def test_an_open_job_does_not_expire(store: Store) -> None:
     claim = await running(store)
     await append(store, batch(claim, 1, b"data: a", definitions=(DEFINITION,)))
-    assert [await left(store, name) for name in names(store, KEY).values()] == [-1] * 4
+    remaining = {kind: await left(store, name) for kind, name in names(store, KEY).items()}
+    assert remaining.pop("ended") == -2
+    assert set(remaining.values()) == {-1}
 
 
 async def test_the_request_of_a_failure_that_delivered_nothing_is_kept(store: Store) -> None:
@@ -114,7 +115,7 @@ async def test_an_ended_job_is_in_no_queue_lease_or_index(store: Store) -> None:
 async def test_the_terminal_of_a_queued_job_expires_as_well(store: Store) -> None:
     await store.jobs.create(new_job())
     await store.jobs.cancel(KEY)
-    assert about(await left(store, names(store, KEY)["stream"]), STREAM_TTL)
+    assert about(await left(store, names(store, KEY)["ended"]), STREAM_TTL)
     assert about(await left(store, names(store, KEY)["job"]), RECORD_TTL)
 
 
@@ -138,21 +139,3 @@ async def test_a_rescued_job_ends_under_its_next_holder(store: Store) -> None:
     assert await append(store, *ends) == [Verdict.FENCED, Verdict.APPENDED]
     assert [frame.kind for frame in (await frames(store, KEY)).values()] == [0, Kind.TERMINAL]
     assert (await store.jobs.get(KEY)).started_ms == 1, "it was started once, claimed twice"
-
-
-async def test_an_ended_stream_is_put_together_and_reads_the_same(store: Store) -> None:
-    claim = await running(store)
-    for number in range(1, 121):
-        await append(store, batch(claim, number, b"data: %d" % number))
-    loose = await frames(store, KEY)
-    end = batch(claim, 121, b"data: 121", final=JobState.COMPLETED)
-    assert await append(store, end) == [Verdict.APPENDED]
-    whole = await frames(store, KEY)
-    assert {number: whole[number] for number in loose} == loose
-    assert list(whole) == list(range(1, 123))
-    assert len((await store.streams.read(KEY, 0, 1000)).rows) <= 4
-    for cursor in (1, 60, 119, 121):
-        rest = numbered(await store.streams.read(KEY, cursor, 1000), cursor)
-        assert rest == {n: frame for n, frame in whole.items() if n > cursor}
-    assert await append(store, end) == [Verdict.DUPLICATE]
-    assert about(await left(store, names(store, KEY)["stream"]), STREAM_TTL)

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from broker.codec import (
     define,
     fit,
     parse_definition,
+    put_varint,
     verbatim,
 )
 from broker.frames import Frame, Kind, data_frame
@@ -236,3 +238,42 @@ def test_definitions_are_handed_out_once() -> None:
         encoder.encode(0, text, out)
     assert len(encoder.take_fresh()) == 1
     assert encoder.take_fresh() == []
+
+
+# ── Differences, which only the store's script writes (tests/store/test_ended.py) ──────────
+
+
+def in_common(one: bytes, other: bytes) -> int:
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def difference(frame: Frame, number: int, text: bytes) -> bytes:
+    """The frame as its difference from ``text``, which is what ``number`` names."""
+    body = frame.body
+    before = in_common(body, text)
+    after = in_common(body[before:][::-1], text[before:][::-1])
+    out = bytearray((128 + frame.kind, number))
+    for size in (before, after, len(body) - before - after):
+        put_varint(out, size)
+    return bytes(out) + body[before : len(body) - after]
+
+
+@PROPERTY
+@given(st.lists(frame, min_size=1, max_size=12), st.data())
+def test_differences_come_back_byte_for_byte(frames: list[Frame], data: st.DataObject) -> None:
+    templates = {0: (b"x", b"y"), 3: (b'data: {"id":"', b'","n":', b"}")}
+    texts = {0: b"", 1: b"xy", 4: b'data: {"id":"","n":}'}
+    payload = b""
+    for each in frames:
+        payload += b"\x00\x02ab" if data.draw(st.booleans()) else b""
+        number = data.draw(st.sampled_from([None, *texts]))
+        payload += verbatim(*each) if number is None else difference(each, number, texts[number])
+        texts[0] = each.body
+    found = decode(payload, templates)
+    assert [each for each in found if each != Frame(Kind.DIALECT, b"xaby")] == frames
+
+
+def test_a_difference_from_a_template_that_was_not_read() -> None:
+    with pytest.raises(UnknownTemplate):
+        decode(b"\x80\x03\x01\x01\x00", {0: (b"a", b"b")})

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Append to many streams of a partition in one step, each under its holder's token.
 --
--- KEYS[1]  the partition's prefix P: job:* stream:* templates:* body:* leases due open queue batch
---          watched busy totals
+-- KEYS[1]  the partition's prefix P: job:* stream:* ended:* templates:* body:* leases
+--          due open queue batch watched busy totals
 -- ARGV     channel prefix, lease (ms), stream ttl (ms), record ttl (ms), then per stream:
 --          JK, token, first, last, message head, payload, final state or "",
 --          number of definitions, (template id, definition) each,

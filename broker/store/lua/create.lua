@@ -4,8 +4,8 @@
 -- find.lua tells what is there already then.
 --
 -- KEYS[1]  the partition's prefix P; the keys touched all begin with it: job:JK body:JK
---          stream:JK templates:JK queue batch due open wake wake-batch fair virtual arrivals
---          busy watched account:NAME
+--          stream:JK ended:JK templates:JK queue batch due open wake wake-batch fair virtual
+--          arrivals busy watched account:NAME
 -- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body, priority, most
 --          jobs in its queue, most open jobs of the account or 0, deadline (ms from now) or
 --          0, grace without readers (ms) or 0, then the record's further fields as name,
@@ -31,7 +31,7 @@ end
 
 local now = clock()
 -- A stream may have been kept for longer than its record; a new job begins at 1.
-redis.call('DEL', P .. 'stream:' .. jk, P .. 'templates:' .. jk)
+redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', '0', 'last', '0', 'digest', digest,
   'account', account, 'created', text(now))
 if priority ~= 'interactive' then redis.call('HSET', job, 'priority', priority) end

@@ -1,5 +1,7 @@
 -- Part, included by the scripts that end jobs. P is the partition's prefix.
 
+--@include pack
+
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -43,32 +45,6 @@ local function count(P, what)
   redis.call('HINCRBY', P .. 'totals', what, 1)
 end
 
--- Put the entries of an ended stream together. A token that came alone is an entry of its own,
--- 14 bytes of it overhead; payloads may be joined as they are, under the last one's id, and a
--- cursor within an entry is what readers reckon with anyway. Long streams are left alone:
--- they would hold up the server, about 1 µs an entry.
-local function pack(P, jk)
-  local key = P .. 'stream:' .. jk
-  local length = redis.call('XLEN', key)
-  if length < 4 or length > 1024 then return end
-  local rows = redis.call('XRANGE', key, '-', '+')
-  local joined, parts, size = {}, {}, 0
-  for i = 1, #rows do
-    local payload = rows[i][2][2]
-    parts[#parts + 1] = payload
-    size = size + #payload
-    if size > 900 or i == #rows then
-      joined[#joined + 1] = {rows[i][1], table.concat(parts)}
-      parts, size = {}, 0
-    end
-  end
-  if #joined > length / 2 then return end
-  redis.call('DEL', key)
-  for i = 1, #joined do
-    redis.call('XADD', key, joined[i][1], 'f', joined[i][2])
-  end
-end
-
 -- Give the job its final state and let go of all that only a live job needs. The body goes
 -- with it, except where the job failed and delivered nothing (`retry` needs it), and where its
 -- caller may ask for it again (`keep`): then it stays for as long as the stream. A job that is
@@ -100,7 +76,7 @@ local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
     redis.call('DEL', P .. 'body:' .. jk)
     redis.call('HDEL', job, 'task')
   end
-  pack(P, jk)
+  pack(P, jk, stream_ttl)
   redis.call('PEXPIRE', P .. 'stream:' .. jk, stream_ttl)
   redis.call('PEXPIRE', P .. 'templates:' .. jk, stream_ttl)
   redis.call('PEXPIRE', job, record_ttl)

@@ -2,8 +2,8 @@
 -- Run a failed job again that delivered nothing. Its stream begins anew after the old
 -- terminal's number, so that no number is ever used for two frames; its attempts go on.
 --
--- KEYS[1]  the partition's prefix P: job:JK stream:JK templates:JK body:JK queue batch due open
---          wake wake-batch fair virtual arrivals fence busy watched unsettled
+-- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue
+--          batch due open wake wake-batch fair virtual arrivals fence busy watched unsettled
 -- ARGV     JK, queue timeout (ms), number of attempts so far
 -- Returns  {"missing"} | {"gone"} | {"refused", state} | {"queued"}
 
@@ -19,7 +19,7 @@ if is[1] ~= 'failed' or is[2] or redis.call('PERSIST', P .. 'body:' .. jk) == 0 
   return {'refused', is[1]}
 end
 local now = clock()
-redis.call('DEL', P .. 'stream:' .. jk, P .. 'templates:' .. jk)
+redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now), 'spent', ARGV[3])
 redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses')
 redis.call('PERSIST', job)
