@@ -13,6 +13,7 @@ The header is text because scripts write it too (a terminal by cancel or by a qu
 deadline has no client that could know its number).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-def message_head(first: int, last: int, definitions: list[tuple[int, bytes]]) -> bytes:
+def message_head(first: int, last: int, definitions: Sequence[tuple[int, bytes]]) -> bytes:
     """The header and the definitions of a message; the payload follows it as it is."""
     marks = b"".join(b" %d:%d" % (number, len(text)) for number, text in definitions)
     return b"%d %d%b\n%b" % (first, last, marks, b"".join(text for _, text in definitions))

@@ -21,11 +21,12 @@ job and takes nothing more.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from broker import log
 from broker.codec import Encoder, Template
 from broker.errors import StoreAway
-from broker.frames import Frame, message_head
+from broker.frames import Frame
 from broker.model import JobState
 from broker.settings import Worker
 from broker.store.keys import Partition
@@ -33,7 +34,8 @@ from broker.store.streams import MAX_BYTES, MAX_STREAMS, Batch, Streams, Verdict
 
 Field = tuple[str, bytes]
 
-LINGER = 0.002  # seconds; to one stream's token it is at most that much later
+LINGER = 0.005  # seconds; to one stream's token it is at most that much later
+_APPENDED = int(Verdict.APPENDED)  # in the hot loop a member of an enum costs as much as the rest
 _CHUNK = 64 * 1024  # bytes after which a chunk is closed, so that batches stay small
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5  # seconds between tries while the store is away
 
@@ -197,30 +199,33 @@ class Pen:
     def dirty(self) -> bool:
         return bool(self._chunks) and self._ended is None
 
-    def head(self) -> Batch:
-        """The oldest batch not acknowledged; making it closes its chunk."""
+    def head(self) -> Batch | None:
+        """The oldest batch not acknowledged, if there is one; making it closes its chunk."""
+        if not self._chunks or self._ended is not None:
+            return None
         chunk = self._chunks[0]
-        if isinstance(chunk, _Chunk):
-            chunk = Batch(
+        if type(chunk) is _Chunk:
+            chunk = self._chunks[0] = Batch(
                 self.key,
                 self.token,
                 chunk.first,
                 chunk.last,
-                message_head(chunk.first, chunk.last, chunk.definitions),
                 bytes(chunk.payload),
                 tuple(chunk.definitions),
                 tuple(chunk.fields),
                 chunk.final,
             )
-            self._chunks[0] = chunk
+        assert type(chunk) is Batch
         return chunk
 
-    def acknowledge(self, batch: Batch) -> None:
-        """The batch is stored; it is kept until ``forget``."""
+    def acknowledge(self, batch: Batch) -> bool:
+        """The batch, ``head``, is stored; it is kept until ``forget``. Whether more is to go."""
         self._chunks.popleft()
         self.pending = max(0, self.pending - len(batch.payload))
         self._kept.append(batch)
-        self._wake()
+        if self._waiters:
+            self._wake()
+        return bool(self._chunks)
 
     def forget(self, batch: Batch) -> None:
         """The batch, the oldest that is kept, need not be sent again any more."""
@@ -262,6 +267,14 @@ class Pen:
                 waiter.set_result(None)
 
 
+class _Flushed(NamedTuple):
+    """What one flush stored, and when (the loop's time)."""
+
+    at: float
+    stored: list[tuple[Pen, Batch]]
+    size: int  # bytes
+
+
 class Writer:
     """Flushes the dirty pens of one partition, one append at a time."""
 
@@ -272,7 +285,7 @@ class Writer:
         self.most_pending = settings.max_pending
         self.most_kept = settings.max_kept
         self._dirty: dict[Pen, None] = {}
-        self._kept: deque[tuple[float, Pen, Batch]] = deque()  # of all pens, oldest first
+        self._kept: deque[_Flushed] = deque()  # oldest first
         self.kept = 0  # bytes of it
         self._work = asyncio.Event()
         self._next = 0.0  # the loop's time before which a flush only begins in a hurry
@@ -286,18 +299,19 @@ class Writer:
         """A pen for a job claimed under ``token`` whose stream ends at ``last``."""
         return Pen(self, key, token, last, on_end)
 
-    def keep(self, pen: Pen, batch: Batch, now: float) -> None:
-        """The pen's oldest batch is stored; ``now`` is the loop's time."""
-        pen.acknowledge(batch)
-        self._kept.append((now, pen, batch))
-        self.kept += batch.size
+    def keep(self, stored: list[tuple[Pen, Batch]], now: float) -> None:
+        """These are acknowledged; ``now`` is the loop's time."""
+        size = sum([batch.size for _, batch in stored])
+        self._kept.append(_Flushed(now, stored, size))
+        self.kept += size
 
     def forget(self, now: float) -> None:
-        """Let go of what was acknowledged long enough ago."""
-        while self._kept and self._kept[0][0] <= now - self._keep:
-            _, pen, batch = self._kept.popleft()
-            self.kept -= batch.size
-            pen.forget(batch)
+        """Let go of what was acknowledged long enough ago; ``now`` is the loop's time."""
+        while self._kept and self._kept[0].at <= now - self._keep:
+            flushed = self._kept.popleft()
+            self.kept -= flushed.size
+            for pen, batch in flushed.stored:
+                pen.forget(batch)
 
     async def room(self) -> None:
         """Return once so little is kept that more may be written."""
@@ -308,7 +322,8 @@ class Writer:
     def mark(self, pen: Pen) -> None:
         """The pen has something to flush."""
         self._dirty[pen] = None
-        self._work.set()
+        if not self._work.is_set():
+            self._work.set()
 
     async def run(self) -> None:
         """Flush until cancelled. A store that is away is waited for; nothing is dropped."""
@@ -348,17 +363,20 @@ class Writer:
         taken: list[tuple[Pen, Batch]] = []
         size = 0
         self._full = False
-        for pen in list(self._dirty):
-            if not pen.dirty:
-                del self._dirty[pen]
-                continue
+        dirty, self._dirty = self._dirty, {}
+        for pen in dirty:
             batch = pen.head()
-            if taken and (size + batch.size > MAX_BYTES or len(taken) == MAX_STREAMS):
+            if batch is None:
+                continue
+            size += batch.size
+            if taken and (size > MAX_BYTES or len(taken) == MAX_STREAMS):
                 self._full = True
                 break
-            del self._dirty[pen]
             taken.append((pen, batch))
-            size += batch.size
+        if self._full:
+            for pen, _ in taken:
+                del dirty[pen]
+            self._dirty = dirty
         return taken
 
     async def _append(self, batches: list[Batch]) -> list[int]:
@@ -376,17 +394,26 @@ class Writer:
         now = asyncio.get_running_loop().time()
         self.forget(now)
         self.appends += 1
-        for (pen, batch), verdict in zip(taken, verdicts, strict=True):
-            if verdict >= Verdict.APPENDED:
+        stored: list[tuple[Pen, Batch]] = []
+        for each, verdict in zip(taken, verdicts, strict=True):
+            pen, batch = each
+            if verdict >= _APPENDED:
                 self.frames += batch.last - batch.first + 1
-                if pen.dirty:
-                    self.keep(pen, batch, now)
-            elif verdict == Verdict.FENCED:
-                pen.end(Fenced())
-            else:
-                last = rewind_to(verdict)
-                assert last is not None
-                log.warning("writer.rewind", job_key=pen.key, last=last)
-                pen.rewind(last)
+                if not pen.ours:
+                    continue
+                stored.append(each)
+                if pen.acknowledge(batch):
+                    self.mark(pen)
+                continue
+            self._refused(pen, verdict)
             if pen.dirty:
                 self.mark(pen)
+        self.keep(stored, now)
+
+    def _refused(self, pen: Pen, verdict: int) -> None:
+        last = rewind_to(verdict)
+        if last is None:
+            pen.end(Fenced())
+        else:
+            log.warning("writer.rewind", job_key=pen.key, last=last)
+            pen.rewind(last)

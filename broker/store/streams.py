@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from broker import cursor
 from broker.codec import Template, parse_definition
 from broker.errors import JobGone, JobNotFound
+from broker.frames import message_head
 from broker.model import JobState
 from broker.settings import Settings
 from broker.store.connection import store_errors
@@ -22,6 +23,7 @@ from broker.store.keys import Keys, Partition
 from broker.store.scripts import Scripts
 
 MAX_STREAMS = 128  # in one append
+_OVERHEAD = 64  # bytes of a batch beside its payload
 MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is larger
 
 
@@ -39,26 +41,27 @@ def rewind_to(verdict: int) -> int | None:
     return Verdict.REWIND - verdict if verdict <= Verdict.REWIND else None
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """Frames ``first`` to ``last`` of one stream, ready to be sent, as often as it takes.
 
-    ``head`` is the message head that readers get before the payload; ``definitions`` are
-    stored as templates; ``fields`` are set in the record; ``final`` ends the job.
+    ``definitions`` are stored as templates; ``fields`` are set in the record; ``final`` ends the
+    job. ``size`` is what it counts as, in bytes.
     """
 
     key: str
     token: int
     first: int
     last: int
-    head: bytes
     payload: bytes
     definitions: tuple[tuple[int, bytes], ...] = ()
     fields: tuple[tuple[str, bytes], ...] = ()
     final: JobState | None = None
 
-    @property
-    def size(self) -> int:
-        return len(self.head) + len(self.payload)
+    size: int = 0
+
+    def __post_init__(self) -> None:
+        defined = sum(len(text) for _, text in self.definitions)
+        msgspec.structs.force_setattr(self, "size", len(self.payload) + defined + _OVERHEAD)
 
 
 class Entries(msgspec.Struct, frozen=True):
@@ -96,16 +99,13 @@ class Streams:
         """
         args: list[str | bytes | int] = [*self._constant]
         for batch in batches:
-            args += (
-                batch.key,
-                batch.token,
-                batch.first,
-                batch.last,
-                batch.head,
-                batch.payload,
-                batch.final.value if batch.final else "",
-                len(batch.definitions),
-            )
+            args += (batch.key, batch.token, batch.first, batch.last, batch.payload)
+            if not (batch.final or batch.definitions or batch.fields):
+                args.append(0)
+                continue
+            args += (1, batch.final.value if batch.final else "")
+            args += (message_head(batch.first, batch.last, batch.definitions),)
+            args.append(len(batch.definitions))
             for definition in batch.definitions:
                 args += definition
             args.append(len(batch.fields))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from broker.codec import Encoder, Template
-from broker.frames import Frame, Kind, message_head
+from broker.frames import Frame, Kind
 from broker.model import JobState
 from broker.store.queue import Claim
 from broker.store.record import CALLING_TOLD
@@ -52,7 +52,6 @@ class Held:
             *self.pair,
             first=first,
             last=last,
-            head=message_head(first, last, definitions),
             payload=bytes(out),
             definitions=tuple(definitions),
             fields=(CALLING_TOLD, ("delivered", b"1")) if delivered else (CALLING_TOLD,),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from broker.codec import decode, verbatim
-from broker.frames import Frame, Kind, message_head
+from broker.frames import Frame, Kind
 from broker.model import JobState, Options, Terminal, job_key
 from broker.store import Store
 from broker.store.jobs import NewJob
@@ -91,7 +91,6 @@ def batch(
         token=claim.token,
         first=first,
         last=last,
-        head=message_head(first, last, list(definitions)),
         payload=payload + b"".join(verbatim(frame.kind, frame.body) for frame in frames),
         definitions=definitions,
         fields=(CALLING_TOLD, ("delivered", b"1")) if delivered else (CALLING_TOLD,),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from broker.codec import Encoder, Template, decode, parse_definition
 from broker.errors import JobGone
-from broker.frames import Frame, Kind, data_frame, message_head
+from broker.frames import Frame, Kind, data_frame
 from broker.model import JobState, job_key
 from broker.store import Store
 from broker.store.queue import Claim
@@ -74,7 +74,6 @@ class Written:
             token=self.claim.token,
             first=first,
             last=self.last,
-            head=message_head(first, self.last, definitions),
             payload=bytes(payload),
             definitions=tuple(definitions),
             fields=(CALLING_TOLD, ("delivered", b"1")),

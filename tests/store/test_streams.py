@@ -123,7 +123,7 @@ async def test_a_holder_that_lost_its_job_is_fenced(
 
 async def test_a_job_that_never_was_is_fenced(store: Store) -> None:
     claim = await running(store)
-    ghost = Batch(key="nothing", token=claim.token, first=1, last=1, head=b"", payload=b"x")
+    ghost = Batch(key="nothing", token=claim.token, first=1, last=1, payload=b"x")
     assert await append(store, ghost) == [Verdict.FENCED]
     assert await raw(store).exists(names(store, "nothing")["stream"]) == 0
 

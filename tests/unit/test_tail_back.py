@@ -4,7 +4,7 @@ import pytest
 
 from broker.codec import Encoder
 from broker.errors import JobNotFound
-from broker.frames import Kind, message_head
+from broker.frames import Kind
 from broker.store.streams import Batch, Entries
 from broker.tail import back
 from broker.tail.back import read_back
@@ -25,9 +25,8 @@ async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatc
             for frame in written[first - 1 : first + 1]:
                 encoder.encode(frame.kind, frame.body, payload)
             fresh = encoder.take_fresh()
-            head = message_head(first, first + 1, fresh)
             key, token = claim.job.key, claim.token
-            batch = Batch(key, token, first, first + 1, head, bytes(payload), tuple(fresh))
+            batch = Batch(key, token, first, first + 1, bytes(payload), tuple(fresh))
             assert await append(store, batch) == [0]
         frames, templates, last = await read_back(store, claim.job.key)
         assert frames == written

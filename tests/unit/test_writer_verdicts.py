@@ -16,13 +16,27 @@ from tests.unit.writer_bench import (
     rewind,
     texts,
 )
-from workers.writer import Fenced, FramesLost
+from workers.writer import Fenced, FramesLost, Pen
 
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with open_bench() as bench:
         yield bench
+
+
+def headed(pen: Pen) -> Batch:
+    """The pen's oldest batch; it has one."""
+    batch = pen.head()
+    assert batch is not None
+    return batch
+
+
+def acknowledged(bench: Bench, pen: Pen, now: float) -> None:
+    """The pen's oldest batch is stored, at a time of the loop's."""
+    batch = headed(pen)
+    pen.acknowledge(batch)
+    bench.writer.keep([(pen, batch)], now)
 
 
 async def test_an_unanswered_batch_is_sent_again_unchanged(bench: Bench) -> None:
@@ -122,16 +136,16 @@ def test_kept_batches_are_dropped_when_their_time_is_over() -> None:
     pen = bench.pen()
     for number, now in ((1, 10.0), (2, 11.0), (3, 12.5)):
         pen.write(frames(str(number)))
-        bench.writer.keep(pen, pen.head(), now)
+        acknowledged(bench, pen, now)
         bench.writer.forget(now)
     pen.rewind(1)  # 2 and 3 are kept still
-    assert pen.head().first == 2
+    assert headed(pen).first == 2
     bench = Bench(keep=2.0)
     pen = bench.pen()
     for number, now in ((1, 10.0), (2, 11.0), (3, 13.5)):
         pen.write(frames(str(number)))
-        size = pen.head().size
-        bench.writer.keep(pen, pen.head(), now)
+        size = headed(pen).size
+        acknowledged(bench, pen, now)
     bench.writer.forget(13.5)
     assert bench.writer.kept == size
     pen.rewind(1)
@@ -144,7 +158,7 @@ async def test_reading_waits_while_too_much_is_kept(monkeypatch: pytest.MonkeyPa
     busy, other = bench.pen("busy"), bench.pen("other")
     await other.room()
     busy.write(frames("x" * 50))
-    bench.writer.keep(busy, busy.head(), asyncio.get_running_loop().time())
+    acknowledged(bench, busy, asyncio.get_running_loop().time())
     assert other.crowded is True  # one pen's bytes are every pen's
     monkeypatch.setattr("workers.writer._FIRST_WAIT", 0.0)
     await other.room()

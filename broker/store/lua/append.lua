@@ -4,7 +4,8 @@
 -- KEYS[1]  the partition's prefix P: job:* stream:* ended:* templates:* body:* leases
 --          due open queue batch watched busy totals
 -- ARGV     channel prefix, lease (ms), stream ttl (ms), record ttl (ms), then per stream:
---          JK, token, first, last, message head, payload, final state or "",
+--          JK, token, first, last, payload, and 0 if that is all, else 1 and
+--          final state or "", message head,
 --          number of definitions, (template id, definition) each,
 --          number of fields, (name, value) each, which are set in the record
 -- Returns  one integer per stream:
@@ -18,20 +19,23 @@
 
 --@include finish
 
-local P, channel, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local stream_ttl, record_ttl = ARGV[3], ARGV[4]
+local P, channel, stream_ttl, record_ttl = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
 local now = clock()
-local expiry = text(now + lease)
+local expiry = text(now + tonumber(ARGV[2]))
+local call = redis.call
 local verdicts, renewed = {}, {}
 local i = 5
 while i <= #ARGV do
-  local jk, token, first, last = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local head, payload, final = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
-  local definitions = i + 8
-  local fields = definitions + 2 * tonumber(ARGV[i + 7]) + 1
-  i = fields + 2 * tonumber(ARGV[fields - 1])
-  local job = P .. 'job:' .. jk
-  local is = redis.call('HMGET', job, 'token', 'last', 'state')
+  local jk, token, first, last = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local payload, job = ARGV[i + 4], P .. 'job:' .. jk
+  local more = ARGV[i + 5] ~= '0' and i + 6
+  i = i + 6
+  local fields
+  if more then
+    fields = more + 3 + 2 * ARGV[more + 2] + 1
+    i = fields + 2 * ARGV[fields - 1]
+  end
+  local is = call('HMGET', job, 'token', 'last', 'state')
   local verdict
   if is[1] ~= token then
     verdict = -1
@@ -39,7 +43,7 @@ while i <= #ARGV do
     verdict = 1
   elseif is[3] ~= 'running' then
     verdict = -1
-  elseif first ~= is[2] + 1 then
+  elseif tonumber(first) ~= is[2] + 1 then
     verdict = -2 - is[2]
   else
     -- Only a stream written to by hand can refuse this; its job is then nobody's to write.
@@ -48,24 +52,30 @@ while i <= #ARGV do
       verdict = -1
     else
       verdict = 0
-      for d = definitions, fields - 2, 2 do
-        redis.call('HSET', P .. 'templates:' .. jk, ARGV[d], ARGV[d + 1])
+      call('HSET', job, 'last', last)
+      if more then
+        for d = more + 3, fields - 2, 2 do
+          call('HSET', P .. 'templates:' .. jk, ARGV[d], ARGV[d + 1])
+        end
+        for f = fields, i - 1, 2 do
+          call('HSET', job, ARGV[f], ARGV[f + 1])
+        end
       end
-      redis.call('HSET', job, 'last', last)
-      for f = fields, i - 1, 2 do
-        redis.call('HSET', job, ARGV[f], ARGV[f + 1])
-      end
-      if final == '' then
+      if more and ARGV[more] ~= '' then
+        finish(P, jk, ARGV[more], now, stream_ttl, record_ttl)
+      else
         renewed[#renewed + 1] = expiry
         renewed[#renewed + 1] = jk
-      else
-        finish(P, jk, final, now, stream_ttl, record_ttl)
       end
-      redis.call('PUBLISH', channel .. jk, head .. payload)
+      if more then
+        call('PUBLISH', channel .. jk, ARGV[more + 1] .. payload)
+      else
+        call('PUBLISH', channel .. jk, first .. ' ' .. last .. '\n' .. payload)
+      end
     end
   end
   if verdict == -1 then count(P, 'fenced') end
   verdicts[#verdicts + 1] = verdict
 end
-if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
+if #renewed > 0 then call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
 return verdicts
