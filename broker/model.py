@@ -100,13 +100,16 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one frame that ends a stream; each view renders it in its own way.
 
-    ``told`` says that the frame before it was the provider's own word on the failure.
+    ``told`` says that the frame before it was the provider's own word on the failure. ``closing``
+    is its last event's JSON, on one line, where that says more than that it is the last: a view
+    whose dialect ends in such an event renders the terminal as that.
     """
 
     state: JobState
     usage: dict[str, Any] | None = None
     error: Failure | None = None
     told: bool = False
+    closing: str | None = None
 
 
 class Job(msgspec.Struct, omit_defaults=True):

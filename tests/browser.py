@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from broker.cli.tether import tether
+from tests.node import JS
 
 PATIENCE = 40.0  # seconds for anything that a page tells, its browser's start included
 _FLAGS = (
@@ -30,7 +31,8 @@ onunhandledrejection = (event) => tell("broken", String(event.reason))
 class Page:
     """One page, on a port of its own under every name that ends in ``localhost``.
 
-    Its script tells with ``tell(what, value)``; ``told(what)`` waits for that.
+    Its script tells with ``tell(what, value)``; ``told(what)`` waits for that. Under ``/js/`` it
+    can import what is in ``clients/js``, the packages that are installed there included.
     """
 
     def __init__(self, folder: Path, chromium: Path) -> None:
@@ -43,6 +45,7 @@ class Page:
         app = web.Application()
         app.router.add_get("/", self._show)
         app.router.add_post("/told/{what}", self._hear)
+        app.router.add_get("/js/{file:.+}", self._module)
         self._runner = web.AppRunner(app, shutdown_timeout=0.05)
 
     async def start(self) -> None:
@@ -83,6 +86,10 @@ class Page:
     async def _show(self, request: web.Request) -> web.Response:
         body = _START + self._script + b"</script>"
         return web.Response(body=body, content_type="text/html")
+
+    async def _module(self, request: web.Request) -> web.Response:
+        file = (JS / request.match_info["file"]).read_bytes()
+        return web.Response(body=file, content_type="text/javascript")
 
     async def _hear(self, request: web.Request) -> web.Response:
         await self._told.put((request.match_info["what"], json.loads(await request.read())))

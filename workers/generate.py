@@ -101,8 +101,16 @@ class Generation:
         state = JobState.COMPLETED if failure is None else JobState.FAILED
         parting = self._parting(failure)
         self._caller.deliver(parting)
-        usage = self._ledger.usage()
-        self._finish(Terminal(state, usage=usage, error=failure, told=bool(parting)))
+        usage, closing = self._ledger.usage(), self._ledger.reply.closing
+        self._finish(
+            Terminal(
+                state,
+                usage=usage,
+                error=failure,
+                told=bool(parting),
+                closing=closing if failure is None else None,
+            )
+        )
         await self._hold.pen.settled()
 
     def _parting(self, failure: Failure | None) -> Sequence[Frame]:

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
 from broker.dialects.neutral.translation import translate_request
-from broker.errors import BadCursor, OtherDialect, Unexpressible
+from broker.errors import BadCursor, BadRequest, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -50,15 +50,17 @@ def expressible(
 
     Raises:
         Unexpressible: it can't; of several reasons the first target's.
+        BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
+            knows more of it than we do, so that this does not count where there is such a target.
     """
-    refusal: Unexpressible | None = None
+    refusal: BadRequest | None = None
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
             return
         try:
             translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
-        except Unexpressible as error:
+        except BadRequest as error:
             refusal = refusal or error
         else:
             return

@@ -5,7 +5,12 @@ loopback may call, as it always could, but is told nothing, so that its browser 
 answer from it. All others are refused. Credentials mode is never offered: there are no
 cookies, a caller's key is in a header that the page sets itself. That is why ``*`` may be
 listed where there are accounts; without any the settings refuse it.
+
+A page may send what headers it likes: the official SDKs add a dozen of their own, other ones with
+each release, and none of them opens anything here.
 """
+
+import re
 
 from starlette.types import Scope
 
@@ -15,17 +20,16 @@ from broker.settings import Server
 Headers = list[tuple[bytes, bytes]]
 
 _ALLOWED = ("authorization", "content-type", "last-event-id", "idempotency-key", "x-api-key")
+_ALWAYS = tuple(name.encode() for name in (*_ALLOWED, *map(header_of, DESCRIBED)))
+_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_MOST_NAMES = 100
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
-    (
-        b"access-control-allow-headers",
-        ", ".join([*_ALLOWED, *map(header_of, DESCRIBED)]).encode(),
-    ),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"x-request-id, location, retry-after, x-should-retry",
+    b"x-request-id, request-id, location, retry-after, x-should-retry",
 )
 
 
@@ -53,4 +57,14 @@ class Origins:
     def preflight(self, scope: Scope, headers: dict[bytes, bytes]) -> Headers | None:
         """What a browser's question before a call is answered with; None if it is not one."""
         asked = scope["method"] == "OPTIONS" and b"access-control-request-method" in headers
-        return _PREFLIGHT if asked and self.lists(headers.get(b"origin", b"")) else None
+        if not (asked and self.lists(headers.get(b"origin", b""))):
+            return None
+        names = _named(headers.get(b"access-control-request-headers", b""))
+        allowed = b", ".join(dict.fromkeys((*_ALWAYS, *names)))
+        return [*_PREFLIGHT, (b"access-control-allow-headers", allowed)]
+
+
+def _named(value: bytes) -> list[bytes]:
+    """The names of headers in a comma list, without what is none."""
+    names = [name.strip().lower() for name in value.split(b",")[:_MOST_NAMES]]
+    return [name for name in names if _NAME.fullmatch(name)]

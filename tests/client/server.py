@@ -80,7 +80,13 @@ class FakeAnswer:
 class FakeServer:
     """Follows its plans one by one; after them it brings everything."""
 
-    def __init__(self, stream: bytes, plans: list[Plan], kind: str = "text/event-stream") -> None:
+    def __init__(
+        self,
+        stream: bytes | dict[int, bytes],
+        plans: list[Plan],
+        kind: str = "text/event-stream",
+    ) -> None:
+        """A dict is a stream by its frames; else each event is a frame."""
         self.stream = stream
         self.plans = list(plans)
         self.kind = kind
@@ -116,6 +122,8 @@ class FakeServer:
         return call
 
     def _after(self, cursor: int) -> bytes:
+        if isinstance(self.stream, dict):
+            return b"".join(frame for number, frame in self.stream.items() if number > cursor)
         blocks = Splitter().feed(self.stream)
         return b"".join(b.raw for b in blocks if b.id is None or int(b.id) > cursor)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamhold_client import async_reading, reading
 from streamhold_client.reading import Reading, Whole
 from streamhold_client.surface import Surface
-from tests.client.server import FakeAnswer, FakeServer, Lost, Plan, Silent, Unsent, refusing
+from tests.client.server import Cut, FakeAnswer, FakeServer, Lost, Plan, Silent, Unsent, refusing
 
 CHAT = (
     b'id: 2\ndata: {"a":"\xc3\xa9"}\n\n: ping\nid: 3\ndata: {}\n\n'
@@ -55,6 +55,46 @@ async def test_a_cut_at_every_byte(surface: Surface, stream: bytes, end: Excepti
             assert seen == without_comments(stream), cut
             assert len(server.asked) == 2
             assert all(answer.closed for answer in server.answers)
+
+
+def framed(*frames: tuple[int, list[bytes]]) -> dict[int, bytes]:
+    """Frames of several events: all but the last of a frame bear the number before it."""
+    return {
+        number: b"".join(
+            b"id: %d\nevent: %b\ndata: {}\n\n" % (number - (place < len(names)), name)
+            for place, name in enumerate(names, 1)
+        )
+        for number, names in frames
+    }
+
+
+FRAMES = framed(
+    (1, [b"a"]),
+    (3, [b"message_start", b"content_block_start", b"b", b"b", b"b2", b"message_delta"]),
+    (4, [b"c", b"c"]),
+    (5, [b"message_stop"]),
+)
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["nothing before", "a frame before"])
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_a_frame_of_several_events_cut_at_every_byte(lost: int, deaf: bool) -> None:
+    """An answer that came whole is told so; the server gives all of a frame again."""
+    frames = {number: frame for number, frame in FRAMES.items() if number > lost}
+    stream = b"".join(frames.values())
+    for cut in range(len(stream)):
+        for once in (read, aread):
+            again = Plan(cut=max(0, cut - 40), end=Lost(), deaf=deaf)
+            server = FakeServer(frames, [Plan(cut=cut, end=Lost()), again])
+            seen = once(server, Surface.MESSAGES)
+            assert (await seen if asyncio.iscoroutine(seen) else seen) == stream, cut
+
+
+def test_another_stream_in_its_place_is_an_error() -> None:
+    other = framed((3, [b"message_start", b"another", b"message_stop"]))[3]
+    server = FakeServer(FRAMES, [Plan(cut=150, end=Lost()), Plan(body=other)])
+    with pytest.raises(Cut):
+        read(server, Surface.MESSAGES)
 
 
 PLANS = st.lists(

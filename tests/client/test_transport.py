@@ -140,6 +140,71 @@ def test_the_same_with_the_older_library() -> None:
         assert answer.content == body
 
 
+RESPONSE = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": []}
+EVENTS = [
+    {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}},
+    *({"type": "response.queued", "response": RESPONSE} for _ in range(3)),
+    {"type": "response.completed", "response": {**RESPONSE, "status": "completed"}},
+]
+
+
+def test_a_response_is_followed_over_a_cut() -> None:
+    """The SDK's helper asks for it by a GET, and so do those that come later."""
+    lines = [
+        f"id: {n}\nevent: {event['type']}\ndata: {json.dumps({**event, 'sequence_number': n})}\n\n"
+        for n, event in enumerate(EVENTS, 1)
+    ]
+
+    def respond(request: httpx2.Request, number: int) -> httpx2.Response:
+        body = "".join(lines[int(request.headers.get("last-event-id", 0)) :]).encode()
+        headers = {"content-type": "text/event-stream", "x-request-id": "the-job"}
+        cut = Cut(body[:300]) if number < 3 else httpx2.ByteStream(body)
+        return httpx2.Response(200, headers=headers, stream=cut)
+
+    wire = Wire(respond)
+    with wire.sdk() as sdk, sdk.responses.stream(response_id="resp_1", starting_after=2) as stream:
+        seen = [event.sequence_number for event in stream]
+        assert stream.get_final_response().status == "completed"
+    assert seen == [3, 4, 5]
+    assert [request.method for request in wire.sent] == ["GET"] * 3
+    assert not any("idempotency-key" in request.headers for request in wire.sent)
+
+
+async def test_a_poll_outlives_a_server_that_is_known() -> None:
+    lost = {2: httpx2.ReadError("cut"), 3: httpx2.ConnectError("refused")}
+
+    def respond(request: httpx2.Request, number: int) -> httpx2.Response:
+        if number in lost:
+            raise lost[number]
+        key = request.headers.get("idempotency-key", "the-job")
+        said = {**RESPONSE, "status": "completed"}
+        return httpx2.Response(200, headers={"x-request-id": key}, json=said)
+
+    wire = Wire(respond)
+    async with wire.async_sdk() as sdk:
+        sdk = sdk.with_options(max_retries=0)
+        await sdk.responses.create(model="m", input="hi", background=True)
+        assert (await sdk.responses.retrieve("resp_1")).status == "completed"
+        assert len(wire.sent) == 4
+        lost[5] = httpx2.ConnectError("refused")
+        with pytest.raises(APIConnectionError):  # not a response: its reader's own affair
+            await sdk.responses.input_items.list("resp_1")
+
+
+def test_a_server_that_is_met_by_a_poll_alone_stays_unknown() -> None:
+    def respond(request: httpx2.Request, number: int) -> httpx2.Response:
+        if number == 2:
+            raise httpx2.ConnectError("refused")
+        return httpx2.Response(200, json=RESPONSE)
+
+    wire = Wire(respond)
+    with wire.sdk() as sdk:
+        sdk = sdk.with_options(max_retries=0)
+        sdk.responses.retrieve("resp_1")
+        with pytest.raises(APIConnectionError):
+            sdk.responses.retrieve("resp_1")
+
+
 def test_the_sdks_retries_are_one_call() -> None:
     def respond(request: httpx2.Request, number: int) -> httpx2.Response:
         if number == 1:

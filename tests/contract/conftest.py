@@ -61,6 +61,9 @@ targets = ["voice/tokens=12,interval=1ms,errorafter=0", "voice2/tokens=12,interv
 targets = ["voice/tokens=30,interval=5ms,dropafter=12,failfirst=1"]
 on_loss = "replay"
 
+[routes.spoken-last]
+targets = ["sim-messages/tokens=3,interval=0", "voice/tokens=12,interval=1ms"]
+
 [routes.then-unasked]
 targets = [
     "sim/tokens=12,interval=1ms,dropafter=5",

@@ -9,6 +9,7 @@ import httpx
 import httpx2
 import openai
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 
 import streamhold_client.httpx
@@ -99,6 +100,20 @@ async def test_a_response_cut_ever_so_often(
     answer = await responses.respond(carried, model, prompt)  # under a key of the transport's
     assert answer.output_text == responses.text_of(seen)
     assert deployment.sim_calls(prompt) == 2
+
+
+async def test_a_message_that_came_whole(link: Link, prompt: str) -> None:
+    """Its provider does not stream, so that all of its events but the last share a number."""
+    call: Any = {"model": "whole/tokens=12,interval=0", "max_tokens": 100, "messages": user(prompt)}
+    transport = streamhold_client.httpx2.AsyncResumingTransport()
+    client = httpx2.AsyncClient(transport=transport, timeout=30)
+    base = f"http://127.0.0.1:{link.port}"
+    async with AsyncAnthropic(base_url=base, api_key=ALICE, http_client=client) as sdk:
+        async with sdk.messages.stream(**call, extra_headers=keyed(prompt)) as stream:
+            streamed = await stream.get_final_message()
+        came = await sdk.messages.create(**call, extra_headers=keyed(prompt))
+    assert streamed.content[0].to_dict() == came.content[0].to_dict()
+    assert len(came.content[0].to_dict()["text"].split()) == 12
 
 
 async def test_by_blocking_with_either_library(

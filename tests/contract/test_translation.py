@@ -88,6 +88,20 @@ async def test_what_cant_be_expressed_is_a_400(sdk: AsyncOpenAI, prompt: str) ->
     assert (caught.value.code, caught.value.param) == ("unexpressible", "logprobs")
 
 
+async def test_a_target_of_the_dialect_takes_what_the_others_cant_be_asked(
+    sdk: AsyncOpenAI, prompt: str
+) -> None:
+    content: Any = [{"type": "input_text", "text": prompt}]
+    content.append({"type": "input_image", "file_id": "file-1", "detail": "auto"})
+    answer = await sdk.responses.create(
+        model="spoken-last", input=[{"role": "user", "content": content}]
+    )
+    assert len(answer.output_text.split()) == 12
+    with pytest.raises(BadRequestError) as caught:
+        await sdk.responses.create(model=f"sim-messages/{MODEL}", prompt={"id": "pmpt_1"})
+    assert (caught.value.code, caught.value.param) == ("unexpressible", "prompt")
+
+
 async def test_an_image_reaches_gemini_as_data(sdk: AsyncOpenAI, prompt: str) -> None:
     image: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
     answer = await sdk.chat.completions.create(

@@ -58,6 +58,39 @@ const call = async (path, method, headers, body) => {
 """
 
 
+SDK = """
+const base = %s, apiKey = %s, prompt = %s
+const messages = [{role: "user", content: prompt}]
+const browser = {apiKey, dangerouslyAllowBrowser: true, maxRetries: 0}
+const openai = async (fetch) => {
+  const {default: OpenAI} = await import("/js/node_modules/openai/index.mjs")
+  const client = new OpenAI({...browser, baseURL: base + "/v1", fetch})
+  const call = {model: "sim/tokens=60,interval=30ms", messages, stream: true}
+  let text = "", count = 0
+  for await (const chunk of await client.chat.completions.create(call)) {
+    text += chunk.choices[0]?.delta.content ?? ""
+    if (++count === 20) await tell("twenty", null)
+  }
+  return text
+}
+const anthropic = async (fetch) => { // its SDK needs a bundler; these are its headers
+  const headers = {"content-type": "application/json", "x-api-key": apiKey,
+    "anthropic-version": "2023-06-01", "anthropic-beta": "b", "x-stainless-os": "Unknown",
+    "anthropic-dangerous-direct-browser-access": "true"}
+  const call = {model: "sim-messages/tokens=5,interval=0", max_tokens: 100, messages}
+  const response = await fetch(base + "/v1/messages", {
+    method: "POST", headers, body: JSON.stringify(call)})
+  const {content} = await response.json()
+  return [content[0].text.trim().split(" ").length, response.headers.get("request-id") !== null]
+}
+(async () => {
+  const {resumingFetch} = await import("/js/src/index.js")
+  const fetch = resumingFetch()
+  await tell("done", [await openai(fetch), await anthropic(fetch)])
+})()
+"""
+
+
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     page = Page(tmp_path, require("chromium"))
@@ -152,6 +185,27 @@ async def test_a_listed_page_calls_and_reads(make_cluster: Make, page: Page) -> 
         [401, "by-page", "invalid_ticket"],
         [401, "nobody", "invalid_api_key"],
     ]
+
+
+@pytest.mark.usefixtures("npm_packages")
+async def test_an_official_sdk_runs_in_a_page(make_cluster: Make, page: Page) -> None:
+    """Its own headers make browsers ask first; with the resuming fetch it outlives an API."""
+    cluster = await start(make_cluster, page)
+    link = await Link("api").start()
+    dies, lives = (int(url.rpartition(":")[2]) for url in cluster.urls)
+    link.upstream = ("127.0.0.1", dies)
+    words = (f"http://127.0.0.1:{link.port}", KEY, "by-sdk")
+    await page.open("app", SDK % tuple(map(json.dumps, words)))
+
+    await page.told("twenty")
+    link.upstream = ("127.0.0.1", lives)
+    cluster.signal_api(0, signal.SIGKILL)
+    text, (count, named) = await page.told("done")
+
+    assert len(text.split()) == 60
+    assert (count, named) == (5, True)
+    assert await cluster.sim_calls("by-sdk") == 2
+    await link.close()
 
 
 async def test_another_page_reads_nothing(make_cluster: Make, page: Page) -> None:

@@ -105,7 +105,7 @@ async def answered(
         if holding:
             outcome.frames += holding.release()
     except ProviderFailure as error:
-        outcome.failed = error.failure.type
+        outcome.failed = error.failure.code or error.failure.type
         msgspec.json.encode(error.failure)
     return outcome
 
@@ -113,7 +113,7 @@ async def answered(
 def check(case: Spoiled, caller: str, seed: int) -> None:
     """Fails if anything raises, or comes out that must not."""
     outcome = asyncio.run(answered(case, caller, seed=seed))
-    if case.harmless:
+    if case.harmless and (caller == case.dialect or outcome.failed != "unexpressible_answer"):
         assert outcome.failed is None, outcome.failed
     if outcome.failed is None:
         assert may_be_whole(case.dialect, case.body), "completed, though it was not whole"

@@ -23,14 +23,14 @@ def request(dialect: str, model: str, text: str, **more: Any) -> dict[str, Any]:
 
 
 def owed(dialect: str, stream: Recorded) -> list[Any]:
-    """What a reader of the stream's own dialect is owed, event by event, its terminal apart."""
+    """What a reader of the stream's own dialect is owed, event by event, a bare terminal apart."""
     found = list(_up_to_the_end(dialect, events_of(stream.body)))
     return [_said(dialect, event) for event in found]
 
 
 def told(dialect: str, events: list[Event]) -> list[Any]:
-    """What a reader was told, in the same terms, its terminal apart."""
-    kept = [each for each in events if not _is_terminal(dialect, each)]
+    """What a reader was told, in the same terms, a bare terminal apart."""
+    kept = [each for each in events if not _is_terminal(dialect, each) or _says_more(each)]
     return [_said(dialect, event) for event in kept]
 
 
@@ -56,6 +56,8 @@ def _up_to_the_end(dialect: str, events: list[Event]) -> Iterator[Event]:
         if event.data == b"[DONE]" and dialect == "responses":
             continue
         kind = _kind(event)
+        if kind == "message_stop" and _says_more(event):
+            yield event._replace(name=kind)
         if event.data == b"[DONE]" or kind == "message_stop" or kind == "error":
             return
         if dialect == "chat" and b'"error"' in event.data:
@@ -64,6 +66,11 @@ def _up_to_the_end(dialect: str, events: list[Event]) -> Iterator[Event]:
             yield event._replace(name=kind if dialect != "chat" else "")
         if kind in _ENDS:
             return
+
+
+def _says_more(event: Event) -> bool:
+    """Whether a message's last event holds more than that it is the last."""
+    return event.name == "message_stop" and len(exactly(event.data)[1]) > 1
 
 
 def _kind(event: Event) -> str:

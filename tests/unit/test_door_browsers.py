@@ -113,6 +113,20 @@ async def test_a_question_needs_no_key() -> None:
     assert (await knock(PAGES, method="OPTIONS", origin=LISTED)).status == 401
 
 
+async def test_the_sdks_own_headers_are_allowed_too() -> None:
+    """All that a page asks to send, if it is a name, beside what is always allowed."""
+    asked = "authorization,X-Stainless-OS, anthropic-version,a b,,\r\nset-cookie: x," + "y" * 101
+    headers = {**QUESTION, "access_control_request_headers": asked}
+    found = await knock(PAGES, method="OPTIONS", origin=LISTED, **headers)
+    names = found.headers["access-control-allow-headers"].split(", ")
+    assert names.count("authorization") == 1
+    assert names[:5] == [
+        *("authorization", "content-type", "last-event-id", "idempotency-key", "x-api-key")
+    ]
+    assert names[-2:] == ["x-stainless-os", "anthropic-version"]
+    assert "request-id" in found.headers["access-control-expose-headers"].split(", ")
+
+
 async def test_any_origin() -> None:
     any_page = msgspec.structs.replace(KEYED, server=Server(allowed_origins=("*",)))
     for origin in ("https://evil.example", "null"):

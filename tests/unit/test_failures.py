@@ -96,6 +96,8 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
         ({"code": 200}, 502, "retry"),
         ({"code": True}, 502, "retry"),
         ({"code": "context_length_exceeded", "type": "invalid_request_error"}, 400, "final"),
+        ({"type": "invalid_request_error"}, 400, "final"),
+        ({"code": "model_not_found", "type": "invalid_request_error"}, 404, "final"),
         ({"type": "rate_limit_error"}, 429, "retry"),
         ({"type": "server_error", "code": None}, 502, "retry"),
         ({}, 502, "retry"),

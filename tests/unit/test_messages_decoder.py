@@ -49,6 +49,22 @@ def test_nothing_after_the_stop_is_part_of_it() -> None:
     assert decoder.feed([*sent(*events), SseEvent(b"", b"[DONE]")]) == frames_of(events)
 
 
+@pytest.mark.parametrize(
+    ("last", "closing"),
+    [
+        (b'{"type":"message_stop"}', None),
+        (b'{"type":\n"message_stop","metrics":1}', '{"type": "message_stop","metrics":1}'),
+        (b'{"type":"message_stop","x":"%b"}' % (b"x" * 65536), None),
+    ],
+)
+def test_what_a_last_event_says_besides_is_kept(last: bytes, closing: str | None) -> None:
+    reply = Reply()
+    decoder = MessagesDecoder(reply)
+    decoder.feed([*sent(start(), *text(0, "a"), end()[0]), SseEvent(b"", last)])
+    assert decoder.done
+    assert reply.closing == closing
+
+
 def test_usage_is_measured_at_the_end_and_known_in_part_before() -> None:
     before, reply = Reply(), Reply()
     MessagesDecoder(before).feed(sent(start(), *text(0, "a")))

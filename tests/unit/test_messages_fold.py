@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from anthropic._models import construct_type
 from anthropic.lib.streaming._messages import accumulate_event
@@ -15,6 +16,7 @@ from broker.dialects.messages import MessagesView, fold
 from broker.dialects.messages.fold import events_of
 from broker.dialects.messages.partial import parse
 from broker.frames import Frame, Kind, data_frame, data_of
+from broker.model import JobState, Terminal
 from tests.unit.messages_streams import ALL, ODD, STREAMS, Event, frames_of
 
 
@@ -113,6 +115,13 @@ def test_in_is_out(name: str) -> None:
     )
     sent = [event for event in ALL[name] if event["type"] != "message_stop"]
     assert told == [*sent, {"type": "message_stop"}]
+
+
+def test_a_last_event_that_says_more_is_the_terminal() -> None:
+    closing = '{"type": "message_stop", "metrics": {"latency": 1e1}}'
+    body = msgspec.json.encode(Terminal(JobState.COMPLETED, closing=closing))
+    shown = MessagesView().render(7, [Frame(Kind.TERMINAL, body)])
+    assert shown.decode() == f"id: 7\nevent: message_stop\ndata: {closing}\n\n"
 
 
 @pytest.mark.parametrize(

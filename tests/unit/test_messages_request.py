@@ -83,6 +83,10 @@ def test_an_estimate_keeps_what_was_said() -> None:
     more = {**said, "output_tokens": 40}
     assert estimate(FINE, 4, 20, more) == {**more, "estimated": True}
     assert estimate(FINE, 4, 20, said) == {**said, "output_tokens": 20, "estimated": True}
+    # As a message begins whose provider counts at the end; and one out of a cache.
+    assert estimate(FINE, 9, 2, {"input_tokens": 0, "output_tokens": 0}) == bare
+    cached = {"input_tokens": 0, "cache_read_input_tokens": 9}
+    assert estimate(FINE, 9, 2, cached)["input_tokens"] == 0
     assert said["output_tokens"] == 1
 
 

@@ -120,6 +120,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"functions": [{"name": "f"}]}, "functions"),
     ("chat", {"service_tier": "flex"}, "service_tier"),
     ("chat", {"news": 1}, "news"),
+    ("chat", {"web_search_options": {}}, "web_search_options"),  # with all its defaults
     ("chat", {"tools": [{"type": "custom", "custom": {}}]}, "tools[0].type"),
     ("chat", {"tool_choice": {"type": "allowed_tools"}}, "tool_choice.type"),
     ("chat", {"messages": [{"role": "user", "content": "x", "name": "n"}]}, "messages[0].name"),
@@ -138,6 +139,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("responses", {"previous_response_id": "r"}, "previous_response_id"),
     ("responses", {"conversation": "c"}, "conversation"),
+    ("responses", {"input": None, "prompt": {"id": "p"}}, "prompt"),
+    (
+        "responses",
+        {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
+        "input[0].content[0].file_id",
+    ),
     ("responses", {"include": ["file_search_call.results"]}, "include"),
     ("responses", {"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ("responses", {"truncation": "auto"}, "truncation"),

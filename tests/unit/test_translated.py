@@ -147,10 +147,44 @@ async def test_what_cant_be_expressed_is_refused_before_the_call() -> None:
     assert (failure.code, failure.param, failure.remedy) == ("unexpressible", "logprobs", "next")
 
 
-async def test_a_malformed_request_goes_to_nobody() -> None:
-    _, _, failure = await ask(Scripted(), "messages", "chat", messages=3)
+async def test_a_malformed_request_goes_to_whoever_speaks_its_dialect() -> None:
+    provider = Scripted()
+    _, _, failure = await ask(provider, "messages", "chat", messages=3)
     assert failure is not None
-    assert (failure.code, failure.remedy) == ("invalid_request", "final")
+    assert provider.calls == []
+    assert (failure.code, failure.remedy) == ("unexpressible", "next")
+    assert "'messages' must be a list" in failure.message
+
+
+PICTURE = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+
+
+@pytest.mark.parametrize(
+    ("spoken", "events"),
+    [
+        ("gemini", [{"candidates": [{"content": {"parts": [{"text": "Hi"}, PICTURE]}}]}]),
+        ("chat", [{"choices": [{"delta": {"content": "Hi", "images": [{"type": "image_url"}]}}]}]),
+        ("chat", [{"choices": [{"delta": {"content": "Hi"}}]},
+                  {"choices": [{"delta": {"audio": {"id": "a"}}}]}]),
+    ],
+)  # fmt: skip
+async def test_an_answer_that_cant_be_told_ends_in_the_truth(
+    spoken: str, events: list[dict[str, Any]]
+) -> None:
+    provider = Scripted(*([data_frame(Kind.DIALECT, encode(event))] for event in events))
+    lists, _, failure = await ask(provider, spoken, "messages")
+    assert b'"Hi"' in b"".join(frame.body for frames in lists for frame in frames)
+    assert failure is not None
+    assert (failure.type, failure.code) == ("provider_stream_error", "unexpressible_answer")
+    assert (failure.status, failure.provider_status, failure.remedy) == (400, None, "final")
+
+
+async def test_a_picture_among_thoughts_is_part_of_them() -> None:
+    part = {**PICTURE, "thought": True}
+    event = {"candidates": [{"content": {"parts": [part, {"text": "Hi"}]}}]}
+    provider = Scripted([data_frame(Kind.DIALECT, encode(event))])
+    _, _, failure = await ask(provider, "gemini", "chat")
+    assert failure is None
 
 
 async def test_a_failure_keeps_what_was_said_and_counted() -> None:

@@ -47,6 +47,7 @@ class Reply(msgspec.Struct):
     events: int = 0  # frames given
     cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
+    closing: str | None = None  # the last event's JSON, where it says more than that it is that
 
 
 class ProviderFailure(Exception):

@@ -35,6 +35,8 @@ _WORDS = {
     "authentication_error": 401,
     "permission_error": 403,
     "context_length_exceeded": 400,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
     "invalid_prompt": 400,
     "invalid_image": 400,
     "image_content_policy_violation": 400,

@@ -6,6 +6,7 @@ with is none of the dialect's. A ``ping`` says nothing and is dropped. An answer
 ``message_start`` and is complete on ``message_stop``, or once it has a reason to stop.
 """
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from broker.dialects.messages.message import count
 from broker.dialects.native import OWN
 from broker.dialects.responses.event import named
+from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures
@@ -46,6 +48,7 @@ class _Whole(msgspec.Struct):
     error: Any = None
 
 
+_LONGEST_CLOSING = 64 * 1024  # bytes of a last event that are worth keeping with the terminal
 _EVENT = Payload(_Event, lambda event: (event.message, event.usage))
 _WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
@@ -108,6 +111,7 @@ class MessagesDecoder:
             self._end(event)
         elif event.type == "message_stop":
             self.done = True
+            self._close(data)
         return event.type
 
     def _begin(self, message: _Start) -> None:
@@ -116,6 +120,11 @@ class MessagesDecoder:
         self._reply.said = self._usage or None
         if message.id and self._reply.provider_id is None:
             self._reply.provider_id = str(message.id)
+
+    def _close(self, data: bytes) -> None:
+        if len(data) <= _LONGEST_CLOSING and len(decode_object(data) or {}) > 1:
+            with suppress(UnicodeDecodeError):
+                self._reply.closing = data.decode().replace("\n", " ")  # in JSON: between tokens
 
     def _end(self, event: _Event) -> None:
         count(self._usage, event.usage)

@@ -111,8 +111,8 @@ class TranslatedProvider:
                 type="invalid_request_error",
                 message=error.message,
                 status=400,
-                remedy="next" if isinstance(error, Unexpressible) else "final",
-                code=error.code,
+                remedy="next",
+                code=Unexpressible.code,  # to it, whatever it may be to others
                 param=error.param,
             )
             raise ProviderFailure(failure) from error
@@ -159,8 +159,12 @@ class _Answer:
             raise ProviderFailure(failures.garbled("event"))
         if (failed := self._told.failed) is not None:
             status = errors.status_of(failed)
-            fields = {"status": status, "message": failed.message}
-            raise ProviderFailure(failures.stream_error(fields))
+            failure = failures.stream_error(
+                {"status": status, "message": failed.message, "code": failed.code}
+            )
+            if failed.code is not None:  # the provider itself reported none
+                failure = msgspec.structs.replace(failure, provider_status=None)
+            raise ProviderFailure(failure)
 
     def settle(self) -> None:
         """However it ended: what it cost, as far as the provider said."""

@@ -2,7 +2,8 @@
 
 An estimate counts characters, four to a token, and says ``"estimated": true``. What the
 beginning of a message said of the prompt's cost is no estimate, and is kept; so is what was
-said of the answer's, if it is more.
+said of the answer's, if it is more. A message has to say something: no prompt costs nothing, so
+that 0 is what one begins with whose provider only counts at the end (chat's and others).
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 from broker.dialects.usage import tokens
 
 _PROMPT = ("system", "messages", "tools")
+_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 def estimate(
@@ -19,6 +21,8 @@ def estimate(
 ) -> dict[str, Any]:
     """The usage of an attempt that was cut off after ``delivered`` characters of answer."""
     prompt = [request[key] for key in _PROMPT if key in request]
-    known = {"input_tokens": tokens(len(msgspec.json.encode(prompt))), **(said or {})}
+    known = dict(said or {})
+    if not any(known.get(key) for key in _INPUT):
+        known["input_tokens"] = tokens(len(msgspec.json.encode(prompt)))
     output = max(tokens(delivered), frames, known.get("output_tokens") or 0)
     return {**known, "output_tokens": output, "estimated": True}

@@ -2,7 +2,7 @@
 
 The dialect ends a message with ``message_stop``, and nothing comes after it. So that a stream
 ends in exactly one terminal here too, a provider's own ``message_stop`` is not shown (the
-native view has it) and the terminal is rendered as one, or as an ``error`` event. A reader
+native view has it) and the terminal is rendered as that, or as an ``error`` event. A reader
 that has seen ``message_stop`` has seen the job's end, and its cursor is the terminal's.
 
 A whole answer, from a target that does not stream, has one number and becomes several
@@ -25,6 +25,7 @@ _VERBATIM = frozenset((int(Kind.DIALECT), int(Kind.USAGE)))
 _WHOLE = int(Kind.WHOLE)
 _TERMINAL = int(Kind.TERMINAL)
 _STOP = b"event: message_stop\n"
+_PLAIN = '{"type":"message_stop"}'
 
 
 class MessagesView(msgspec.Struct, frozen=True):
@@ -56,5 +57,5 @@ def _spread(number: int, body: bytes) -> list[bytes]:
 def _ending(body: bytes) -> bytes:
     terminal = msgspec.json.decode(body, type=Terminal)
     if terminal.state is JobState.COMPLETED:
-        return _STOP + b'data: {"type":"message_stop"}'
+        return _STOP + b"data: " + (terminal.closing or _PLAIN).encode()
     return b"event: error\ndata: " + encode(terminal_error(terminal))

@@ -90,10 +90,20 @@ ErrorKind = Literal[
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The provider reports an error in place of the rest."""
+    """The provider reports an error in place of the rest.
+
+    ``code`` is ours where the error is: the rest can't be told.
+    """
 
     kind: ErrorKind
     message: str = ""
+    code: str | None = None
+
+
+def untold(what: str) -> Failed:
+    """The end of an answer that holds something that callers of other dialects can't be given."""
+    message = f"The model answered with {what}, which can't be expressed in the caller's dialect."
+    return Failed("invalid_request", message, "unexpressible_answer")
 
 
 Event = (

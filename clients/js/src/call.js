@@ -20,7 +20,6 @@ import { dialectOf } from "./dialect.js";
  * @property {Headers} headers the call's own copy
  * @property {string | Uint8Array<ArrayBuffer> | undefined} body
  * @property {string} text the body as a text
- * @property {boolean} streams whether it asks for a stream
  * @property {RequestInit} more whatever else `fetch` was given, passed on as it is
  * @property {AbortSignal | undefined} signal the caller's
  */
@@ -40,8 +39,7 @@ export async function callOf(input, init) {
   const { headers, signal, body: given, ...rest } = init;
   const body = given === undefined ? await bodyOf(request) : repeatable(given);
   const text = body === undefined ? undefined : textOf(body);
-  const asked = method === "GET" ? {} : objectIn(text);
-  if (asked === undefined) return undefined;
+  if (method !== "GET" && objectIn(text) === undefined) return undefined;
   return {
     dialect,
     url,
@@ -49,7 +47,6 @@ export async function callOf(input, init) {
     headers: new Headers(headers ?? request?.headers),
     body,
     text: text ?? "",
-    streams: method === "GET" || asked["stream"] === true,
     more: { ...(request && ofRequest(request)), ...rest },
     signal: signal ?? request?.signal ?? undefined,
   };

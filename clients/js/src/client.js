@@ -181,7 +181,6 @@ export class Streamhold {
       headers,
       body: text,
       text: text ?? "",
-      streams: false,
       more: {},
       signal,
     };

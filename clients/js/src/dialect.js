@@ -11,7 +11,7 @@
 // An assistant's thread has messages of its own kind; they are no generation.
 const GENERATION = /(?<!\/threads\/[^/]*)\/(chat\/completions|responses|messages)\/?$/;
 const EVENTS = /\/jobs\/[^/]+\/events\/?$/;
-const RESPONSE = /\/responses\/[^/]+\/?$/; // one that exists already, read with `stream=true`
+const RESPONSE = /\/responses\/[^/]+\/?$/; // one that exists already, as a stream or as it is
 
 /** @type {Record<Dialect, ReadonlySet<string>>} */
 const TERMINALS = {
@@ -32,11 +32,9 @@ const TERMINALS = {
  * @param {URL} url
  * @returns {Dialect | undefined} undefined for a call that is none of ours
  */
-export function dialectOf(method, { pathname, searchParams }) {
+export function dialectOf(method, { pathname }) {
   if (method === "GET" && EVENTS.test(pathname)) return "native";
-  if (method === "GET" && searchParams.get("stream") === "true" && RESPONSE.test(pathname)) {
-    return "responses";
-  }
+  if (method === "GET" && RESPONSE.test(pathname)) return "responses";
   const found = method === "POST" ? GENERATION.exec(pathname)?.[1] : undefined;
   return found === "chat/completions" ? "chat" : /** @type {Dialect | undefined} */ (found);
 }

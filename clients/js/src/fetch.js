@@ -38,8 +38,9 @@ export const settled = ({ fetch, patience = 60_000, idle = 60_000, retryWindow =
  *
  * A POST to `…/chat/completions`, `…/responses` or `…/messages` with a JSON body gets an
  * `Idempotency-Key`, if it has none; a stream that is cut is resumed after its last whole event;
- * a call that got no answer is made again under its key. A GET of `…/jobs/{id}/events` or of
- * `…/responses/{id}?stream=true` is resumed as well. Everything else is passed on untouched.
+ * a call that got no answer is made again under its key. A GET of `…/jobs/{id}/events` is resumed
+ * as well, and so is one of `…/responses/{id}`, which as a whole is asked for again. Everything
+ * else is passed on untouched.
  *
  * @param {ResumingOptions} [options]
  * @returns {Fetch}

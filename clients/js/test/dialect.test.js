@@ -20,7 +20,8 @@ test("generations are told from what only looks like them", () => {
   }
   assert.equal(dialectOf("GET", at("/v1/jobs/a/events")), "native");
   assert.equal(dialectOf("GET", at("/v1/responses/r1?stream=true")), "responses");
-  assert.equal(dialectOf("GET", at("/v1/responses/r1")), undefined);
+  assert.equal(dialectOf("GET", at("/v1/responses/r1")), "responses");
+  assert.equal(dialectOf("GET", at("/v1/responses/r1/input_items")), undefined);
   assert.equal(dialectOf("GET", at("/v1/responses")), undefined);
 });
 

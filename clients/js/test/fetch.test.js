@@ -201,6 +201,13 @@ test("whole answers: a loss before or within them is the same call again", async
   assert.equal(new Set(scripted.keys()).size, 1);
 });
 
+test("a poll is asked again, without a key", async () => {
+  const scripted = server([], ["lost", "lost", () => new Response('{"status":"completed"}')]);
+  const response = await over(scripted)("http://broker.test/v1/responses/resp_1");
+  assert.deepEqual(await response.json(), { status: "completed" });
+  assert.deepEqual(scripted.keys(), [null, null, null]);
+});
+
 test("what is no generation is passed on untouched", async () => {
   const seen = [];
   const fetch = resumingFetch({

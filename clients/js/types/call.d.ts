@@ -10,7 +10,6 @@
  * @property {Headers} headers the call's own copy
  * @property {string | Uint8Array<ArrayBuffer> | undefined} body
  * @property {string} text the body as a text
- * @property {boolean} streams whether it asks for a stream
  * @property {RequestInit} more whatever else `fetch` was given, passed on as it is
  * @property {AbortSignal | undefined} signal the caller's
  */
@@ -37,10 +36,6 @@ export type Call = {
      * the body as a text
      */
     text: string;
-    /**
-     * whether it asks for a stream
-     */
-    streams: boolean;
     /**
      * whatever else `fetch` was given, passed on as it is
      */

@@ -3,7 +3,7 @@
  * @param {URL} url
  * @returns {Dialect | undefined} undefined for a call that is none of ours
  */
-export function dialectOf(method: string, { pathname, searchParams }: URL): Dialect | undefined;
+export function dialectOf(method: string, { pathname }: URL): Dialect | undefined;
 /**
  * @param {Dialect} dialect
  * @param {ParsedEvent} event

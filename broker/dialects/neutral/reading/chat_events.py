@@ -14,6 +14,7 @@ from broker.dialects.neutral.event import (
     StopReason,
     TextDelta,
     ThoughtDelta,
+    untold,
 )
 from broker.dialects.neutral.reading.calls import Calls
 from broker.dialects.neutral.reading.thoughts import piece_of
@@ -85,6 +86,10 @@ class ChatReader:
             if signature is not None:
                 yield Signed(signature)
         yield from _content(delta.get("content"))
+        if delta.get("images"):
+            yield untold("a picture")
+        if delta.get("audio"):
+            yield untold("sound")
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             self._refused = True
             yield RefusalDelta(refusal)

@@ -42,6 +42,8 @@ def read(request: dict[str, Any]) -> Request:
     fields = Fields(request).ignore(*HARMLESS).only("n", 1).only("store", False)
     fields.only("service_tier", "auto", "default").only("logprobs", False).only("top_logprobs", 0)
     fields.only("modalities", ["text"])
+    if fields.has("web_search_options"):  # even an empty object asks for a search
+        raise fields.unexpressible("web_search_options")
     output = _output(fields.inner("response_format"))
     limit = fields.integer("max_tokens")
     newer = fields.integer("max_completion_tokens")

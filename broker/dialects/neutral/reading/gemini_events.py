@@ -17,6 +17,7 @@ from broker.dialects.neutral.event import (
     StopReason,
     TextDelta,
     ThoughtDelta,
+    untold,
 )
 from broker.dialects.neutral.reading.calls import Calls
 from broker.dialects.neutral.signature import Signature
@@ -97,6 +98,8 @@ class GeminiReader:
             yield from self._calls.begin(key, id, name, self._id)
             arguments = encode(call.get("args") or {}).decode()
             yield from self._calls.more(key, arguments)
+        elif not part.get("thought") and (part.get("inlineData") or part.get("fileData")):
+            yield untold("a picture or a file")
         elif isinstance(text, str) and text:
             yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)
 

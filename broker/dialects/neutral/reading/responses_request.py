@@ -4,8 +4,8 @@ Harmless to leave out: ``model`` and how it is streamed; ``store`` and ``backgro
 broker itself sees to; ``metadata``, hints for caches and abuse teams, ordinary service tiers,
 truncation if disabled, and the wish for sealed reasoning, which always comes where there is some.
 
-What the provider keeps (``previous_response_id``, ``conversation``, references to items) is
-refused: another provider doesn't have it.
+What the provider keeps (``previous_response_id``, ``conversation``, ``prompt``, files, references
+to items) is refused: another provider doesn't have it.
 """
 
 from collections.abc import Iterator
@@ -48,6 +48,9 @@ def read(request: dict[str, Any]) -> Request:
     for name in fields.texts("include"):
         if name != "reasoning.encrypted_content":
             raise fields.unexpressible("include", f"{name!r} has no counterpart")
+    for key in ("previous_response_id", "conversation", "prompt"):  # they may stand for the input
+        if fields.has(key):
+            raise fields.unexpressible(key, "it is kept by another provider")
     output, verbosity = _text(fields.inner("text"))
     instructions = fields.text("instructions")
     found = Request(
@@ -172,6 +175,8 @@ def _content(fields: Fields, key: str) -> Iterator[Part]:
         match each.any("type"):
             case "input_text" | "output_text":
                 yield Text(each.ignore("annotations", "logprobs").need("text"))
+            case "input_image" if each.has("file_id"):
+                raise each.unexpressible("file_id", "it is kept by another provider")
             case "input_image":
                 yield image_at(each.need("image_url"), each.text("detail"), each, "image_url")
             case "refusal":

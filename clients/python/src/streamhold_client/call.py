@@ -9,6 +9,7 @@ from typing import Any
 from streamhold_client.answer import Head, is_clear, is_good, is_stream
 from streamhold_client.faults import Faults
 from streamhold_client.outage import Outage
+from streamhold_client.place import Backwards
 from streamhold_client.sse import Block
 from streamhold_client.surface import Ends
 from streamhold_client.track import Track
@@ -55,9 +56,16 @@ class Call:
         return lost or (self.guarded and isinstance(error, self.faults.silent))
 
     def take(self, data: bytes) -> list[Block]:
-        """What to hand on of these bytes."""
+        """What to hand on of these bytes.
+
+        Raises:
+            the library's error, where they are not the rest of what came before.
+        """
         before = self.track.cursor
-        blocks = self.track.feed(data)
+        try:
+            blocks = self.track.feed(data)
+        except Backwards as error:
+            raise self.faults.cut(str(error.__doc__)) from error
         if self.track.cursor > before:
             self.outage.progress()
         self.outage.ask(self.track.retry)
@@ -84,7 +92,9 @@ class Call:
         return self.faults.cut(_EARLY)
 
 
-def new_call(key: str, faults: Faults, patience: float, ends: Ends, after: str | None) -> Call:
+def new_call(
+    key: str | None, faults: Faults, patience: float, ends: Ends, after: str | None
+) -> Call:
     """A call to a surface; ``after`` is the cursor that the application sent of its own."""
     cursor = int(after) if after is not None and after.isascii() and after.isdigit() else 0
     call = Call(key, faults, Outage(patience), Track(ends, cursor))
@@ -92,8 +102,13 @@ def new_call(key: str, faults: Faults, patience: float, ends: Ends, after: str |
     return call
 
 
-def asks_for_stream(body: bytes) -> bool:
-    """Whether the JSON says ``"stream": true``; looked at in earnest only where it may."""
+def asks_for_stream(body: bytes, query: bytes = b"") -> bool:
+    """Whether the JSON says ``"stream": true``; looked at in earnest only where it may.
+
+    A GET says it in the query.
+    """
+    if b"stream=true" in query.split(b"&"):
+        return True
     if _STREAMS.search(body) is None:
         return False
     try:

@@ -26,6 +26,8 @@ class Url(Protocol):
     def port(self) -> int | None: ...
     @property
     def path(self) -> str: ...
+    @property
+    def query(self) -> bytes: ...
 
 
 class Request(Protocol):
@@ -83,15 +85,16 @@ class Patient:
         return surface_of(request.method, request.url.path)
 
     def begin(self, request: Request, surface: Surface, body: bytes) -> Carried:
-        """Give the request its key, and begin its call."""
-        headers, attempt = request.headers, None
-        key = headers.get(KEY)
-        if key is None:
-            attempt = self.calls.begin(str(request.url), body, headers.get(RETRY_COUNT))
-            key = headers[KEY] = attempt.key
+        """Give the request its key, and begin its call. A GET may be repeated without one."""
+        headers, attempt, key = request.headers, None, None
+        if request.method == "POST":
+            key = headers.get(KEY)
+            if key is None:
+                attempt = self.calls.begin(str(request.url), body, headers.get(RETRY_COUNT))
+                key = headers[KEY] = attempt.key
         call = new_call(key, self.faults, self.patience, surface.ends, headers.get(AFTER))
         call.met = self.origins[_origin(request)]
-        streams = asks_for_stream(body)
+        streams = asks_for_stream(body, request.url.query)
         if streams and call.met is not False:
             headers["accept-encoding"] = "identity"
         return Carried(call, request, streams, self.silence, attempt)
@@ -103,6 +106,8 @@ class Patient:
 
     def answered(self, carried: Carried, head: Head) -> None:
         """This is what the application gets."""
+        if is_good(head) and carried.call.key is None:
+            return  # whoever gave it
         if is_good(head):
             self.origins[_origin(carried.request)] = carried.call.owns(head)
         elif head.status_code >= 400:

@@ -1,5 +1,6 @@
 """The three surfaces that can be carried, and how a stream on each of them ends."""
 
+import re
 from collections.abc import Callable
 from enum import Enum
 
@@ -33,8 +34,16 @@ _TERMINALS = {
 }
 
 
+_RESPONSE = re.compile(r"/v1/responses/[^/]+/?$")  # one that exists already
+
+
 def surface_of(method: str, path: str) -> Surface | None:
-    """The surface that a request is for; the server may live below a prefix."""
+    """The surface that a request is for; the server may live below a prefix.
+
+    A POST generates; a GET reads a response, as a stream or as it is now.
+    """
+    if method == "GET":
+        return Surface.RESPONSES if _RESPONSE.search(path) else None
     if method != "POST":
         return None
     return next((surface for surface in Surface if path.endswith(surface.value)), None)
