@@ -24,11 +24,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from sse_starlette import EventSourceResponse
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.core import Core
-from broker.api.outlet import Outlet, outlet_of
+from broker.api.outlet import Outlet, outlet_before, outlet_of
+from broker.api.stamps import stamp
 from broker.dialects import View
 from broker.errors import StreamholdError
 from broker.model import Failure, JobState, Terminal
@@ -132,21 +133,25 @@ class StreamResponse(EventSourceResponse):
         loop = asyncio.get_running_loop()
         begun = self._sent_at = loop.time()
         text, terminal = b"", None
-        if self._refuse is not None:
+        headers = stamp(scope, self.raw_headers)
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        if self._refuse is None:
+            await send(start)
+        else:
+            outlet = outlet_before(scope)
+            head = outlet.head(start) if outlet is not None else b""
             text, terminal, refusal = await self._hold(self._refuse)
             if refusal is not None:
                 self._over = True
                 await refusal(scope, receive, send)
                 return "terminal"
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._begin(send, start, head, text, outlet)
+            self._core.metrics.first.observe(loop.time() - begun)
         self._outlet = outlet_of(scope)
         if self._outlet is not None:
             self._reader.pour_into(self._take)
         if scope["method"] == "HEAD":
             terminal = Terminal(JobState.COMPLETED)
-        if text:
-            await self._send(send, text)
-            self._core.metrics.first.observe(loop.time() - begun)
         while terminal is None:
             try:
                 text, terminal = await self._next()
@@ -161,6 +166,17 @@ class StreamResponse(EventSourceResponse):
                     await self._send(send, PING)
         await self._close(send)
         return "terminal"
+
+    async def _begin(
+        self, send: Send, start: Message, head: bytes, text: bytes, outlet: Outlet | None
+    ) -> None:
+        """Send the head and the first text: at once, if it was made ready."""
+        if text and outlet is not None and await outlet.begin(send, start, head, text):
+            self._note_sent(text)
+            return
+        await send(start)
+        if text:
+            await self._send(send, text)
 
     async def _hold(self, refuse: Refusal) -> tuple[bytes, Terminal | None, Response | None]:
         """Wait for the first text, so that an early failure has its true status."""
@@ -210,16 +226,18 @@ class StreamResponse(EventSourceResponse):
         if text:
             if not outlet.write(text):
                 return False
-            self._sent_at = asyncio.get_running_loop().time()
-            self._core.metrics.sent.inc(len(text))
+            self._note_sent(text)
         return True
+
+    def _note_sent(self, text: bytes) -> None:
+        self._sent_at = asyncio.get_running_loop().time()
+        self._core.metrics.sent.inc(len(text))
 
     async def _send(self, send: Send, text: bytes) -> None:
         self._sending = True
         await send({"type": "http.response.body", "body": text, "more_body": True})
         self._sending = False
-        self._sent_at = asyncio.get_running_loop().time()
-        self._core.metrics.sent.inc(len(text))
+        self._note_sent(text)
 
     async def _part(self, send: Send, reason: str) -> str:
         """End without a terminal: hand the stream back, or cut it off."""
