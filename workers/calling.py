@@ -27,6 +27,8 @@ from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
 from workers.writer import Pen
 
+_HURRIED = 2  # deliveries that do not linger: the first often says no more than who speaks
+
 
 class Caller:
     """Calls for the job of one hold.
@@ -49,6 +51,7 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
+        self._hurried = 0  # deliveries so far
 
     async def call(
         self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
@@ -174,7 +177,9 @@ class Caller:
     async def _begin(self, step: Run) -> None:
         first = not self._ledger.told
         frame, fields = self._ledger.begin(step)
-        self._hold.pen.write([frame], fields)
+        # A provider that resumes is to be found again by whoever takes over: that is told at once.
+        resumes = self._settings.providers[step.target.provider].resumes
+        self._hold.pen.write([frame], fields, idle=first and not resumes)
         self._ledger.opened()
         if not first:
             await self._hold.pen.settled()
@@ -195,11 +200,11 @@ class Caller:
         if not frames:
             return
         fields = self._ledger.known(straight=straight)
-        first = not self.delivered
-        if first:
+        if not self.delivered:
             self.delivered = True
             fields.append(("delivered", b"1"))
-        self._hold.pen.write(frames, fields, urgent=first)
+        self._hurried += 1
+        self._hold.pen.write(frames, fields, urgent=self._hurried <= _HURRIED)
 
 
 class _Pour:

@@ -200,7 +200,9 @@ class Generation:
             step = self._next(policy, transcript, shut)
             if isinstance(step, End):
                 return step, None
-            await asyncio.sleep(step.delay)
+            # Else not even a turn of the loop; a deadline that has passed needs one to be met.
+            if step.delay or self._job.deadline_ms is not None:
+                await asyncio.sleep(step.delay)
             passage = await self._breakers.admit(step.target, anyway=step.target in shut)
             if passage is not None:
                 return step, passage

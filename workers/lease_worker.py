@@ -6,9 +6,9 @@ running jobs, forget to fence and take minutes to notice a death: ``main`` (poll
 ``run_job`` (start, finish, results), ``run_cron`` (local), ``close`` and the shutdown. A
 test pins the signatures of what is overridden here.
 
-    wake token ─▶ claim ─▶ Hold ─▶ run_job ─▶ function(ctx, key)
-                            ▲  ▲
-          renewer: lost? ───┘  └─── control channel: cancelled
+    wake and claim ─▶ Hold ─▶ run_job ─▶ function(ctx, key)
+                       ▲  ▲
+     renewer: lost? ───┘  └─── control channel: cancelled
 
 Four loops run beside the jobs: a poller a partition, the renewer, the rescuer, and the
 writers' flushes. One that dies of a defect ends the worker: its leases expire and its jobs
@@ -31,18 +31,18 @@ from broker.errors import StoreAway
 from broker.model import Failure
 from broker.queue import deserialize, serialize
 from broker.queue.rescuer import Rescuer
-from broker.store import BLOCK, Store
+from broker.store import Store
 from broker.store.keys import Partition
-from broker.store.queue import Claim
 from broker.store.wire import Wire
 from workers import cron
 from workers.breakers import BreakerView
 from workers.hold import Hold
+from workers.poller import Poller
 from workers.settling import settle
+from workers.slots import Slots
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
-_FULL_WAIT = 0.5  # seconds without an ear for batch jobs, while they have all their slots
 _NOT_RUNNABLE = Failure(
     type="internal_error", message="The worker does not know how to run this job.", status=500
 )
@@ -79,11 +79,21 @@ class LeaseWorker(Worker):
         self._breaker_channel = store.keys.breaker_channel.encode()
         self._settings = settings
         self._ended: deque[tuple[float, Hold]] = deque()  # with the loop time to forget each
-        self._pollers: list[asyncio.Task[None]] = []
-        self._reserved = 0  # slots promised to claims under way
-        self._most_batch = max(1, int(settings.concurrency * settings.batch_share))
-        self._freed = asyncio.Event()  # slots were freed, or a promise ended
-        self._batch_freed = {p: asyncio.Event() for p in store.keys.partitions}
+        partitions = store.keys.partitions
+        self.slots = Slots(settings.concurrency, settings.batch_share, len(partitions))
+        self._pollers = [
+            Poller(
+                store.queue,
+                partition,
+                holder,
+                self.slots,
+                self.writers[partition.number],
+                start=self._start,
+                is_open=lambda: self.allow_pick_jobs,
+            )
+            for partition in partitions
+        ]
+        self._polling: list[asyncio.Task[None]] = []
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -110,77 +120,19 @@ class LeaseWorker(Worker):
         async with asyncio.TaskGroup() as group:
             for loop in loops:
                 group.create_task(loop)
-            for partition in self.store.keys.partitions:
-                self._pollers.append(group.create_task(self._poll(partition)))
-                self._pollers.append(group.create_task(self._fill_with_batch(partition)))
+            for poller in self._pollers:
+                self._polling.append(group.create_task(poller.run()))
+                self._polling.append(group.create_task(poller.fill_with_batch()))
 
-    # ── Claims ────────────────────────────────────────────────────────────────────────
+    # ── Jobs ──────────────────────────────────────────────────────────────────────────
 
-    @property
-    def free(self) -> int:
-        """Slots that no job holds and no claim has been promised."""
-        return self.max_jobs - len(self.holds) - self._reserved
-
-    @property
-    def free_batch(self) -> int:
-        """Those of the slots that a batch job may take: the others are kept for interactive."""
-        return max(0, min(self.free, self._most_batch - self._held_batch - self._reserved))
-
-    @property
-    def _held_batch(self) -> int:
-        return sum(hold.batch for hold in self.holds.values())
-
-    async def _poll(self, partition: Partition) -> None:
-        """Claim while there are free slots and jobs; wait for the lack of either to end."""
-        while True:
-            while self.free <= 0 and self.allow_pick_jobs:
-                await self._slots_change()
-            if not self.allow_pick_jobs:
-                return
-            try:
-                if not await self._claim(partition, self.free):
-                    # Not `free_batch`: another poller's claim holds slots for a moment only.
-                    batch = self._held_batch < self._most_batch
-                    seconds = BLOCK if batch else _FULL_WAIT
-                    await self.store.queue.wait(partition, seconds, batch=batch)
-            except StoreAway:
-                await asyncio.sleep(_AWAY_WAIT)
-
-    async def _fill_with_batch(self, partition: Partition) -> None:
-        """Claim when a batch job has ended: a poller that had no room for another one waits
-        for interactive jobs only, and would not hear of it."""
-        freed = self._batch_freed[partition]
-        while self.allow_pick_jobs:
-            await freed.wait()
-            freed.clear()  # before the claim: what is freed while it is under way counts
-            try:
-                if self.allow_pick_jobs and self.free_batch > 0:
-                    await self._claim(partition, self.free)
-            except StoreAway:
-                await asyncio.sleep(_AWAY_WAIT)
-
-    async def _slots_change(self) -> None:
-        self._freed.clear()
-        await self._freed.wait()
-
-    async def _claim(self, partition: Partition, most: int) -> int:
-        batch = self.free_batch
-        self._reserved += most
-        try:
-            claims = await self.store.queue.claim(partition, self.holder, most, batch)
-        finally:
-            self._reserved -= most
-            self._freed.set()  # pollers of other partitions wait for what was reserved
-        for claim in claims:
-            self._start(partition, claim)
-        return len(claims)
-
-    def _start(self, partition: Partition, claim: Claim) -> None:
-        hold = Hold(claim, self.writers[partition.number])
+    def _start(self, hold: Hold) -> None:
         before = self.holds.get(hold.key)
         if before is not None:  # rescued from ourselves, before we had noticed the loss
             before.take_away()
+            self.slots.give_back(batch=before.batch)
         self.holds[hold.key] = hold
+        self.slots.take(batch=hold.batch)
         hold.task = self.loop.create_task(self.run_job(hold.key, 0), name=f"job {hold.key}")
         self.tasks[hold.key] = hold.task
         hold.task.add_done_callback(lambda task: self._done(hold, task))
@@ -189,10 +141,7 @@ class LeaseWorker(Worker):
         if self.holds.get(hold.key) is hold:
             del self.holds[hold.key]
             del self.tasks[hold.key]
-        self._freed.set()
-        if hold.batch:
-            for freed in self._batch_freed.values():
-                freed.set()
+            self.slots.give_back(batch=hold.batch)
         if hold.over:
             self._ended.append((self.loop.time() + self._settings.keep_acknowledged, hold))
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
@@ -339,12 +288,15 @@ class LeaseWorker(Worker):
         """Let claims under way bring their jobs, then end the pollers: they'd take wake tokens."""
         try:
             async with asyncio.timeout(self._settings.renew):
-                while self._reserved:
-                    await self._slots_change()
-        except TimeoutError:
+                if self.slots.awaited:
+                    for poller in self._pollers:
+                        await poller.recall()
+                while self.slots.awaited:
+                    await self.slots.change()
+        except (TimeoutError, StoreAway):
             pass  # the store is away: what was claimed will be rescued
-        for poller in self._pollers:
-            poller.cancel()
+        for polling in self._polling:
+            polling.cancel()
 
     async def _hand_over(self) -> None:
         """Give our jobs back under new tokens, once what they wrote is stored."""

@@ -3,7 +3,9 @@
 While one flush is in flight, what arrives gathers for the next, and no flush begins within
 ``LINGER`` of the one before: under no load a token goes out alone, at once; under load a flush
 carries what came in meanwhile, and the cost of a round trip, in three processes, is shared.
-What somebody waits for (a stream's first frame, its last one, ``settled``) never lingers.
+What somebody waits for (a stream's first frames, its last one, ``settled``) never lingers, and
+what nobody does (that an attempt begins) lingers even under no load: the answer's first frame
+may come meanwhile, and one append then carries both.
 
     Pen.write ─▶ open chunk ─┐                 one flush in flight
     Pen.write ─▶ open chunk ─┼─▶ Writer._take ─▶ Streams.append ─▶ verdicts ─▶ Pen
@@ -100,10 +102,11 @@ class Pen:
         final: JobState | None = None,
         *,
         urgent: bool = False,
+        idle: bool = False,
     ) -> None:
         """Number the frames and queue them; ``fields`` are set in the record with them.
 
-        ``urgent`` frames do not linger, nor does the last one.
+        ``urgent`` frames do not linger, nor does the last one; ``idle`` ones always do.
 
         Raises:
             Fenced, FramesLost: the stream is not ours any more; nothing was queued.
@@ -121,6 +124,8 @@ class Pen:
         tail.final = final
         self.final = self.final or final is not None
         self.pending += len(tail.payload) - before
+        if idle:
+            self._writer.defer()
         self._writer.mark(self)
         if urgent or final is not None:
             self._writer.hurry()
@@ -335,6 +340,12 @@ class Writer:
                 taken = self._take()
                 if taken:
                     self._apply(taken, await self._append([batch for _, batch in taken]))
+
+    def defer(self) -> None:
+        """What is written next waits for company, if nothing waits already."""
+        if not self._dirty:
+            self._hurried = False
+            self._next = max(self._next, asyncio.get_running_loop().time() + LINGER)
 
     def hurry(self) -> None:
         """Somebody waits for what was written last."""

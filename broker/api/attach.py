@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,9 +17,12 @@ from broker.queue import Submission, enqueue
 from broker.routing import Target, policy_for
 from broker.settings import Settings
 from broker.store.jobs import Creation
+from broker.store.scripts import Executor
 from broker.tail import Reader
 
 T = TypeVar("T")
+
+_LARGE = 256 * 1024  # bytes of a body that is not sent over the connection of live messages
 
 
 def narrowed(core: Core, submission: Submission, options: Options) -> Submission:
@@ -97,20 +101,24 @@ async def follow(core: Core, submission: Submission) -> Reader:
     Raises:
         RequestIdReused, JobGone, StoreAway, StoreFull, QueueFull, AccountBusy.
     """
-    reader = await core.tail.follow(submission.key, 0)
-    try:
-        creation = await _create(core, submission)
-    except BaseException:
-        reader.close()
-        raise
+    if len(submission.body) > _LARGE:
+        reader = await core.tail.follow(submission.key, 0)
+        try:
+            creation = await _create(core, submission)
+        except BaseException:
+            reader.close()
+            raise
+    else:
+        make = partial(_create, core, submission)
+        reader, creation = await core.tail.follow_new(submission.key, make)
     reader.grace_ms = creation.grace_ms
     if creation.created:
         reader.begin()
     return reader
 
 
-async def _create(core: Core, submission: Submission) -> Creation:
-    creation = await enqueue(core.store, submission)
+async def _create(core: Core, submission: Submission, over: Executor | None = None) -> Creation:
+    creation = await enqueue(core.store, submission, over=over)
     core.metrics.calls.labels("created" if creation.created else "attached").inc()
     return creation
 

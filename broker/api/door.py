@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.api.booth import Booth
 from broker.api.origins import Headers, Origins
 from broker.api.problems import error_response
+from broker.api.stamps import stamp
 from broker.api.stream import ComeAgain, cursor_of
 from broker.api.tickets import given, presented
-from broker.dialects.registry import dialect_at
 from broker.errors import (
     BadCursor,
     Draining,
@@ -87,7 +87,7 @@ class Door:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message = {**message, "headers": _stamp(scope, message["headers"])}
+                message = {**message, "headers": stamp(scope, message["headers"])}
             await send(message)
 
         headers = dict(scope["headers"])
@@ -141,16 +141,6 @@ class Door:
                 return ""
             raise NotAuthenticated("Send it as 'Authorization: Bearer' or 'x-api-key'.")
         return account
-
-
-def _stamp(scope: Scope, headers: Headers) -> Headers:
-    own = dict(headers)
-    request_id = own.get(b"x-request-id") or scope["request_id"].encode()
-    stamps = [(b"x-request-id", request_id), *scope["stamps"]]
-    dialect = dialect_at(scope["path"])
-    if dialect is not None and dialect.request_id_header is not None:
-        stamps.append((dialect.request_id_header, request_id))
-    return [*headers, *(stamp for stamp in stamps if stamp[0] not in own)]
 
 
 def _refusal(scope: Scope, error: StreamholdError) -> Response:

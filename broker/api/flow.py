@@ -155,7 +155,7 @@ class Flow:
         self._sending = True
         await self._way.send(text)
         self._sending = False
-        self._sent(text)
+        self.sent(text)
 
     def closes(self) -> None:
         """The end of the answer is on its way: no leaving counts any more."""
@@ -186,7 +186,7 @@ class Flow:
                 self._stop("stalled")
         elif self._task is None:
             if self._is_quiet(now) and self._way.write(PING):
-                self._sent(PING)
+                self.sent(PING)
         elif self._onward is not None or self._is_quiet(now):
             self._reader.poke()
 
@@ -209,10 +209,11 @@ class Flow:
         if text:
             if not self._way.write(text):
                 return False
-            self._sent(text)
+            self.sent(text)
         return True
 
-    def _sent(self, text: bytes) -> None:
+    def sent(self, text: bytes) -> None:
+        """Note that this went out."""
         self._sent_at = asyncio.get_running_loop().time()
         self._core.metrics.sent.inc(len(text))
 

@@ -14,13 +14,14 @@ from functools import partial
 from sse_starlette import EventSourceResponse
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.core import Core
 from broker.api.flow import PING, Flow, Onward, retry_event
 from broker.api.line import Left
 from broker.api.outlet import Outlet, connection_of
+from broker.api.stamps import stamp
 from broker.dialects import View
 from broker.model import Failure, Terminal
 from broker.tail import Reader
@@ -100,15 +101,25 @@ class StreamResponse(EventSourceResponse):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         text, terminal = b"", None
+        start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": stamp(scope, self.raw_headers),
+        }
         if self._refuse is not None:
+            served.prepare(start)
             text, terminal, refusal = await self._hold(flow, self._refuse)
             if refusal is not None:
                 flow.closes()
                 await refusal(scope, receive, served.asgi)
                 return "terminal"
-        flow.begin(await served.begin(self.raw_headers))
+        rest = await served.begin(start, text)
+        flow.begin(served.onward)
+        if rest:
+            await flow.send(rest)
+        elif text:
+            flow.sent(text)
         if text:
-            await flow.send(text)
             self._core.metrics.first.observe(loop.time() - begun)
         if terminal is not None or scope["method"] == "HEAD":
             return await flow.end()
@@ -152,6 +163,7 @@ class _Served:
         self.asgi = asgi
         self._connection = connection_of(scope)
         self._outlet: Outlet | None = None
+        self._head = b""
 
     def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
         """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
@@ -159,13 +171,30 @@ class _Served:
             return None
         return asyncio.ensure_future(_watch(receive, left))
 
-    async def begin(self, headers: list[tuple[bytes, bytes]]) -> Onward | None:
-        """Send the head. What it gives takes the connection from the server."""
-        await self.asgi({"type": "http.response.start", "status": 200, "headers": headers})
-        if self._connection is None or not self._connection.open:
-            return None
-        self._outlet = self._connection
-        return self._outlet.take
+    def prepare(self, start: Message) -> None:
+        """Make the head ready, for it is going to wait for the first text."""
+        if self._connection is not None:
+            self._head = self._connection.head(start)
+
+    async def begin(self, start: Message, text: bytes) -> bytes:
+        """Send the head, and the first text with it if it was made ready. The rest of the text."""
+        connection = self._connection
+        if not (
+            text
+            and connection is not None
+            and await connection.begin(self.asgi, start, self._head, text)
+        ):
+            await self.asgi(start)
+        else:
+            text = b""
+        if connection is not None and connection.open:
+            self._outlet = connection
+        return text
+
+    @property
+    def onward(self) -> Onward | None:
+        """What takes the connection from the server, once the response has begun."""
+        return self._outlet.take if self._outlet is not None else None
 
     def write(self, data: bytes) -> bool:
         return self._outlet is not None and self._outlet.write(data)

@@ -14,6 +14,7 @@ from arq.jobs import serialize_job
 from broker.model import Options, job_key, request_digest
 from broker.store import Store
 from broker.store.jobs import Creation, NewJob
+from broker.store.scripts import Executor
 
 GENERATE = "generate"  # the function that runs an inference
 
@@ -55,8 +56,16 @@ class Submission(msgspec.Struct, frozen=True):
         return request_digest(self.dialect, self.request)
 
 
-async def enqueue(store: Store, submission: Submission, function: str = GENERATE) -> Creation:
+async def enqueue(
+    store: Store,
+    submission: Submission,
+    function: str = GENERATE,
+    *,
+    over: Executor | None = None,
+) -> Creation:
     """Create the job and queue it for ``function``, or find the same job there already.
+
+    ``over`` is as in ``Jobs.create``.
 
     Raises:
         RequestIdReused, JobGone, QueueFull, AccountBusy: see ``Jobs.create``.
@@ -81,5 +90,6 @@ async def enqueue(store: Store, submission: Submission, function: str = GENERATE
             most_open=submission.most_open,
             admitted=submission.admitted,
             keep=submission.keep,
-        )
+        ),
+        over,
     )

@@ -4,12 +4,15 @@
 and listings over redis-py.
 """
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 
 from broker.settings import Settings
 from broker.store import durability
 from broker.store.breakers import Breakers
-from broker.store.connection import make_client, store_errors
+from broker.store.connection import ClientLine, make_client, store_errors
+from broker.store.ear import Line
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
 from broker.store.leases import Leases
@@ -31,6 +34,7 @@ class Store:
         client: Redis,
         blocking: Redis,
         *,
+        line: Callable[[], Line] | None = None,
         shebang: bool = True,
     ) -> None:
         self.settings = settings
@@ -41,7 +45,8 @@ class Store:
         scripts = Scripts(executor, shebang=shebang)
         self.jobs = Jobs(scripts, client, self.keys, settings)
         self.listing = Listing(client, self.keys)
-        self.queue = Queue(scripts, blocking, self.keys, settings)
+        lines = line or (lambda: ClientLine(blocking))
+        self.queue = Queue(scripts, blocking, self.keys, settings, lines)
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
@@ -80,6 +85,7 @@ def open_store(settings: Settings, name: str) -> Store:
         Wire(url, name=name, timeout=timeout),
         make_client(url, name=name, timeout=timeout),
         make_client(url, name=f"{name}-wait", timeout=2 * BLOCK),
+        line=lambda: Wire(url, name=f"{name}-ear", timeout=2 * BLOCK),
     )
 
 

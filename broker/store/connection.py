@@ -1,5 +1,6 @@
 """redis-py clients for everything that is not a hot path, and their errors in our terms."""
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
@@ -60,6 +61,34 @@ class ClientExecutor:
             raise StoreAway(type(error).__name__) from error
         except ResponseError as error:
             raise as_sent(error) from error
+
+
+class ClientLine(ClientExecutor):
+    """The same with one command after the other, as over a single connection."""
+
+    usable = True
+    _latest: asyncio.Future[Any] | None = None
+
+    async def connect(self) -> None:
+        """There is nothing to connect."""
+
+    def begin(self, *args: str | bytes | int) -> asyncio.Future[Any]:
+        self._latest = asyncio.ensure_future(self._behind(self._latest, args))
+        return self._latest
+
+    async def execute(self, *args: str | bytes | int) -> Any:
+        return await self.begin(*args)
+
+    async def close(self) -> None:
+        if self._latest is not None:
+            self._latest.cancel()
+
+    async def _behind(
+        self, before: asyncio.Future[Any] | None, args: tuple[str | bytes | int, ...]
+    ) -> Any:
+        if before is not None:
+            await asyncio.wait((before,))
+        return await super().execute(*args)
 
 
 class store_errors:

@@ -23,7 +23,7 @@ from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.keys import Keys
 from broker.store.record import to_job
-from broker.store.scripts import Scripts
+from broker.store.scripts import Executor, Scripts
 
 CANCELLED = Failure(
     type="cancelled", code="cancelled", message="The job was cancelled.", status=409, remedy="final"
@@ -80,8 +80,10 @@ class Jobs:
         self._record_ms = int(settings.store.record_ttl * 1000)
         self._stream_ms = int(settings.store.stream_ttl * 1000)
 
-    async def create(self, new: NewJob) -> Creation:
+    async def create(self, new: NewJob, over: Executor | None = None) -> Creation:
         """Create the job, or find it there already with the same request.
+
+        ``over`` is a connection on which the job's readers have subscribed before.
 
         Raises:
             RequestIdReused: the request id names a job with another request.
@@ -89,7 +91,7 @@ class Jobs:
             QueueFull, AccountBusy, StoreFull: a new job is not admitted just now.
         """
         try:
-            reply = await self._create(new)
+            reply = await self._create(new, over)
         except StoreFull:
             prefix = self._keys.partition(new.key).prefix
             reply = await self._scripts.run("find", prefix, new.key, new.digest)
@@ -109,7 +111,7 @@ class Jobs:
             case _:
                 raise JobGone(new.request_id)
 
-    async def _create(self, new: NewJob) -> list[bytes]:
+    async def _create(self, new: NewJob, over: Executor | None) -> list[bytes]:
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
         if new.metadata is not None:
@@ -134,6 +136,7 @@ class Jobs:
             _ms(new.deadline),
             _ms(new.grace),
             *fields,
+            over=over,
         )
         return reply
 

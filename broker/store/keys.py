@@ -43,6 +43,9 @@ class Partition(msgspec.Struct, frozen=True):
     def wake_batch(self) -> str:
         return f"{self.prefix}wake-batch"
 
+    def recall(self, holder: str) -> str:
+        return f"{self.prefix}recall:{holder}"
+
 
 class Keys:
     """The names of one deployment."""

@@ -1,6 +1,6 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -10,9 +10,10 @@ from broker.model import Job
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
+from broker.store.ear import Ear, Line
 from broker.store.keys import Keys, Partition
 from broker.store.record import pairs, to_job
-from broker.store.scripts import Scripts
+from broker.store.scripts import Executor, Scripts
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -33,6 +34,10 @@ class Released(NamedTuple):
     fields: Sequence[tuple[str, bytes]] = ()
 
 
+_BEATS = 1.5  # times between renewals after which a holder is taken to stand still
+_RECALL = 10  # seconds until a recall that nobody heard is forgotten
+
+
 class Queue:
     """Claims for one worker, named ``holder``."""
 
@@ -42,11 +47,14 @@ class Queue:
         client: Redis,
         keys: Keys,
         settings: Settings,
+        line: Callable[[], Line],
     ) -> None:
         self._scripts = scripts
+        self._line = line
         self._client = client  # blocks in pops: its own connections
         self._keys = keys
         self._lease_ms = int(settings.worker.lease * 1000)
+        self._beat_ms = int(_BEATS * settings.worker.renew * 1000)
         self._queue_ms = int(settings.worker.queue_timeout * 1000)
 
     async def wait(self, partition: Partition, seconds: float, *, batch: bool = True) -> None:
@@ -58,13 +66,41 @@ class Queue:
         with store_errors():
             await cast(Awaitable[Any], self._client.blpop(lists, timeout=cast(int, seconds)))
 
+    def ear(self, partition: Partition, holder: str) -> Ear:
+        """A worker's ear; close it."""
+        return Ear(self._line(), self, partition, holder)
+
+    async def recall(self, partition: Partition, holder: str) -> None:
+        """End the wait of a worker's ear, or the next one if that has just ended."""
+        key = partition.recall(holder)
+        with store_errors():
+            await cast(Awaitable[int], self._client.lpush(key, 1))
+            await self._client.expire(key, _RECALL)
+
     async def claim(
-        self, partition: Partition, holder: str, most: int, most_batch: int | None = None
+        self,
+        partition: Partition,
+        holder: str,
+        most: int,
+        most_batch: int | None = None,
+        *,
+        over: Executor | None = None,
     ) -> list[Claim]:
-        """Take up to ``most`` jobs out of a partition's queues, ``most_batch`` of them batch."""
+        """Take up to ``most`` jobs out of a partition's queues, ``most_batch`` of them batch.
+
+        ``over`` is a connection on which this waits for something; nothing is taken then
+        unless the holder has lately renewed its leases.
+        """
         batch = most if most_batch is None else min(most, most_batch)
         now, *rows = await self._scripts.run(
-            "claim", partition.prefix, holder, self._lease_ms, most, batch
+            "claim",
+            partition.prefix,
+            holder,
+            self._lease_ms,
+            most,
+            batch,
+            self._beat_ms if over else 0,
+            over=over,
         )
         return [
             Claim(

@@ -22,6 +22,12 @@ import msgspec
 from broker.model import Attempt, Failure, Job, JobState, Options
 
 _FIELD = b"attempt:"
+_NO_OPTIONS = Options()
+# Made once: to decode "as" a type costs more than to decode.
+_attempt = msgspec.json.Decoder(Attempt).decode
+_cursor = msgspec.json.Decoder(tuple[int, int]).decode
+_options = msgspec.json.Decoder(Options).decode
+_failure = msgspec.json.Decoder(Failure).decode
 
 
 def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
@@ -58,13 +64,13 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         losses=number(b"losses") or 0,
         spent=spent,
         attempts=attempts,
-        cursor=msgspec.json.decode(record.get(b"cursor", b"null"), type=tuple[int, int] | None),
-        options=msgspec.json.decode(record.get(b"options", b"{}"), type=Options),
+        cursor=_cursor(record[b"cursor"]) if b"cursor" in record else None,
+        options=_options(record[b"options"]) if b"options" in record else _NO_OPTIONS,
         deadline_ms=number(b"deadline"),
         grace_ms=number(b"grace"),
         keep=b"keep" in record,
         usage=usage,
-        error=msgspec.json.decode(record[b"error"], type=Failure) if b"error" in record else None,
+        error=_failure(record[b"error"]) if b"error" in record else None,
         metadata=_json(record.get(b"metadata")),
     )
 
@@ -83,11 +89,7 @@ def cursor_field(number: int, cursor: int) -> tuple[str, bytes]:
 
 
 def _attempts(record: Mapping[bytes, bytes]) -> list[Attempt]:
-    found = [
-        msgspec.json.decode(value, type=Attempt)
-        for name, value in record.items()
-        if name.startswith(_FIELD)
-    ]
+    found = [_attempt(value) for name, value in record.items() if name.startswith(_FIELD)]
     found.sort(key=lambda attempt: attempt.number)
     # Claims that told of no attempt; the present holder's may still come to tell.
     silent = int(record.get(b"calling", b"0")) - (record[b"state"] == b"running")

@@ -65,8 +65,12 @@ class Scripts:
         self._shebang = shebang
         self._digests: dict[str, tuple[str, str]] = {}
 
-    async def run(self, name: str, prefix: str, *args: str | bytes | int) -> Any:
+    async def run(
+        self, name: str, prefix: str, *args: str | bytes | int, over: Executor | None = None
+    ) -> Any:
         """The reply of a script over the partition with this prefix.
+
+        ``over`` is another connection to the same server.
 
         Raises:
             StoreAway: no answer, or the server is not able to run scripts just now.
@@ -74,14 +78,15 @@ class Scripts:
             ScriptError: anything else; it is a defect.
         """
         digest, text = self._digests.get(name) or self._prepare(name)
+        executor = over or self._executor
         try:
             try:
-                return await self._executor.execute("EVALSHA", digest, 1, prefix, *args)
+                return await executor.execute("EVALSHA", digest, 1, prefix, *args)
             except ReplyError as error:
                 if not str(error).startswith("NOSCRIPT"):
                     raise
-            await self._executor.execute("SCRIPT", "LOAD", text)
-            return await self._executor.execute("EVALSHA", digest, 1, prefix, *args)
+            await executor.execute("SCRIPT", "LOAD", text)
+            return await executor.execute("EVALSHA", digest, 1, prefix, *args)
         except ReplyError as error:
             raise translate(error) from error
 

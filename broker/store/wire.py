@@ -14,12 +14,18 @@ least time for it.
 
     execute ──pack──▶ transport          data_received ──hiredis──▶ future of the oldest
                                                        └─ push ("message", channel, data)
+
+A wire with subscriptions speaks RESP3, in which other commands may go over the same connection.
+Since the server takes a connection's commands in their order, what is sent behind a SUBSCRIBE
+is done when the subscription stands, and what is sent behind a blocking pop when that is over:
+one round trip for both. ``begin`` sends the one, ``execute`` behind it the other.
 """
 
 import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import hiredis
@@ -31,6 +37,7 @@ from broker.store.scripts import ReplyError
 Push = Callable[[bytes, bytes], None]
 Ends = Callable[[], None]
 
+_ACKNOWLEDGED = (b"subscribe", b"unsubscribe")  # pushed as well, but in their command's turn
 _TURN = 0.02  # seconds; a turn of the loop lies between
 
 
@@ -63,9 +70,10 @@ class _Protocol(asyncio.Protocol):
         self._reader.feed(data)
         pushed = False
         while (reply := self._reader.gets()) is not False:
-            if self._push is not None and type(reply) is list and reply and reply[0] == b"message":
-                self._push(reply[1], reply[2])
-                pushed = True
+            if type(reply) is hiredis.PushNotification and reply[0] not in _ACKNOWLEDGED:
+                if self._push is not None and reply[0] == b"message":
+                    self._push(reply[1], reply[2])
+                    pushed = True
                 continue
             if not self.waiting:
                 continue
@@ -146,8 +154,15 @@ class Wire:
         self._connecting = asyncio.Lock()
         self._closed = False
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is a connection, so that what is sent is sent at once."""
+        return self._protocol is not None and self._protocol.usable
+
     async def execute(self, *args: str | bytes | int) -> Any:
         """The reply to one command. Name one channel a SUBSCRIBE: each is answered by itself.
+
+        With a connection it is sent before anything else runs.
 
         Raises:
             StoreAway: there is no connection to be had, or it was lost before the reply.
@@ -160,13 +175,21 @@ class Wire:
 
     def post(self, *args: str | bytes | int) -> None:
         """Send a command whose reply nobody waits for, if there is a connection."""
+        with suppress(StoreAway):
+            self.begin(*args).cancel()
+
+    def begin(self, *args: str | bytes | int) -> asyncio.Future[Any]:
+        """Send one command now; its reply comes in the future, as from ``execute``.
+
+        Nothing is said if it never comes: for that await something that is sent behind it.
+
+        Raises:
+            StoreAway: there is no connection.
+        """
         protocol = self._protocol
-        if protocol is None or protocol.transport is None or protocol.transport.is_closing():
-            return
-        nobody: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        nobody.cancel()
-        protocol.waiting.append(nobody)
-        protocol.transport.write(hiredis.pack_command(cast(Any, args)))
+        if protocol is None:
+            raise StoreAway("There is no connection.")
+        return self._write(protocol, args)
 
     async def connect(self) -> _Protocol:
         """The live connection, made if there is none, in ``timeout`` seconds at most.
@@ -212,19 +235,24 @@ class Wire:
             raise StoreAway("The connection is closed.")
 
     async def _send(self, protocol: _Protocol, args: tuple[str | bytes | int, ...]) -> Any:
-        transport = protocol.transport
-        if transport is None or transport.is_closing():
-            raise StoreAway("The connection was lost.")
-        command = hiredis.pack_command(cast(Any, args))  # may raise: nothing is waited for yet
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        protocol.waiting.append(future)
-        transport.write(command)
-        alarm = _Alarm(loop, protocol, self._timeout)
+        future = self._write(protocol, args)
+        alarm = _Alarm(future.get_loop(), protocol, self._timeout)
         try:
             return await future
         finally:
             alarm.cancel()
+
+    def _write(
+        self, protocol: _Protocol, args: tuple[str | bytes | int, ...]
+    ) -> asyncio.Future[Any]:
+        transport = protocol.transport
+        if transport is None or transport.is_closing():
+            raise StoreAway("The connection was lost.")
+        command = hiredis.pack_command(cast(Any, args))  # may raise: nothing is waited for yet
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        protocol.waiting.append(future)
+        transport.write(command)
+        return future
 
     def _on_end(self, protocol: _Protocol) -> None:
         if self._protocol is protocol:
@@ -254,6 +282,8 @@ class Wire:
         password, user = self._options.get("password"), self._options.get("username")
         if password:
             await self._send(protocol, ("AUTH", *([user] if user else []), password))
+        if self._push is not None:
+            await self._send(protocol, ("HELLO", 3))
         await self._send(protocol, ("CLIENT", "SETNAME", self._name))
         if self._options.get("db"):
             await self._send(protocol, ("SELECT", self._options["db"]))

@@ -4,22 +4,30 @@ Subscriptions are counted: the first reader of a stream subscribes and waits for
 acknowledgement, the last one unsubscribes. The connection is pinged, since a stopped server
 keeps its sockets open; when it is lost all readers catch up from the store once it is back,
 a bounded number at a time.
+
+Who follows a job that is still to be made sends what makes it over the same connection, behind
+the SUBSCRIBE: the server takes them in that order, so the subscription stands before the job
+does, in one round trip.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from broker import log
 from broker.errors import StoreAway
 from broker.frames import parse_message
 from broker.store import Store
-from broker.store.scripts import ReplyError
+from broker.store.scripts import Executor, ReplyError
 from broker.store.wire import Wire
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
 from broker.tail.segment import Segment
 
 __all__ = ["Reader", "Segment", "Tail"]
+
+T = TypeVar("T")
 
 _PING = 2.0  # seconds
 _SUBSCRIBE_WAIT = 1.0  # seconds for a connection to come up before a call is refused
@@ -72,18 +80,38 @@ class Tail:
         Raises:
             StoreAway: the subscription could not be made.
         """
-        feed = self._feeds.get(key)
-        if feed is None:
-            feed = self._feeds[key] = Feed(key)
-        feed.readers += 1
+        feed = self._enter(key)
         try:
-            if feed.subscribed is None:
-                feed.subscribed = asyncio.ensure_future(self._subscribe(feed))
-            generation = await asyncio.shield(feed.subscribed)
+            generation = await asyncio.shield(self._subscribed(feed))
         except BaseException:
             self.leave(feed)
             raise
         return Reader(self, feed, cursor, generation)
+
+    async def follow_new(
+        self, key: str, make: Callable[[Executor], Awaitable[T]]
+    ) -> tuple[Reader, T]:
+        """A reader of a job's stream from the start, and what ``make`` says of making the job.
+
+        It is given the connection on which a SUBSCRIBE has just been sent, if one was needed.
+        Close the reader.
+
+        Raises:
+            StoreAway: the subscription could not be made. Else what ``make`` raises.
+        """
+        feed = self._enter(key)
+        try:
+            if feed.subscribed is None and self._up.is_set() and self._wire.usable:
+                subscribed = feed.subscribed = self._begin(feed)
+            else:
+                subscribed = self._subscribed(feed)
+                await asyncio.shield(subscribed)
+            made = await make(self._wire)
+            generation = await asyncio.shield(subscribed)
+        except BaseException:
+            self.leave(feed)
+            raise
+        return Reader(self, feed, 0, generation), made
 
     def leave(self, feed: Feed) -> None:
         """A reader has gone; with the last one the subscription ends."""
@@ -115,8 +143,36 @@ class Tail:
     def readers(self) -> int:
         return sum(feed.readers for feed in self._feeds.values())
 
+    def _enter(self, key: str) -> Feed:
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(key)
+        feed.readers += 1
+        return feed
+
+    def _subscribed(self, feed: Feed) -> asyncio.Future[int]:
+        """The generation of which the feed's subscription is part at least."""
+        if feed.subscribed is None:
+            feed.subscribed = asyncio.ensure_future(self._subscribe(feed))
+        return feed.subscribed
+
+    def _begin(self, feed: Feed) -> asyncio.Future[int]:
+        """The same over a connection that is up: the SUBSCRIBE is sent before this returns."""
+        generation = self.generation
+        known: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def note(acknowledged: asyncio.Future[Any]) -> None:
+            if (error := acknowledged.exception()) is None:
+                known.set_result(generation)
+            else:
+                known.set_exception(error)
+                known.exception()  # who asks is told; nobody need ask
+
+        self._wire.begin("SUBSCRIBE", self._keys.channel(feed.key)).add_done_callback(note)
+        return known
+
     async def _subscribe(self, feed: Feed) -> int:
-        """Subscribe; the generation of which the subscription is part at least."""
+        """Subscribe once there is a connection."""
         generation = await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
         if self._feeds.get(feed.key) is feed:  # else its readers have left meanwhile
             await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))

@@ -1,20 +1,27 @@
 """The short way out, on the server as it is: this fails when a release moves what it stands on."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.api.outlet import Outlet, outlet_of
+from broker.api.outlet import Outlet, connection_of
 from broker.api.unread import Unread
 
 Steps = Callable[[Outlet | None, Send], Any]
+
+
+def outlet_of(scope: Scope) -> Outlet | None:
+    """The outlet of a response that has begun, if it has one."""
+    outlet = connection_of(scope)
+    return outlet if outlet is not None and outlet.open else None
 
 
 def begun(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
@@ -25,10 +32,9 @@ def body(text: bytes, *, more: bool = True) -> dict[str, Any]:
     return {"type": "http.response.body", "body": text, "more_body": more}
 
 
-@asynccontextmanager
-async def serving(
+def serving(
     steps: Steps, headers: list[tuple[bytes, bytes]] | None = None
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """A server whose every answer takes these steps; its port."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +44,11 @@ async def serving(
             await steps(outlet_of(scope), send)
             await send(body(b"", more=False))
 
+    return serving_app(app)
+
+
+@asynccontextmanager
+async def serving_app(app: ASGIApp) -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.set_inheritable(True)
     config = Config()
@@ -188,3 +199,70 @@ async def test_a_body_that_still_comes_is_dropped() -> None:
         async with asyncio.timeout(10):
             await done.wait()
         writer.close()
+
+
+HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"X-Mixed-Case", b"a, b")]
+KEPT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def without_date(answer: bytes) -> bytes:
+    return re.sub(rb"(?i)date: [^\r]*\r\n", b"", answer)
+
+
+async def asked_twice(begins: bool, request: bytes = KEPT) -> bytes:
+    """What a connection gets for two requests, the first chunk sent by either way."""
+    ways: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        start, outlet = begun(HEADERS), connection_of(scope)
+        assert outlet is not None
+        head = outlet.head(start) if begins else b""
+        ways.append(await outlet.begin(send, start, head, b"one"))
+        if not ways[-1]:
+            await send(start)
+            await send(body(b"one"))
+        later = outlet_of(scope)
+        assert later is not None
+        assert later.write(b"two")
+        await send(body(b"three"))
+        await send(body(b"", more=False))
+
+    async with serving_app(app) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        received = b""
+        for end in (b"0\r\n\r\n", b""):
+            writer.write(
+                request if end else request.replace(b"x\r\n", b"x\r\nConnection: close\r\n")
+            )
+            received += await (reader.readuntil(end) if end else reader.read())
+        writer.close()
+    assert ways == [begins, False], "a connection that ends is told so in the head"
+    return without_date(received)
+
+
+async def test_a_head_made_ready_is_what_the_server_would_have_sent() -> None:
+    """And the server goes on behind it as if it had: the same chunks, the next request."""
+    ready, long = await asked_twice(True), await asked_twice(False)
+    assert ready == long
+    assert ready.count(b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n") == 2
+
+
+async def test_no_head_is_made_ready_for_a_body_that_is_not_in_chunks() -> None:
+    heads: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        outlet = connection_of(scope)
+        assert outlet is not None
+        sized = begun([(b"content-length", b"4")])
+        heads.extend((outlet.head(begun([])), outlet.head(sized)))
+        await send(sized)
+        await send(body(b"text", more=False))
+
+    async with serving_app(app) as port:
+        assert (await ask(port, b"GET / HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\ntext")
+        assert (await ask(port, CLOSING)).endswith(b"\r\n\r\ntext")
+    assert heads == [b""] * 4

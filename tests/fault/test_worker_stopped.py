@@ -37,7 +37,8 @@ async def test_a_stopped_worker_appends_nothing_when_it_goes_on(make_cluster: Ma
 
     assert (await cluster.sim_counts())["aborted"] == len(readers)
     await _barrier(cluster)
-    assert await cluster.metric("streamhold_rescued_leases_total") == len(readers)
+    # A barrier's job may have been claimed for the worker that had just been stopped.
+    assert await cluster.metric("streamhold_rescued_leases_total") >= len(readers)
     for prompt, reader in zip(streams + silent, readers, strict=True):
         terminal = await terminal_of(cluster, prompt)
         assert len(await stored_frames(cluster, prompt)) == ends[prompt]

@@ -80,6 +80,15 @@ class FakeWire:
             raise StoreAway()
         self._connected = True
 
+    @property
+    def usable(self) -> bool:
+        return self._connected and not self.away
+
+    def begin(self, *args: str | bytes | int) -> "asyncio.Future[Any]":
+        if not self.usable:
+            raise StoreAway()
+        return asyncio.ensure_future(self.execute(*args))
+
     async def execute(self, *args: str | bytes | int) -> Any:
         await self.connect()
         await asyncio.sleep(0)  # the way there and back

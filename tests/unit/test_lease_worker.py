@@ -82,12 +82,12 @@ async def test_concurrency_holds_over_all_partitions() -> None:
 async def test_a_store_that_was_away_is_polled_again(bench: Bench) -> None:
     claim, fails = bench.store.queue.claim, 2
 
-    async def away(*args: Any) -> Any:
+    async def away(*args: Any, **options: Any) -> Any:
         nonlocal fails
         if fails:
             fails -= 1
             raise StoreAway()
-        return await claim(*args)
+        return await claim(*args, **options)
 
     cast(Any, bench.store.queue).claim = away
     key = await bench.submit("r1")

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+from broker.store.ear import Ear, Heard
 from tests.unit.worker_bench import Bench, open_bench
 from workers.hold import Hold
 
@@ -16,14 +17,26 @@ async def taken(bench: Bench, count: int) -> list[Hold]:
 
 def listen(bench: Bench) -> "asyncio.Queue[bool]":
     """Of each wait for a wake token, whether batch jobs are listened for."""
-    wait = bench.store.queue.wait
+    wait, make_ear = bench.store.queue.wait, bench.store.queue.ear
     heard: asyncio.Queue[bool] = asyncio.Queue()
 
     async def noted(*args: Any, batch: bool) -> None:
         heard.put_nowait(batch)
         await wait(*args, batch=batch)
 
+    def ear(*args: Any) -> Ear:
+        made = make_ear(*args)
+        hear = made.next
+
+        async def noted(seconds: float, most: int, most_batch: int) -> Heard:
+            heard.put_nowait(most_batch > 0)
+            return await hear(seconds, most, most_batch)
+
+        cast(Any, made).next = noted
+        return made
+
     cast(Any, bench.store.queue).wait = noted
+    cast(Any, bench.store.queue).ear = ear
     return heard
 
 
@@ -35,12 +48,13 @@ async def test_slots_are_kept_for_interactive_jobs() -> None:
         bench.start()
         held = await taken(bench, 8)
         assert all(hold.batch for hold in held)
-        assert not await heard.get()
-        assert (bench.worker.free, bench.worker.free_batch) == (2, 0)
+        while await heard.get():
+            pass
+        assert bench.worker.slots.free_batch == 0
         for number in range(2):
             key = await bench.submit(f"chat-{number}")
             assert (await bench.taken()).key == key
-        assert bench.worker.free == 0
+        assert bench.worker.slots.free == 0
         assert bench.work.started.empty()
 
 
@@ -49,7 +63,7 @@ async def test_interactive_jobs_may_take_every_slot() -> None:
         for number in range(10):
             await bench.submit(f"chat-{number}")
         await taken(bench, 10)
-        assert bench.worker.free == 0
+        assert bench.worker.slots.free == 0
 
 
 async def test_a_single_slot_takes_batch_jobs_too() -> None:
@@ -69,20 +83,21 @@ async def test_a_freed_batch_slot_is_filled_at_once() -> None:
             async with asyncio.timeout(LONGEST):
                 bench.work.let(hold.key)
                 await bench.taken()
-        assert bench.worker.free == 2
+        assert len(bench.worker.holds) == 8
 
 
 async def test_a_slot_freed_while_another_is_filled_is_filled_as_well() -> None:
     async with open_bench(worker={"concurrency": 3, "batch_share": 0.7}, begin=False) as bench:
         keys = [await bench.submit(f"batch-{number}", batch=True) for number in range(5)]
+        heard = listen(bench)
         bench.start()
         first, second = await taken(bench, 2)
         assert [first.key, second.key] == keys[:2]
-        claim, heard = bench.store.queue.claim, listen(bench)
+        claim = bench.store.queue.claim
         filling, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(*args: Any) -> Any:
-            found = await claim(*args)
+        async def slow(*args: Any, **options: Any) -> Any:
+            found = await claim(*args, **options)
             if found:
                 filling.set()
                 await go_on.wait()

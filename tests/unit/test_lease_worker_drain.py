@@ -10,6 +10,7 @@ import pytest
 from broker.errors import StoreAway
 from broker.frames import Frame, Kind
 from broker.model import JobState
+from tests.store.samples import until
 from tests.unit.worker_bench import Bench, open_bench
 
 
@@ -92,8 +93,8 @@ async def test_a_drain_hands_over_what_a_claim_under_way_brings() -> None:
         claim = bench.store.queue.claim
         begun, answer = asyncio.Event(), asyncio.Event()
 
-        async def slow(*args: Any) -> Any:
-            found = await claim(*args)
+        async def slow(*args: Any, **options: Any) -> Any:
+            found = await claim(*args, **options)
             if found:
                 begun.set()
                 await answer.wait()
@@ -107,6 +108,57 @@ async def test_a_drain_hands_over_what_a_claim_under_way_brings() -> None:
         asyncio.get_running_loop().call_soon(answer.set)
         await bench.stopped()
         assert await bench.state(key) is JobState.QUEUED
+
+
+async def test_a_claim_that_arrives_while_draining_is_handed_back_at_once() -> None:
+    """Not begun: its provider has not been called, and another worker may do so now."""
+    async with open_bench(worker={"drain": 30.0}) as bench:
+        first = await bench.submit("r1")
+        await bench.taken()
+        claim = bench.store.queue.claim
+        begun, answer = asyncio.Event(), asyncio.Event()
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            found = await claim(*args, **options)
+            if found:
+                begun.set()
+                await answer.wait()
+            return found
+
+        cast(Any, bench.store.queue).claim = slow
+        late = await bench.submit("r2")
+        await begun.wait()
+        bench.worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        answer.set()
+
+        async def handed_back() -> bool:
+            return await bench.state(late) is JobState.QUEUED
+
+        await until(handed_back)
+        assert await bench.state(first) is JobState.RUNNING
+        (again,) = await claim(bench.store.keys.partitions[0], "other", 5)
+        assert (again.job.key, again.job.losses, again.job.attempts) == (late, 0, [])
+        bench.work.let(first)
+        await bench.stopped()
+        assert bench.work.started.empty()
+
+
+async def test_an_idle_worker_s_drain_ends_its_wait(bench: Bench) -> None:
+    wait: asyncio.Queue[None] = asyncio.Queue()
+    claim = bench.store.queue.claim
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        if options:
+            wait.put_nowait(None)
+        return await claim(*args, **options)
+
+    cast(Any, bench.store.queue).claim = noted
+    async with asyncio.timeout(2):  # the wait itself takes longer
+        await wait.get()
+        bench.worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        await bench.stopped()
+    key = await bench.submit("r1")
+    assert await bench.state(key) is JobState.QUEUED
 
 
 async def test_a_drain_ends_though_the_store_is_away() -> None:
@@ -151,7 +203,7 @@ async def test_a_loop_that_dies_ends_the_worker_and_its_jobs() -> None:
         key = await bench.submit("r1")
         await bench.taken()
 
-        async def broken(*args: Any) -> Any:
+        async def broken(*args: Any, **options: Any) -> Any:
             raise ZeroDivisionError
 
         cast(Any, bench.store.queue).claim = broken

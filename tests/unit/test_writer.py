@@ -224,6 +224,28 @@ async def test_what_somebody_waits_for_does_not_linger(bench: Bench, how: str) -
         await waiting
 
 
+async def test_what_nobody_waits_for_goes_with_what_somebody_does(bench: Bench) -> None:
+    """Under no load as well, and though others were in a hurry before."""
+    bench.writer_linger(60.0)
+    pen = bench.pen("a")
+    bench.writer.hurry()
+    pen.write(frames("x"), idle=True)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bench.streams.calls == []
+    pen.write(frames("y"), urgent=True)
+    (batch,) = await bench.streams.call(1)
+    assert (batch.first, batch.last) == (1, 2)
+    bench.streams.answer(APPENDED)
+
+
+async def test_what_nobody_waits_for_holds_up_nothing(bench: Bench) -> None:
+    bench.pen("b").write(frames("x"), urgent=True)
+    bench.pen("a").write(frames("x"), idle=True)
+    assert [batch.key for batch in await bench.streams.call(1)] == ["b", "a"]
+    bench.streams.answer(APPENDED, APPENDED)
+
+
 async def test_more_than_a_call_holds_does_not_linger(bench: Bench) -> None:
     bench.writer_linger(60.0)
     for n in range(MAX_STREAMS + 1):

@@ -15,7 +15,7 @@ import asyncio
 import io
 import time
 from collections.abc import Callable
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -26,7 +26,7 @@ from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
 from broker.settings import Timeouts
 from workers.providers import failures
-from workers.providers.arrivals import Arrivals, Connector
+from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.watchdog import Watchdog
 
@@ -44,26 +44,13 @@ def new_session() -> aiohttp.ClientSession:
     No limit on connections, for the worker's own concurrency is the limit; no cookies and no
     proxy from the environment; bodies as they are sent.
     """
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_on_sent)
     return aiohttp.ClientSession(
         connector=Connector(),
         timeout=aiohttp.ClientTimeout(total=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
-        trace_configs=[trace],
     )
-
-
-async def _on_sent(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    # The only sign aiohttp gives of where connecting ends and waiting begins.
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx()
 
 
 class Exchange:
@@ -138,6 +125,7 @@ class Exchange:
             if not clock.expired():
                 clock.reschedule(self._watch.due()[0])
 
+        CONNECTED.set(sent)
         try:
             async with clock:
                 response = await self._session.request(
@@ -147,7 +135,6 @@ class Exchange:
                     headers=headers,
                     allow_redirects=False,  # a key goes to no other host
                     timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
-                    trace_request_ctx=sent,
                 )
         # ValueError: an address or a header that can't be sent. TimeoutError is an OSError.
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:

@@ -2,8 +2,9 @@
 -- Take up to n jobs out of the queues, each under a new token and a fresh lease.
 --
 -- KEYS[1]  the partition's prefix P: queue batch due leases wake wake-batch fair virtual fence
---          job:* body:*
--- ARGV     holder, lease (ms), n, how many of them may be batch jobs
+--          beats job:* body:*
+-- ARGV     holder, lease (ms), n, how many of them may be batch jobs, age (ms) of the holder's last
+--          beat beyond which it is given nothing, or 0
 -- Returns  the store's clock (ms), then per job {JK, token, record as a flat list, body or false}
 -- Invariants: a job is claimed by one holder only (it leaves the queue here); tokens only
 -- ever rise (see `draw`); a running job has a lease; the virtual time never goes back,
@@ -17,6 +18,17 @@ local room = {[P .. 'queue'] = n, [P .. 'batch'] = tonumber(ARGV[4])}
 local now = clock()
 local claimed = {text(now)}
 local virtual = tonumber(redis.call('GET', P .. 'virtual')) or 0
+
+-- A claim that was sent to wait for its wake may outlast its sender, who stands still or is cut
+-- off: the wake it took is for others then.
+local age, beat = tonumber(ARGV[5]), redis.call('ZSCORE', P .. 'beats', holder)
+if age > 0 and (not beat or now - beat > age) then
+  for _, priority in ipairs({'interactive', 'batch'}) do
+    local queue, wake = queue_of(P, priority)
+    if redis.call('LLEN', wake) < redis.call('ZCARD', queue) then redis.call('LPUSH', wake, '1') end
+  end
+  return claimed
+end
 
 -- The first place of a queue from which a job may still be taken.
 local function head(queue)
