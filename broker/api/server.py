@@ -24,6 +24,9 @@ from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
 
+# Seconds that a connection may be idle. Longer than clients and proxies keep theirs (httpx 5, nginx
+# 60), else they send a call into a connection that is being closed.
+_IDLE = 75.0
 _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
 
 
@@ -41,6 +44,7 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = settings.server.backlog
+    config.keep_alive_timeout = _IDLE
     config.graceful_timeout = _GRACE
     config.include_server_header = False
     config.accesslog = None
