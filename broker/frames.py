@@ -90,6 +90,8 @@ def parse_message(data: bytes) -> Message:
     """Take a message of a job's channel apart."""
     end = data.index(b"\n")
     first, last, *marks = data[:end].split(b" ")
+    if not marks:
+        return Message(int(first), int(last), (), data[end + 1 :])
     place = end + 1
     definitions: list[tuple[int, bytes]] = []
     for mark in marks:

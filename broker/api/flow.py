@@ -215,7 +215,7 @@ class Flow:
     def sent(self, text: bytes) -> None:
         """Note that this went out."""
         self._sent_at = asyncio.get_running_loop().time()
-        self._core.metrics.sent.inc(len(text))
+        self._core.metrics.sent += len(text)
 
     async def _part(self, reason: str) -> str:
         """End without a terminal: hand the stream back, or cut it off."""

@@ -27,7 +27,7 @@ class Metrics:
             ["did"],
             registry=self._registry,
         )
-        self.sent = Counter("streamhold_sent_bytes", "Stream bytes sent", registry=self._registry)
+        self.sent = 0  # bytes of streams: counted for every token, so by no more than an addition
         self.first = Histogram(
             "streamhold_first_event_seconds",
             "From a streaming call to its first event",
@@ -40,7 +40,7 @@ class Metrics:
             ["ending"],
             registry=self._registry,
         )
-        self._seen = _Seen(core)
+        self._seen = _Seen(core, self)
         self._registry.register(self._seen)
 
     def render(self, breakers: Sequence[Breaker] = ()) -> bytes:
@@ -55,12 +55,14 @@ class _Seen(Collector):
     What the store counts is of the whole deployment, and the same in every API process.
     """
 
-    def __init__(self, core: "Core") -> None:
+    def __init__(self, core: "Core", metrics: Metrics) -> None:
         self.breakers: Sequence[Breaker] = ()
         self._core = core
+        self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         rescuer, tail = self._core.rescuer, self._core.tail
+        yield CounterMetricFamily("streamhold_sent_bytes", "Stream bytes sent", self._metrics.sent)
         queued = GaugeMetricFamily("streamhold_queued_jobs", "Jobs queued", labels=["priority"])
         queued.add_metric(["interactive"], rescuer.queued)
         queued.add_metric(["batch"], rescuer.queued_batch)

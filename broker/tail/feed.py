@@ -41,25 +41,29 @@ class Feed:
 
     def push(self, message: Message) -> None:
         """Take a live message; ``wake`` follows once all that came together are taken."""
-        if self._ring and message.first <= self.last:
-            self.turns += 1
-        if self._ring and message.first != self._ring[-1].last + 1:
+        ring = self._ring
+        if ring and message.first != self.last + 1:
+            if message.first <= self.last:
+                self.turns += 1
             self._clear()
         for number, text in message.definitions:
             self.templates[number] = parse_definition(text)
-        self._ring.append(message)
-        self._bytes.append(len(message.payload))
-        self._held += len(message.payload)
-        while len(self._ring) > _MOST_MESSAGES or (
-            self._held > _MOST_BYTES and len(self._ring) > 1
-        ):
-            self._ring.popleft()
-            self._held -= self._bytes.popleft()
+        size = len(message.payload)
+        ring.append(message)
+        self._bytes.append(size)
+        self._held += size
+        while len(ring) > _MOST_MESSAGES or (self._held > _MOST_BYTES and len(ring) > 1):
+            self._drop()
         self.last = message.last
 
     def since(self, cursor: int) -> list[Segment] | None:
         """What the ring has after the cursor, without a gap; None if only the store can tell."""
         ring = self._ring
+        if ring and ring[-1].first == cursor + 1:  # most often it is the latest alone
+            try:
+                return [self._segment(-1)]
+            except UnknownTemplate:
+                return None
         start = len(ring)
         while start and ring[start - 1].last > cursor:
             start -= 1
@@ -91,17 +95,33 @@ class Feed:
         self._waiters.pop(waiter, None)
 
     def wake(self) -> None:
-        """Give every reader that waits what is new, or wake it."""
+        """Give every reader that waits what is new, or wake it.
+
+        What all readers have is dropped but for the latest: memory that is soon used again is
+        the only memory that is quick.
+        """
+        took = 0
         for waiter, pass_on in list(self._waiters.items()):
-            if not waiter.done() and not pass_on():
+            if waiter.done():
+                continue
+            if pass_on():
+                took += 1
+            else:
                 del self._waiters[waiter]
                 waiter.set_result(None)
+        if took == self.readers:
+            while len(self._ring) > 1:
+                self._drop()
 
     def _segment(self, place: int) -> Segment:
         item = self._ring[place]
         if isinstance(item, Message):
             item = self._ring[place] = Segment.decoded(item.last, item.payload, self.templates)
         return item
+
+    def _drop(self) -> None:
+        self._ring.popleft()
+        self._held -= self._bytes.popleft()
 
     def _clear(self) -> None:
         self._ring.clear()

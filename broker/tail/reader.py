@@ -139,8 +139,11 @@ class Reader:
         ):
             return False
         found = self._feed.since(self.cursor)
-        if found is None or any(segment.terminal is not None for segment in found):
+        if found is None:
             return False
+        for segment in found:
+            if segment.terminal is not None:
+                return False
         if found:
             try:
                 if not self._sink(found):

@@ -13,6 +13,7 @@ from broker.dialects import View
 from broker.frames import Frame, Kind
 from broker.model import Terminal
 
+_TERMINAL = int(Kind.TERMINAL)  # in the hot loop a member of an enum costs as much as the rest
 _ANSWER = (Kind.DIALECT, Kind.USAGE, Kind.WHOLE)
 
 
@@ -26,9 +27,9 @@ class Segment:
         self.last = last
         self.first = last - len(frames) + 1
         self.terminal: Terminal | None = None
-        if frames and frames[-1].kind == Kind.TERMINAL:
+        if frames and frames[-1][0] == _TERMINAL:
             self.terminal = msgspec.json.decode(frames[-1].body, type=Terminal)
-        self._rendered: dict[View, bytes] = {}
+        self._rendered: dict[View, bytes] | None = None
 
     @classmethod
     def decoded(cls, last: int, payload: bytes, templates: Mapping[int, Template]) -> "Segment":
@@ -49,10 +50,14 @@ class Segment:
 
     def render(self, view: View) -> bytes:
         """The frames as SSE text in this view."""
-        text = self._rendered.get(view)
-        if text is None:
-            text = self._rendered[view] = view.render(self.first, self.frames)
-        return text
+        if self._rendered is None:
+            text = view.render(self.first, self.frames)
+            self._rendered = {view: text}
+            return text
+        found = self._rendered.get(view)
+        if found is None:
+            found = self._rendered[view] = view.render(self.first, self.frames)
+        return found
 
     @property
     def answers(self) -> bool:

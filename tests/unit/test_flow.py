@@ -24,7 +24,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.ended: list[str] = []
-        self.endings = self.first = self.sent = self
+        self.endings = self.first = self
+        self.sent = 0
 
     def labels(self, ending: str) -> "Metrics":
         self.ended.append(ending)
