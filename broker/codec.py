@@ -25,7 +25,7 @@ fitting it, and fitting means that rendering gives the same bytes.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from broker.frames import Frame, Kind
@@ -36,6 +36,7 @@ _DIFFERENCE = 128
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
 _BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
+_INSIDE = re.compile(rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*')
 _SCALAR = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*)')
 
 Template = tuple[bytes, ...]
@@ -126,11 +127,38 @@ def _put(out: bytearray, number: int, holes: list[bytes]) -> None:
         out += hole
 
 
-def _is_text(data: bytes) -> bool:
+def _is_inside(text: bytes) -> bool:
+    """Whether this may stand between the quotes of a JSON string."""
+    if text.translate(None, _BARE) and _INSIDE.fullmatch(text) is None:
+        return False
+    if text.isascii():
+        return True
     try:
-        data.decode()
+        text.decode()
     except UnicodeDecodeError:
         return False
+    return True
+
+
+def _put_inside(
+    head: bytes, tail: bytes, number: int, bodies: Sequence[bytes], out: bytearray
+) -> bool:
+    """``Encoder.again`` for a template with one hole, as most have: the path of every token."""
+    start, end = len(head), -len(tail)
+    least = start - end
+    for body in bodies:
+        if len(body) < least or not body.startswith(head) or not body.endswith(tail):
+            return False
+        hole = body[start:end]
+        if (hole.translate(None, _BARE) or not hole.isascii()) and not _is_inside(hole):
+            return False
+        size = len(hole)
+        out.append(number)
+        if size < 128:
+            out.append(size)
+        else:
+            put_varint(out, size)
+        out += hole
     return True
 
 
@@ -170,19 +198,25 @@ class Encoder:
             for before, after in pairwise(template)
         )
 
-    def again(self, body: bytes, out: bytearray) -> bool:
-        """Append a frame that is like the last one, if it is so without doubt.
+    def again(self, bodies: Sequence[bytes], out: bytearray) -> bool:
+        """Append frames that are like the last one, if all of them are so without doubt.
 
-        That is, in each of its strings that vary stands text that needs no escape: then it is as
-        good JSON as the last one was, and says the same but for those strings.
+        That is, in each of the strings that vary stands what may stand in a string: then a frame
+        is as good JSON as the last one was, and says the same but for those strings. Else
+        nothing is appended.
         """
-        holes = fit(self.templates[self._latest], body)
-        if holes is None:
+        template, number, before = self.templates[self._latest], self._latest, len(out)
+        if len(template) == 2:
+            if _put_inside(*template, number, bodies, out):
+                return True
+            del out[before:]
             return False
-        for hole in holes:
-            if hole.translate(None, _BARE) or not (hole.isascii() or _is_text(hole)):
+        for body in bodies:
+            holes = fit(template, body)
+            if holes is None or not all(map(_is_inside, holes)):
+                del out[before:]
                 return False
-        _put(out, self._latest, holes)
+            _put(out, number, holes)
         return True
 
     def take_fresh(self) -> list[tuple[int, bytes]]:

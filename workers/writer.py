@@ -38,6 +38,7 @@ Field = tuple[str, bytes]
 
 LINGER = 0.005  # seconds; to one stream's token it is at most that much later
 _APPENDED = int(Verdict.APPENDED)  # in the hot loop a member of an enum costs as much as the rest
+_OVERHEAD = 64  # bytes that a batch counts as beside its payload
 _CHUNK = 64 * 1024  # bytes after which a chunk is closed, so that batches stay small
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5  # seconds between tries while the store is away
 
@@ -140,14 +141,11 @@ class Pen:
         if self._ended is not None:
             return False
         tail = self._open()
-        payload, again = tail.payload, self._encoder.again
-        before = len(payload)
-        for body in bodies:
-            if not again(body, payload):
-                del payload[before:]
-                return False
+        before = len(tail.payload)
+        if not self._encoder.again(bodies, tail.payload):
+            return False
         self.last = tail.last = self.last + len(bodies)
-        self.pending += len(payload) - before
+        self.pending += len(tail.payload) - before
         self._writer.mark(self)
         return True
 
@@ -219,6 +217,7 @@ class Pen:
                 tuple(chunk.definitions),
                 tuple(chunk.fields),
                 chunk.final,
+                len(chunk.payload) + _OVERHEAD,
             )
         assert type(chunk) is Batch
         return chunk

@@ -23,7 +23,6 @@ from broker.store.keys import Keys, Partition
 from broker.store.scripts import Scripts
 
 MAX_STREAMS = 128  # in one append
-_OVERHEAD = 64  # bytes of a batch beside its payload
 MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is larger
 
 
@@ -45,7 +44,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     """Frames ``first`` to ``last`` of one stream, ready to be sent, as often as it takes.
 
     ``definitions`` are stored as templates; ``fields`` are set in the record; ``final`` ends the
-    job. ``size`` is what it counts as, in bytes.
+    job. ``size`` is what its maker counts it as, in bytes.
     """
 
     key: str
@@ -58,10 +57,6 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     final: JobState | None = None
 
     size: int = 0
-
-    def __post_init__(self) -> None:
-        defined = sum(len(text) for _, text in self.definitions)
-        msgspec.structs.force_setattr(self, "size", len(self.payload) + defined + _OVERHEAD)
 
 
 class Entries(msgspec.Struct, frozen=True):

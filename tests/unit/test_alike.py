@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from broker.codec import Encoder, decode
 from broker.frames import Frame, Kind
-from broker.model import Failure
 from workers.providers.base import Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.exchange import Exchange
@@ -19,28 +18,36 @@ from workers.providers.upstream import Decoder, _Intake
 
 
 class Store:
-    """A sink that encodes as a pen does; ``quick`` says whether it takes what is alike."""
+    """A sink that encodes as a pen does; ``quick`` says whether it takes what is alike.
 
-    def __init__(self, *, quick: bool) -> None:
+    Every so many calls (``refuses``) it has no room: a task must take the frames then.
+    """
+
+    def __init__(self, *, quick: bool, refuses: int) -> None:
         self.quick = quick
+        self.refuses = refuses
+        self.calls = 0
         self.encoder = Encoder()
         self.payload = bytearray()
         self.past = 0  # frames that went past the decoder
 
     def __call__(self, frames: list[Frame]) -> bool:
+        self.calls += 1
+        if self.refuses and self.calls % self.refuses == 0:
+            return False
+        self.take(frames)
+        return True
+
+    def take(self, frames: list[Frame]) -> None:
         for frame in frames:
             self.encoder.encode(frame.kind, frame.body, self.payload)
-        return True
 
     def alike(self, keys: tuple[bytes, ...]) -> bool:
         return self.quick and self.encoder.alike(keys)
 
     def again(self, bodies: list[bytes]) -> bool:
-        before = len(self.payload)
-        for body in bodies:
-            if not self.encoder.again(body, self.payload):
-                del self.payload[before:]
-                return False
+        if not self.encoder.again(bodies, self.payload):
+            return False
         self.past += len(bodies)
         return True
 
@@ -65,23 +72,25 @@ class Watched:
         self.whole = True
 
 
-def told(
-    kind: type[ChatDecoder] | type[MessagesDecoder], reads: list[bytes], *, quick: bool
-) -> Any:
+Kinds = type[ChatDecoder] | type[MessagesDecoder]
+
+
+def told(kind: Kinds, reads: list[bytes], *, quick: bool, refuses: int = 0) -> Any:
     """All that an answer leaves behind, and how many of its frames went past the decoder."""
-    reply, store, watched = Reply(), Store(quick=quick), Watched()
+    reply, store, watched = Reply(), Store(quick=quick, refuses=refuses), Watched()
     decoder: Decoder = kind(reply)
     intake = _Intake(cast(Exchange, watched), decoder, reply, store)
     error: Exception | None = None
     for read in reads:
-        if not intake.pour(read):
-            try:
-                store(intake.take(b""))
-            except Exception as caught:  # noqa: BLE001 - compared
-                error = caught
+        if intake.pour(read):
+            continue
+        try:
+            store.take(intake.take(b""))
+        except Exception as caught:  # noqa: BLE001 - compared
+            error = caught
+        if error or decoder.done or decoder.failure:
             break
-    failure: Failure | None = decoder.failure
-    left = store.frames, reply, decoder.done, decoder.finished, failure, repr(error)
+    left = store.frames, reply, decoder.done, decoder.finished, decoder.failure, repr(error)
     return (*left, watched.events, watched.whole), store.past
 
 
@@ -144,7 +153,9 @@ def test_any_stream_is_told_alike(reads: list[bytes], data: st.DataObject) -> No
         starts.append(starts[-1] + len(read))
     places = sorted({*starts, *cuts})
     pieces = [whole[a:b] for a, b in pairwise(places)]
-    assert told(ChatDecoder, pieces, quick=True)[0] == told(ChatDecoder, pieces, quick=False)[0]
+    refuses = data.draw(st.integers(0, 3))
+    quick = told(ChatDecoder, pieces, quick=True, refuses=refuses)
+    assert quick[0] == told(ChatDecoder, pieces, quick=False)[0]
 
 
 @pytest.mark.parametrize("together", [1, 4])
@@ -160,7 +171,7 @@ def test_plain_deltas_go_past(together: int) -> None:
 def test_deltas_of_messages_go_past() -> None:
     reads = [START, delta("a"), delta("b"), delta('"'), delta("c"), delta("d"), STOP]
     quick, past = told(MessagesDecoder, reads, quick=True)
-    assert past == 2  # all but the first two and the one with an escape
+    assert past == 3  # all but the first two
     assert quick == told(MessagesDecoder, reads, quick=False)[0]
 
 
@@ -183,3 +194,33 @@ def test_an_encoder_knows_what_varies() -> None:
     assert not encoder.alike(())
     encoder.encode(Kind.NATIVE, b"event: attempt\ndata: {}", out)
     assert not encoder.alike(keys)
+
+
+def test_whole_events_go_past_between_two_in_parts() -> None:
+    words = [chunk(word) for word in ("a", "b", "c", "d", "e", "f")]
+    whole = b"".join(words)
+    reads = [whole[:20], whole[20 : 4 * len(words[0]) + 30], whole[4 * len(words[0]) + 30 :]]
+    (frames, *_), past = told(ChatDecoder, [b"".join(words[:2]), *reads], quick=True)
+    assert past == 4  # all but the one in parts, each time, and the first two
+    assert [frame.body + b"\n\n" for frame in frames] == words[:2] + words
+
+
+@pytest.mark.parametrize("text", [b"a", b"\\n", b"\\u00e9\\ud83d", "é".encode(), b"\\\\", b'\\"'])
+def test_what_may_stand_in_a_string(text: bytes) -> None:
+    encoder, out = Encoder(), bytearray()
+    for word in (b"a", b"b"):
+        encoder.encode(Kind.DIALECT, b'data: {"content":"%b"}' % word, out)
+    assert encoder.again([b'data: {"content":"%b"}' % text], out)
+    json.loads(b'"%b"' % text)
+
+
+@pytest.mark.parametrize(
+    "text", [b'"', b"\\", b"\\x", b"\\u12", b"\n", b"\xff", b"\\u123g", b"\x00"]
+)
+def test_what_may_not(text: bytes) -> None:
+    encoder, out = Encoder(), bytearray()
+    for word in (b"a", b"b"):
+        encoder.encode(Kind.DIALECT, b'data: {"content":"%b"}' % word, out)
+    before = bytes(out)
+    assert not encoder.again([b'data: {"content":"c"}', b'data: {"content":"%b"}' % text], out)
+    assert out == before

@@ -46,6 +46,11 @@ class SseSplitter:
         """Whether bytes of an unfinished event are held; at the body's end they are void."""
         return bool(self._pieces)
 
+    @property
+    def idle(self) -> bool:
+        """Whether what comes next begins an event."""
+        return self._started and not (self._pieces or self._after_lf or self._after_cr)
+
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events that these bytes complete, in order.
 

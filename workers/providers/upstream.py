@@ -31,6 +31,7 @@ from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.splitter import SseEvent, SseSplitter
 
+_PIECE = 2048  # bytes
 WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
 _STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
@@ -96,6 +97,10 @@ class Upstream(ABC):
             if sink is not None:
                 exchange.pour_into(intake.pour)
             async for data in exchange:
+                if sink is not None:
+                    if data and intake.pour(data):
+                        continue
+                    data = b""
                 frames = intake.take(data)
                 if frames:
                     yield frames
@@ -176,6 +181,7 @@ class _Intake:
         self._sink = sink
         self._alike = False  # whether what is like the last event may go past the decoder
         self._left: list[Frame] = []  # that the sink did not take
+        self._unread = b""  # what came behind them
         self._error: Exception | None = None  # that it raised
 
     def take(self, data: bytes) -> list[Frame]:
@@ -188,6 +194,9 @@ class _Intake:
         if self._error is not None:
             raise self._error
         left, self._left = self._left, []
+        unread, self._unread = self._unread, b""
+        if unread:
+            data = unread + data
         events = split(self._splitter, data) if data else ()
         if not events:
             return left
@@ -201,28 +210,50 @@ class _Intake:
 
     def pour(self, data: bytes) -> bool:
         """Take bytes into the sink; false if that is not all there is to do."""
-        sink = self._sink
-        assert sink is not None
+        place, end = 0, len(data)
         try:
-            if self._alike and data.endswith(b"\n\n"):
-                bodies = data[:-2].split(b"\n\n")
-                if sink.again(bodies):
-                    self._reply.events += len(bodies)
-                    self._exchange.progress(len(bodies))
-                    return True
-            frames = self.take(data)
-            if frames and not sink(frames):
-                self._left = frames
-                return False
-            # Alike is what comes as this came: in whole events, each stored byte for byte.
-            self._alike = (
-                bool(frames)
-                and sink.alike(self._idle)
-                and data == b"".join([frame.body + b"\n\n" for frame in frames])
-            )
+            while place < end:
+                piece = data[place : self._cut(data, place)]
+                place += len(piece)
+                if not (self._pass(piece) or self._pour(piece)):
+                    self._unread = data[place:]
+                    return False
         except Exception as error:  # noqa: BLE001 - raised where the answer is read
             self._error = error
             return False
+        return True
+
+    def _cut(self, data: bytes, place: int) -> int:
+        """Where the next piece ends: with the event that is under way, or with some whole ones,
+        few enough that an odd one among them costs little."""
+        least = _PIECE if self._splitter.idle else 0
+        if len(data) - place <= least:
+            return len(data)
+        cut = data.find(b"\n\n", place + least)
+        return len(data) if cut < 0 else cut + 2
+
+    def _pass(self, data: bytes) -> bool:
+        """Take what is like the last event, past the decoder; false if something is not."""
+        cut = data.rfind(b"\n\n") if self._alike and self._splitter.idle else -1
+        if cut < 0 or self._sink is None:
+            return False
+        bodies = data[:cut].split(b"\n\n")
+        if not self._sink.again(bodies):
+            return False
+        self._reply.events += len(bodies)
+        self._exchange.progress(len(bodies))
+        if cut + 2 < len(data):
+            split(self._splitter, data[cut + 2 :])
+        return True
+
+    def _pour(self, data: bytes) -> bool:
+        assert self._sink is not None
+        alike = self._alike
+        frames = self.take(data)
+        if frames and not self._sink(frames):
+            self._left = frames
+            return False
+        self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
         return not self._decoder.done and self._decoder.failure is None
 
 
