@@ -145,6 +145,8 @@ class Pen:
         for body in bodies:
             if not again(body, payload):
                 del payload[before:]
+                if not (before or tail.fields):  # nobody marks what holds nothing: it would stay
+                    self._chunks.pop()
                 return False
         self.last = tail.last = self.last + len(bodies)
         self.pending += len(payload) - before
