@@ -98,7 +98,9 @@ class LeaseWorker(Worker):
             for partition in partitions
         ]
         self._polling: list[asyncio.Task[None]] = []
-        self._beat = self.loop.time()  # when leases were last about to be renewed
+        # When the leases of each were last renewed: told by the answer, for after a stop the next
+        # renewal begins before the answers that came meanwhile are read.
+        self._beats = {partition.number: 0.0 for partition in partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -187,7 +189,7 @@ class LeaseWorker(Worker):
     async def _renew_leases(self) -> None:
         """Renew all leases in one call a partition; learn of those that are lost."""
         while True:
-            begun = self._beat = self.loop.time()
+            begun = self.loop.time()
             for partition in self.store.keys.partitions:
                 holds = [*self._holds_in(partition), *self._lately_ended(partition)]
                 over = [hold.over for hold in holds]  # before the call, so that the reply is later
@@ -197,6 +199,7 @@ class LeaseWorker(Worker):
                     )
                 except StoreAway:
                     continue  # our appends say that we live, and the rescuer holds off
+                self._beats[partition.number] = begun
                 for hold, was_over, kept in zip(holds, over, renewed, strict=True):
                     if not kept and not hold.finished:
                         hold.take_away()
@@ -216,7 +219,8 @@ class LeaseWorker(Worker):
         Raises:
             StoreAway.
         """
-        if not claims or self.loop.time() - self._beat <= _LATE * self._settings.renew:
+        age = self.loop.time() - self._beats[partition.number]
+        if not claims or age <= _LATE * self._settings.renew:
             return claims
         leases = [(claim.job.key, claim.token) for claim in claims]
         kept = await self.store.leases.renew(partition, self.holder, leases)
