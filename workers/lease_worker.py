@@ -17,8 +17,9 @@ are rescued, which is better than holding them without renewing.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from signal import Signals
 from typing import Any
 
@@ -33,6 +34,7 @@ from broker.queue import deserialize, serialize
 from broker.queue.rescuer import Rescuer
 from broker.store import Store
 from broker.store.keys import Partition
+from broker.store.queue import Claim
 from broker.store.wire import Wire
 from workers import cron
 from workers.breakers import BreakerView
@@ -43,6 +45,7 @@ from workers.slots import Slots
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
+_LATE = 1.5  # times between renewals after which we must have stood still
 _NOT_RUNNABLE = Failure(
     type="internal_error", message="The worker does not know how to run this job.", status=500
 )
@@ -89,11 +92,15 @@ class LeaseWorker(Worker):
                 self.slots,
                 self.writers[partition.number],
                 start=self._start,
+                ours=partial(self._ours, partition),
                 is_open=lambda: self.allow_pick_jobs,
             )
             for partition in partitions
         ]
         self._polling: list[asyncio.Task[None]] = []
+        # When the leases of each were last renewed: told by the answer, for after a stop the next
+        # renewal begins before the answers that came meanwhile are read.
+        self._beats = {partition.number: 0.0 for partition in partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -192,6 +199,7 @@ class LeaseWorker(Worker):
                     )
                 except StoreAway:
                     continue  # our appends say that we live, and the rescuer holds off
+                self._beats[partition.number] = begun
                 for hold, was_over, kept in zip(holds, over, renewed, strict=True):
                     if not kept and not hold.finished:
                         hold.take_away()
@@ -201,6 +209,22 @@ class LeaseWorker(Worker):
             for writer in self.writers.values():
                 writer.forget(self.loop.time())
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
+
+    async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Those of the claims that are still ours.
+
+        Were we stopped while their answer was on its way, they may have gone to others since:
+        then to begin them would be to call a provider for nothing.
+
+        Raises:
+            StoreAway.
+        """
+        age = self.loop.time() - self._beats[partition.number]
+        if not claims or age <= _LATE * self._settings.renew:
+            return claims
+        leases = [(claim.job.key, claim.token) for claim in claims]
+        kept = await self.store.leases.renew(partition, self.holder, leases)
+        return [claim for claim, is_kept in zip(claims, kept, strict=True) if is_kept]
 
     def _holds_in(self, partition: Partition) -> list[Hold]:
         keys = self.store.keys

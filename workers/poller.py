@@ -12,7 +12,7 @@ another worker to begin. To end the waits is ``recall``'s.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from broker import log
 from broker.errors import StoreAway
@@ -30,7 +30,10 @@ _TURNS = 3  # of the loop, in which a job that was started has sent its request
 
 
 class Poller:
-    """Of one partition, for the worker named ``holder``; ``start`` is given a hold to run."""
+    """Of one partition, for the worker named ``holder``; ``start`` is given a hold to run.
+
+    ``ours`` says which claims are, when their answer may be old.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Poller:
         writer: Writer,
         *,
         start: Callable[[Hold], None],
+        ours: Callable[[Sequence[Claim]], Awaitable[Sequence[Claim]]],
         is_open: Callable[[], bool],
     ) -> None:
         self._queue = queue
@@ -49,6 +53,7 @@ class Poller:
         self._slots = slots
         self._writer = writer
         self._start = start
+        self._ours = ours
         self._is_open = is_open
 
     async def run(self) -> None:
@@ -96,7 +101,8 @@ class Poller:
         most, batch = self._slots.free, self._slots.free_batch
         with self._slots.promise(most, batch):
             claims = await self._queue.claim(self._partition, self._holder, most, batch)
-        self._take(claims)
+            ours = await self._ours(claims)
+        self._take(ours)
         return bool(claims)
 
     async def _hear(self, ear: Ear) -> bool:
@@ -114,7 +120,8 @@ class Poller:
             if not self._is_open():
                 await self._hand_back(claims)
                 return False
-        self._take(claims)
+            ours = await self._ours(claims)
+        self._take(ours)
         for _ in range(_TURNS):  # the jobs first: their calls wait for nothing else
             await asyncio.sleep(0)
         if not claims:

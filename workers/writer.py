@@ -144,8 +144,9 @@ class Pen:
         if self._ended is not None:
             return False
         tail = self._open()
-        before = len(tail.payload)
         if not self._encoder.again(bodies, tail.payload):
+            if not (before or tail.fields):  # nobody marks what holds nothing: it would stay
+                self._chunks.pop()
             return False
         self.last = tail.last = self.last + len(bodies)
         self.pending += len(tail.payload) - before

@@ -102,6 +102,8 @@ class Flow:
 
     async def guard(self, work: Callable[[], Awaitable[str | None]]) -> None:
         """Do work for this flow in the current task. It says how the flow ended, if it did."""
+        if self._ended:  # the client had left before there was a task
+            return
         self._task = asyncio.current_task()
         ending: str | None = "aborted"
         try:
@@ -116,6 +118,8 @@ class Flow:
 
     def begin(self, onward: Onward | None) -> None:
         """The response has begun. ``onward`` takes its connection from the server, if it can."""
+        if self._ended:  # the client's leaving was met by what began it
+            return
         self._onward = onward
         if onward is None:
             self._core.open.join(self)

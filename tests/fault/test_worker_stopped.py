@@ -72,6 +72,22 @@ async def test_a_lone_worker_takes_its_own_jobs_again(make_cluster: Make) -> Non
         assert await cluster.sim_calls(prompt) == 2
 
 
+async def test_what_was_claimed_for_a_worker_as_it_stood_still_is_called_for_by_one_alone(
+    make_cluster: Make,
+) -> None:
+    """An idle worker's claim waits in the store, which gives a job to it for a moment longer."""
+    cluster = await make_cluster(apis=1, workers=1)
+    cluster.signal_worker(0, signal.SIGSTOP)
+    await cluster.submit("job", "sim/tokens=3,interval=0")
+    await cluster.add_worker()
+    await cluster.until_ended(["job"])
+    before = await cluster.job("job")
+    cluster.signal_worker(0, signal.SIGCONT)
+    await _barrier(cluster)
+    assert await cluster.sim_calls("job") == 1
+    assert (await cluster.job("job")).attempts == before.attempts
+
+
 async def test_a_job_claimed_again_before_renewal_told_ends_its_former_call(
     make_cluster: Make,
 ) -> None:

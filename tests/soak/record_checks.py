@@ -65,8 +65,11 @@ def check_calls(history: History) -> Iterator[Violation]:
         if [attempt["number"] for attempt in attempts] != list(range(1, len(attempts) + 1)):
             yield Violation("calls", final.job, f"attempts out of order: {_outcomes(attempts)}")
         recorded = sum(1 for attempt in attempts if attempt["provider"])
-        # What a cancelled job's holder could not tell any more is settled in the record alone.
-        told = recorded if final.record["state"] != "cancelled" else min(final.told, recorded)
+        # What the holder of a job that was ended elsewhere could not tell any more is settled in
+        # the record alone: of one that was cancelled, or given up while its worker stood still.
+        error = (final.record["error"] or {}).get("type")
+        elsewhere = final.record["state"] == "cancelled" or error == "worker_lost"
+        told = min(final.told, recorded) if elsewhere else recorded
         if final.told != told:
             text = f"{final.told} told in the stream, recorded: {_outcomes(attempts)}"
             yield Violation("calls", final.job, text)

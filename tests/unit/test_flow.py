@@ -91,7 +91,9 @@ class FakeWay:
 class Scene:
     """A flow whose stream has one frame, and its two ways."""
 
-    def __init__(self, *, hands_back: bool = False, taken: bool = True) -> None:
+    def __init__(
+        self, *, hands_back: bool = False, taken: bool = True, begins: bool = True
+    ) -> None:
         self.stream = Stream()
         self.stream.write("a")
         self.core: Any = FakeCore()
@@ -103,8 +105,10 @@ class Scene:
             self.served,
             hands_back=hands_back,
         )
-        self.flow.begin(self.take if taken else self.refuse)
-        self.server: asyncio.Task[None] = asyncio.ensure_future(self.flow.guard(self.flow.run))
+        self.server: asyncio.Task[None]
+        if begins:
+            self.flow.begin(self.take if taken else self.refuse)
+            self.server = asyncio.ensure_future(self.flow.guard(self.flow.run))
 
     def take(self, left: Left) -> FakeWay:
         return self.line
@@ -243,6 +247,33 @@ async def test_leaving_between_a_wake_and_its_task() -> None:
     scene.flow.left()
     await turns()
     assert (scene.ended, scene.line.texts) == (["left"], [])
+
+
+async def test_who_has_left_before_the_answer_begins_costs_nothing() -> None:
+    """A server that was told of it says so at once, in no task of the flow's."""
+    scene = Scene(begins=False)
+    scene.flow.left()
+
+    async def work() -> str:
+        raise AssertionError("nobody is there for it")
+
+    await scene.flow.guard(work)
+    assert (scene.ended, scene.served.texts) == (["left"], [])
+
+
+async def test_leaving_as_the_answer_begins() -> None:
+    """To send a head to a client that has gone may be what finds it out."""
+    scene = Scene(begins=False)
+
+    async def work() -> str | None:
+        scene.flow.left()
+        scene.flow.begin(scene.take)
+        return await scene.flow.run()
+
+    serving = asyncio.ensure_future(scene.flow.guard(work))
+    await asyncio.wait((serving,), timeout=10)
+    assert serving.done()
+    assert (scene.ended, scene.served.texts) == (["left"], [])
 
 
 async def test_leaving_after_the_end_is_nothing() -> None:

@@ -1,5 +1,6 @@
 """The LeaseWorker: jobs claimed, run and done."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -9,7 +10,7 @@ import pytest
 from broker.errors import StoreAway
 from broker.model import JobState, job_key
 from broker.queue import GENERATE
-from tests.store.samples import raw, until
+from tests.store.samples import HOLDER, arm, expire, raw, rescue, until
 from tests.unit.worker_bench import Bench, open_bench
 from workers.writer import FramesLost
 
@@ -40,6 +41,23 @@ async def test_a_waiting_worker_is_woken(bench: Bench) -> None:
         bench.work.let(key)
         await bench.ended(hold)
     assert bench.worker.jobs_complete == 2
+
+
+async def test_a_worker_that_stood_still_begins_no_job_that_has_gone_to_others() -> None:
+    """Claimed for it as it was stopped: when it goes on, another may have had it."""
+    async with open_bench(begin=False) as bench:
+        gone, kept = [await bench.submit(name) for name in ("r1", "r2")]
+        (partition,) = bench.store.keys.partitions
+        claims = await bench.store.queue.claim(partition, HOLDER, 2)
+        assert [claim.job.key for claim in claims] == [gone, kept]
+        await arm(bench.store)
+        await expire(bench.store, gone)
+        assert (await rescue(bench.store)).rescued == [gone]
+        (ours,) = await bench.worker._ours(partition, claims)
+        assert ours.job.key == kept
+        bench.worker._beats[partition.number] = asyncio.get_running_loop().time()
+        assert await bench.worker._ours(partition, claims) == claims  # they can't be old
+        bench.start()
 
 
 async def test_concurrency_is_never_exceeded() -> None:

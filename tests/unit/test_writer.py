@@ -53,6 +53,22 @@ async def test_frames_like_the_last_one_are_written_without_looking_into_them(be
     assert not pen.again([b'data: {"content":"e"}'])
 
 
+async def test_what_is_not_like_the_last_one_leaves_nothing_to_be_flushed(bench: Bench) -> None:
+    """A provider's comment that keeps the connection alive, say, of which nothing is written."""
+    pen = bench.pen()
+    pen.write(frames('{"content":"a"}', '{"content":"b"}'))
+    await bench.streams.call(1)
+    bench.streams.answer(APPENDED)
+    await pen.settled()
+    assert not pen.again([b": still here"])
+    assert not pen.dirty
+    async with asyncio.timeout(10):
+        await pen.settled()
+    assert pen.again([b'data: {"content":"c"}'])
+    (batch,) = await bench.streams.call(2)
+    assert (batch.first, batch.last) == (3, 3)
+
+
 async def test_what_comes_in_during_a_flush_is_the_next_one(bench: Bench) -> None:
     a, b = bench.pen("a"), bench.pen("b")
     a.write(frames("1"))
