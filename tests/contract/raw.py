@@ -76,6 +76,10 @@ class RawResponse:
         self._writer.write(more)
         await self._writer.drain()
 
+    def leave(self) -> None:
+        """Say that no more will be sent."""
+        self._writer.write_eof()
+
     async def head(self) -> None:
         """Read status and headers."""
         async with asyncio.timeout(TIMEOUT):
