@@ -23,9 +23,9 @@ from workers.breakers import BreakerView, Passage
 from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
+from workers.pen import Pen
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
-from workers.writer import Pen
 
 _HURRIED = 2  # deliveries that do not linger: the first often says no more than who speaks
 

@@ -52,8 +52,8 @@ from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
 from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
 from workers.hold import Hold
+from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
-from workers.writer import Fenced, FramesLost
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(

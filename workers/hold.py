@@ -9,7 +9,8 @@ from broker.frames import Frame, Kind
 from broker.model import Failure, JobState, Terminal
 from broker.store.queue import Claim, Released
 from workers.ledger import Ledger
-from workers.writer import Fenced, Pen, Writer
+from workers.pen import Fenced, Pen
+from workers.writer import Writer
 
 
 class Hold:

@@ -39,10 +39,11 @@ from broker.store.wire import Wire
 from workers import cron
 from workers.breakers import BreakerView
 from workers.hold import Hold
+from workers.pen import Fenced
 from workers.poller import Poller
 from workers.settling import settle
 from workers.slots import Slots
-from workers.writer import Fenced, Writer
+from workers.writer import Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 _LATE = 1.5  # times between renewals after which we must have stood still
@@ -100,7 +101,7 @@ class LeaseWorker(Worker):
         self._polling: list[asyncio.Task[None]] = []
         # When the leases of each were last renewed: told by the answer, for after a stop the next
         # renewal begins before the answers that came meanwhile are read.
-        self._beats = {partition.number: 0.0 for partition in partitions}
+        self._beats = {partition.number: self.loop.time() for partition in partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -220,7 +221,7 @@ class LeaseWorker(Worker):
             StoreAway.
         """
         age = self.loop.time() - self._beats[partition.number]
-        if not claims or age <= _LATE * self._settings.renew:
+        if not claims or age <= max(_LATE * self._settings.renew, self._settings.lease / 4):
             return claims
         leases = [(claim.job.key, claim.token) for claim in claims]
         kept = await self.store.leases.renew(partition, self.holder, leases)

@@ -19,8 +19,8 @@ from broker.frames import ATTACHED, ATTEMPT, Frame, Kind, data_frame
 from broker.model import Attempt, Failure, Job
 from broker.routing import Run
 from broker.store.record import CALLING_TOLD, attempt_field, cursor_field
+from workers.pen import Field
 from workers.providers.base import Reply
-from workers.writer import Field
 
 _UNSETTLED = ("lost", "cancelled", "handed_over")  # ends at which a provider says nothing
 

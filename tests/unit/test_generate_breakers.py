@@ -21,8 +21,8 @@ from tests.unit.generate_rig import (
     outcomes,
     stop,
 )
+from workers.pen import Fenced
 from workers.providers.base import ProviderFailure
-from workers.writer import Fenced
 
 A, B = Target("one", "a"), Target("two", "b")
 NEXT = Failure("provider_auth", "Bad key.", remedy="next")

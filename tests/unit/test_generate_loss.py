@@ -20,8 +20,8 @@ from tests.unit.generate_rig import (
     said,
     taken_over,
 )
+from workers.pen import FramesLost
 from workers.providers.base import ProviderFailure
-from workers.writer import FramesLost
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from broker.model import JobState, job_key
 from broker.queue import GENERATE
 from tests.store.samples import HOLDER, arm, expire, raw, rescue, until
 from tests.unit.worker_bench import Bench, open_bench
-from workers.writer import FramesLost
+from workers.pen import FramesLost
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ async def test_a_worker_that_stood_still_begins_no_job_that_has_gone_to_others()
         await arm(bench.store)
         await expire(bench.store, gone)
         assert (await rescue(bench.store)).rescued == [gone]
+        bench.worker._beats[partition.number] -= 60.0
         (ours,) = await bench.worker._ours(partition, claims)
         assert ours.job.key == kept
         bench.worker._beats[partition.number] = asyncio.get_running_loop().time()

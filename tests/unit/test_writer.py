@@ -10,7 +10,7 @@ from broker.frames import Frame, Kind
 from broker.model import JobState
 from broker.store.streams import MAX_BYTES, MAX_STREAMS
 from tests.unit.writer_bench import APPENDED, Bench, frames, open_bench, texts
-from workers.writer import Fenced
+from workers.pen import Fenced
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.unit.writer_bench import (
     rewind,
     texts,
 )
-from workers.writer import Fenced, FramesLost, Pen
+from workers.pen import Fenced, FramesLost, Pen
 
 
 @pytest.fixture

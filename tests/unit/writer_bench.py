@@ -14,7 +14,8 @@ from broker.settings import Worker
 from broker.store.keys import Keys, Partition
 from broker.store.streams import Batch, Streams, Verdict
 from workers import writer as writer_module
-from workers.writer import Pen, Writer
+from workers.pen import Pen
+from workers.writer import Writer
 
 PARTITION = Keys("test", 1).partitions[0]
 APPENDED, DUPLICATE, FENCED = Verdict.APPENDED, Verdict.DUPLICATE, Verdict.FENCED
