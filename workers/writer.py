@@ -3,9 +3,9 @@
 While one flush is in flight, what arrives gathers for the next, and no flush begins within
 ``LINGER`` of the one before: under no load a token goes out alone, at once; under load a flush
 carries what came in meanwhile, and the cost of a round trip, in three processes, is shared.
-What somebody waits for (a stream's first frames, its last one, ``settled``) never lingers, and
-what nobody does (that an attempt begins) lingers even under no load: the answer's first frame
-may come meanwhile, and one append then carries both.
+What somebody waits for (a stream's first words, its last frame, ``settled``) never lingers, and
+what nobody does (that an attempt begins, who speaks) lingers even under no load: the answer's
+first word may come meanwhile, and one append then carries both.
 
     Pen.write ─▶ open chunk ─┐                 one flush in flight
     Pen.write ─▶ open chunk ─┼─▶ Writer._take ─▶ Streams.append ─▶ verdicts ─▶ Pen
