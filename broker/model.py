@@ -17,6 +17,7 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -162,6 +163,7 @@ def new_request_id() -> str:
     return "req_" + secrets.token_hex(15)
 
 
+@lru_cache(maxsize=64)  # a call asks for its own several times over
 def job_key(account: str, request_id: str) -> str:
     """The job's name within the store: 20 characters, 120 bits of SHA-256.
 

@@ -110,6 +110,12 @@ def policy_for(settings: Settings, model: str, options: Options = _ANY) -> Polic
         UnknownModel: neither a route nor a provider has that name.
         BadRequest: the caller wants a target that the route has not.
     """
+    if options != _ANY:
+        return _policy(settings, model, options)
+    return settings.derived(("policy", model), lambda: _policy(settings, model, options))
+
+
+def _policy(settings: Settings, model: str, options: Options) -> Policy:
     targets = _narrowed(targets_for(settings, model), options.targets)
     route, worker = settings.routes.get(model, _DIRECT), settings.worker
     allowed = worker.attempts if route.retries is None else (1 + route.retries) * len(targets)

@@ -27,7 +27,7 @@ from workers.pen import Pen
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
 
-_HURRIED = 2  # deliveries that do not linger: the first often says no more than who speaks
+_HURRIED = 2  # deliveries that do not linger, of those that say something
 
 
 class Caller:
@@ -51,7 +51,8 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
-        self._hurried = 0  # deliveries so far
+        self._hurried = 0  # deliveries so far that said something
+        self._hurries = False  # whether one that says nothing yet goes out at once too
 
     async def call(
         self, step: Run, passage: Passage, policy: Policy, transcript: Transcript
@@ -187,6 +188,8 @@ class Caller:
     async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
         upstream = self._providers.get(provider, self._job.dialect)
+        # The first frame tells by which name a call can be found again: see ``_begin``.
+        self._hurries = upstream.resumes
         pour = _Pour(self, self._hold.pen, passage, intake)
         # aclosing: however this ends, the upstream connection is closed here and now.
         async with aclosing(upstream.stream(call, self._ledger.reply, pour)) as stream:
@@ -203,8 +206,15 @@ class Caller:
         if not self.delivered:
             self.delivered = True
             fields.append(("delivered", b"1"))
+        if not self._hurried and not self._hurries and self._opens(frames):
+            self._hold.pen.write(frames, fields, idle=True)
+            return
         self._hurried += 1
         self._hold.pen.write(frames, fields, urgent=self._hurried <= _HURRIED)
+
+    def _opens(self, frames: Sequence[Frame]) -> bool:
+        """Whether they say no more than that the answer begins: the first word is to follow."""
+        return all(map(self._dialect.opens, (frame.body for frame in frames)))
 
 
 class _Pour:

@@ -5,9 +5,10 @@ While one flush is in flight, what arrives gathers for the next, and no flush be
 carries what came in meanwhile, and the cost of a round trip, in three processes, is shared. The
 more it carried the longer the next one waits: a thousand tokens a second wait two milliseconds,
 five thousand eight, which takes a tenth off what each of them costs.
-What somebody waits for (a stream's first frames, its last one, ``settled``) never lingers, and
-what nobody does (that an attempt begins) lingers even under no load: the answer's first frame
-may come meanwhile, and one append then carries both.
+
+What somebody waits for (a stream's first words, its last frame, ``settled``) never lingers, and
+what nobody does (that an attempt begins, who speaks) lingers even under no load: the answer's
+first word may come meanwhile, and one append then carries both.
 
     Pen.write ─▶ open chunk ─┐                 one flush in flight
     Pen.write ─▶ open chunk ─┼─▶ Writer._take ─▶ Streams.append ─▶ verdicts ─▶ Pen

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import ipaddress
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -42,6 +43,7 @@ _DISCREET: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no
 _OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, brackets allowed, is this machine's loopback."""
     host = host.strip("[]").lower()

@@ -20,7 +20,7 @@ from broker import log
 from broker.api.app import create_app
 from broker.api.core import Core
 from broker.api.http1 import speak_http1_only
-from broker.api.leaving import notice_leaving
+from broker.api.idle import use_timers
 from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
@@ -67,7 +67,7 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
     speak_http1_only()
-    notice_leaving()
+    use_timers()
     app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)

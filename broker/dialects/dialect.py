@@ -97,6 +97,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     begins_call: Callable[[Frame], bool]  # whether a tool call begins in a frame
     # Whether a frame just before such a one may belong to it: a seal, the end of something.
     leads_to_call: Callable[[Frame], bool]
+    # Whether a frame's body says no more than that the answer begins: see ``opening``.
+    opens: Callable[[bytes], bool] = lambda _body: False
     # Request, characters delivered, frames received, what was said of the cost → usage.
     estimate: Callable[[Object, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]

@@ -6,10 +6,16 @@ is an error that names it. Secrets are never part of the file: it names the envi
 variable that holds each.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+
+T = TypeVar("T")
+
+_MOST_DERIVED = 1000  # by the models that callers name, which may be any
 
 
 class Secret:
@@ -181,7 +187,7 @@ class Account(Section, frozen=True):
     concurrency: int | None = None  # jobs open (queued or running) at once; None: no limit
 
 
-class Settings(Section, frozen=True):
+class Settings(Section, frozen=True, dict=True):
     """The whole configuration."""
 
     server: Server = Server()
@@ -197,16 +203,33 @@ class Settings(Section, frozen=True):
     provider_origins: dict[str, str] = {}  # what configured each: the file, or variables
     ticket_keys: tuple[Secret, ...] = ()  # the first signs, all verify; none: the store's own
 
+    @cached_property
+    def _derived(self) -> dict[tuple[str, ...], Any]:
+        return {}
+
+    def derived(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
+        """What ``find`` says of these settings, which is found once: they never change."""
+        known: T | None = self._derived.get(key)
+        if known is None:
+            if len(self._derived) >= _MOST_DERIVED:
+                self._derived.clear()
+            known = self._derived[key] = find()
+        return known
+
     def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
         """The watchdogs of a call: the target's own where set, its provider's, the common ones.
 
         ``model`` is the public name; without a route of that name the provider's hold.
         """
-        own = self._target(model, provider, provider_model)
-        layers = (self.providers[provider], self.timeouts)
-        return Timeouts(
-            **{key: _first(key, own, *layers) for key in Timeouts.__struct_fields__},
-        )
+
+        def find() -> Timeouts:
+            own = self._target(model, provider, provider_model)
+            layers = (self.providers[provider], self.timeouts)
+            return Timeouts(
+                **{key: _first(key, own, *layers) for key in Timeouts.__struct_fields__},
+            )
+
+        return self.derived(("timeouts", model, provider, provider_model), find)
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

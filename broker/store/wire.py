@@ -18,7 +18,8 @@ least time for it.
 A wire with subscriptions speaks RESP3, in which other commands may go over the same connection.
 Since the server takes a connection's commands in their order, what is sent behind a SUBSCRIBE
 is done when the subscription stands, and what is sent behind a blocking pop when that is over:
-one round trip for both. ``begin`` sends the one, ``execute`` behind it the other.
+one round trip for both. ``begin`` holds the one back until ``execute`` sends the other, behind
+it and in one write.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class _Protocol(asyncio.Protocol):
         self.waiting: deque[asyncio.Future[Any]] = deque()
         self.reads = 0
         self.transport: asyncio.Transport | None = None
+        self._held = b""  # packed, and not written yet
         self._reader = hiredis.Reader()
         self._push = push
         self._pushed = pushed
@@ -64,6 +66,18 @@ class _Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+
+    def hold(self, command: bytes) -> None:
+        """Write this with the next command, or when this turn of the loop is over."""
+        if not self._held:
+            asyncio.get_running_loop().call_soon(self.write, b"")
+        self._held += command
+
+    def write(self, command: bytes) -> None:
+        """Write this, after what is held."""
+        held, self._held = self._held, b""
+        if self.transport is not None and (held or command):
+            self.transport.write(held + command if held else command)
 
     def data_received(self, data: bytes) -> None:
         self.reads += 1
@@ -179,7 +193,10 @@ class Wire:
             self.begin(*args).cancel()
 
     def begin(self, *args: str | bytes | int) -> asyncio.Future[Any]:
-        """Send one command now; its reply comes in the future, as from ``execute``.
+        """Send one command; its reply comes in the future, as from ``execute``.
+
+        It leaves with the next command that is sent in this turn of the loop, or when that is
+        over: a write of its own would wake the server twice.
 
         Nothing is said if it never comes: for that await something that is sent behind it.
 
@@ -189,7 +206,7 @@ class Wire:
         protocol = self._protocol
         if protocol is None:
             raise StoreAway("There is no connection.")
-        return self._write(protocol, args)
+        return self._write(protocol, args, held=True)
 
     async def connect(self) -> _Protocol:
         """The live connection, made if there is none, in ``timeout`` seconds at most.
@@ -243,7 +260,7 @@ class Wire:
             alarm.cancel()
 
     def _write(
-        self, protocol: _Protocol, args: tuple[str | bytes | int, ...]
+        self, protocol: _Protocol, args: tuple[str | bytes | int, ...], *, held: bool = False
     ) -> asyncio.Future[Any]:
         transport = protocol.transport
         if transport is None or transport.is_closing():
@@ -251,7 +268,10 @@ class Wire:
         command = hiredis.pack_command(cast(Any, args))  # may raise: nothing is waited for yet
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         protocol.waiting.append(future)
-        transport.write(command)
+        if held:
+            protocol.hold(command)
+        else:
+            protocol.write(command)
         return future
 
     def _on_end(self, protocol: _Protocol) -> None:

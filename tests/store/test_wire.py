@@ -269,3 +269,34 @@ async def test_a_server_that_answers_others_is_not_away(server: StoreServer, own
     assert isinstance(unanswered.exception(), StoreAway)
     alarm.cancel()
     await reader.close()
+
+
+async def test_a_command_that_is_begun_leaves_with_the_next_one(wire: Wire) -> None:
+    await wire.execute("SET", "k", "1")
+    protocol = await wire.connect()
+    transport = protocol.transport
+    assert transport is not None
+    written: list[bytes] = []
+    protocol.transport = Noting(transport, written)  # type: ignore[assignment]
+    begun = wire.begin("INCR", "k")
+    assert written == []
+    assert await wire.execute("INCR", "k") == 3
+    assert (len(written), await begun) == (1, 2)
+    assert await wire.begin("INCR", "k") == 4  # alone, at the end of the turn
+    assert len(written) == 2
+    protocol.transport = transport
+
+
+class Noting:
+    """A transport, and what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport, written: list[bytes]) -> None:
+        self._transport = transport
+        self._written = written
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        self._written.append(data)
+        self._transport.write(data)

@@ -28,6 +28,7 @@ from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
+from workers.providers.posting import Posts
 from workers.providers.watchdog import Watchdog
 
 Sink = Callable[[bytes], bool]
@@ -60,10 +61,13 @@ class Exchange:
     body: ``lost`` is None if its end was read, else the failure that took its place.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, timeouts: Timeouts, posts: Posts | None = None
+    ) -> None:
         self.lost: Failure | None = None
         self._session = session
-        self._connect = timeouts.connect
+        self._posts = posts  # the short way, if it is known
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._loop = asyncio.get_running_loop()
         self._watch = Watchdog(self._loop, timeouts)
         self._response: aiohttp.ClientResponse | None = None
@@ -105,7 +109,7 @@ class Exchange:
         Raises:
             ProviderFailure: as ``get``.
         """
-        await self._ask("POST", url, headers, body if len(body) <= _LARGE else io.BytesIO(body))
+        await self._ask("POST", url, headers, body)
 
     async def get(self, url: str, headers: CIMultiDict[str]) -> None:
         """Send a request without a body and wait for the answer's head.
@@ -116,7 +120,7 @@ class Exchange:
         await self._ask("GET", url, headers, None)
 
     async def _ask(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | io.BytesIO | None
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
     ) -> None:
         clock = asyncio.timeout_at(self._watch.due()[0])
 
@@ -128,14 +132,7 @@ class Exchange:
         CONNECTED.set(sent)
         try:
             async with clock:
-                response = await self._session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers=headers,
-                    allow_redirects=False,  # a key goes to no other host
-                    timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
-                )
+                response = await self._send(method, url, headers, body)
         # ValueError: an address or a header that can't be sent. TimeoutError is an OSError.
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if clock.expired():
@@ -144,6 +141,21 @@ class Exchange:
         self._response = response
         self._watch.watch(self._expire)
         self._follow(response)
+
+    async def _send(
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        posts = self._posts
+        if posts is not None and method == "POST" and body and posts.takes(url, headers, body):
+            return await posts.send(url, headers, body, self._timeout)
+        return await self._session.request(
+            method,
+            url,
+            data=io.BytesIO(body) if body and len(body) > _LARGE else body,
+            headers=headers,
+            allow_redirects=False,  # a key goes to no other host
+            timeout=self._timeout,
+        )
 
     @property
     def response(self) -> aiohttp.ClientResponse:

@@ -29,6 +29,7 @@ from workers.providers import failures
 from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
+from workers.providers.posting import Posts
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
@@ -76,6 +77,7 @@ class Upstream(ABC):
         self._provider = provider
         self._key = key
         self._session = session
+        self._posts = Posts(session)
         self.resumes = provider.resumes
 
     async def stream(
@@ -83,7 +85,7 @@ class Upstream(ABC):
     ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
-        async with Exchange(self._session, call.timeouts) as exchange:
+        async with Exchange(self._session, call.timeouts, self._posts) as exchange:
             await self._ask(exchange, call, streams)
             if await is_whole(exchange, self._refused):
                 body = await exchange.whole(WHOLE_LIMIT)

@@ -11,6 +11,7 @@ from broker.dialects.chat.transcript import Transcript
 from broker.dialects.chat.usage import estimate
 from broker.dialects.chat.view import ChatView
 from broker.dialects.dialect import Dialect
+from broker.dialects.opening import opens_chat
 
 
 def _view(request: dict[str, Any]) -> ChatView:
@@ -31,6 +32,7 @@ CHAT = Dialect(
     continued=continued,
     begins_call=begins_call,
     leads_to_call=leads_to_call,
+    opens=opens_chat,
     estimate=estimate,
     error=error,
     failure=failure_error,

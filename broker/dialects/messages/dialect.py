@@ -11,6 +11,7 @@ from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
 from broker.dialects.messages.usage import estimate
 from broker.dialects.messages.view import MessagesView
+from broker.dialects.opening import opens_messages
 
 
 def _view(_request: dict[str, Any]) -> MessagesView:
@@ -36,6 +37,7 @@ MESSAGES = Dialect(
     continued=continued,
     begins_call=begins_call,
     leads_to_call=leads_to_call,
+    opens=opens_messages,
     estimate=estimate,
     error=error,
     failure=failure_error,

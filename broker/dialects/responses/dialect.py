@@ -4,6 +4,7 @@ from typing import Any
 
 from broker.dialects.chat.errors import error, failure_error
 from broker.dialects.dialect import Dialect, Mode
+from broker.dialects.opening import opens_responses
 from broker.dialects.responses.continuation import Continuation
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.fold import fold
@@ -63,6 +64,7 @@ RESPONSES = Dialect(
     continued=continued,
     begins_call=begins_call,
     leads_to_call=leads_to_call,
+    opens=opens_responses,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -33,15 +33,12 @@ local now = clock()
 -- A stream may have been kept for longer than its record; a new job begins at 1.
 redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', '0', 'last', '0', 'digest', digest,
-  'account', account, 'created', text(now))
+  'account', account, 'created', text(now), unpack(ARGV, 12))
 if priority ~= 'interactive' then redis.call('HSET', job, 'priority', priority) end
 if deadline > 0 then
   redis.call('HSET', job, 'allowed', text(deadline), 'deadline', text(now + deadline))
 end
 if grace > 0 then redis.call('HSET', job, 'grace', text(grace)) end
-for i = 12, #ARGV, 2 do
-  redis.call('HSET', job, ARGV[i], ARGV[i + 1])
-end
 redis.call('SET', P .. 'body:' .. jk, body)
 local index = P .. 'account:' .. account
 redis.call('ZADD', index, text(now), jk)
