@@ -188,11 +188,17 @@ class LeaseWorker(Worker):
     # ── Leases ────────────────────────────────────────────────────────────────────────
 
     async def _renew_leases(self) -> None:
-        """Renew all leases in one call a partition; learn of those that are lost."""
+        """Renew leases in one call a partition; learn of those that are lost.
+
+        Those that an append has renewed since the last time are left out: with thousands of slow
+        streams to renew each of them twice a second would cost as much as what they say.
+        """
         while True:
             begun = self.loop.time()
             for partition in self.store.keys.partitions:
-                holds = [*self._holds_in(partition), *self._lately_ended(partition)]
+                old = begun - self._settings.renew
+                holds = [hold for hold in self._holds_in(partition) if hold.pen.renewed <= old]
+                holds += self._lately_ended(partition)
                 over = [hold.over for hold in holds]  # before the call, so that the reply is later
                 try:
                     renewed = await self.store.leases.renew(

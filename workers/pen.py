@@ -73,6 +73,7 @@ class Pen:
         self.last = last  # the number of the last frame written here
         self.pending = 0  # bytes not yet acknowledged
         self.final = False  # whether a terminal was written
+        self.renewed = 0.0  # the loop's time before the last append, which renewed the lease
         self._writer = writer
         self._encoder = Encoder()
         self._on_end = on_end

@@ -108,7 +108,9 @@ class Writer:
                 await self._linger()
                 taken = self._take()
                 if taken:
-                    self._apply(taken, await self._append([batch for _, batch in taken]))
+                    sent = asyncio.get_running_loop().time()
+                    verdicts = await self._append([batch for _, batch in taken])
+                    self._apply(taken, verdicts, sent)
 
     def defer(self) -> None:
         """What is written next waits for company, if nothing waits already."""
@@ -171,7 +173,7 @@ class Writer:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
 
-    def _apply(self, taken: list[tuple[Pen, Batch]], verdicts: list[int]) -> None:
+    def _apply(self, taken: list[tuple[Pen, Batch]], verdicts: list[int], sent: float) -> None:
         now = asyncio.get_running_loop().time()
         self.forget(now)
         self.appends += 1
@@ -183,6 +185,8 @@ class Writer:
                 if not pen.ours:
                     continue
                 stored.append(each)
+                if verdict == _APPENDED:
+                    pen.renewed = sent
                 if pen.acknowledge(batch):
                     self.mark(pen)
                 continue

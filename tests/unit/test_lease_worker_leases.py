@@ -254,3 +254,30 @@ async def test_a_terminal_that_met_another_token_is_not_watched_over() -> None:
         assert (hold.finished, hold.over) == (True, False)
         await renewals.round()
         assert renewals.leases == []
+
+
+async def test_a_lease_that_an_append_has_renewed_is_left_to_it(bench: Bench) -> None:
+    key = await bench.submit("r1")
+    hold = await bench.taken()
+    asked: asyncio.Queue[list[tuple[str, int]]] = asyncio.Queue()
+    renew = bench.store.leases.renew
+
+    async def noted(partition: Partition, holder: str, leases: Any) -> Any:
+        asked.put_nowait(leases)
+        return await renew(partition, holder, leases)
+
+    cast(Any, bench.store.leases).renew = noted
+    async with asyncio.timeout(5):
+        assert hold.lease in await asked.get()  # it has appended nothing yet
+        before = asyncio.get_running_loop().time()
+        hold.pen.write([Frame(Kind.DIALECT, b"data: x")])
+        await hold.pen.settled()
+        assert hold.pen.renewed >= before
+        hold.pen.renewed = before + 3600
+        while hold.lease in await asked.get():
+            pass  # of a renewal that was under way
+        hold.pen.renewed = before - 3600
+        while hold.lease not in await asked.get():
+            pass
+    bench.work.let(key)
+    await bench.ended(hold)
