@@ -1,8 +1,10 @@
 """The chat provider against servers that answer, each in its own way: real sockets."""
 
 import asyncio
+import gc
 import json
 import socket
+import weakref
 
 import aiohttp
 import msgspec
@@ -11,6 +13,7 @@ from multidict import CIMultiDict
 
 from broker.frames import Frame, Kind
 from broker.settings import Timeouts
+from rig.cluster import until
 from tests.contract.upstream import (
     CHUNKED,
     EVENTS,
@@ -29,7 +32,7 @@ from tests.contract.upstream import (
 )
 from workers.providers import exchange
 from workers.providers.arrivals import RECEIVED
-from workers.providers.base import Call, Reply
+from workers.providers.base import Call, ProviderFailure, Reply
 
 
 async def test_a_stream(upstream: Upstream, asker: Asker) -> None:
@@ -107,6 +110,30 @@ async def test_a_body_that_never_ends_is_left(
     assert await asker.ask() == FRAMES
     assert not upstream.closed.is_set()
     await asyncio.wait_for(upstream.closed.wait(), 0.5)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+async def test_nothing_is_left_of_a_call(upstream: Upstream, asker: Asker, failing: bool) -> None:
+    """Not even for the collector, which seldom comes; nor with the connection, which is kept."""
+    ok = says(CHUNKED, chunk(EVENTS), LAST_CHUNK)
+    upstream.script = says(answer("500 No", b"{}")) if failing else ok
+    gc.collect()
+    gc.disable()
+    try:
+        task = asyncio.create_task(_outcome(asker))
+        left = weakref.ref(task)
+        assert await task is not failing
+        del task
+        await until(lambda: left() is None, 10)
+    finally:
+        gc.enable()
+
+
+async def _outcome(asker: Asker) -> bool:
+    try:
+        return await asker.ask() == FRAMES
+    except ProviderFailure:
+        return False
 
 
 async def test_a_session_closed_over_a_lingering_body(

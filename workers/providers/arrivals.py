@@ -82,9 +82,11 @@ class Arrivals(ResponseHandler):
 
 
 RECEIVED = 256 * 1024  # bytes that the kernel may hold of one answer; Linux counts them double
-# Called when the running task's request has its connection, where connecting ends and waiting
-# begins. aiohttp's own sign of it, a trace, costs a tenth of a request.
-CONNECTED: ContextVar[Callable[[], None]] = ContextVar("connected", default=lambda: None)
+# What is called, if it is still there, when the running task's request has its connection: where
+# connecting ends and waiting begins. aiohttp's own sign of it, a trace, costs a tenth of a request.
+CONNECTED: ContextVar[Callable[[], Callable[[], None] | None]] = ContextVar(
+    "connected", default=lambda: None
+)
 
 
 class Connector(aiohttp.TCPConnector):
@@ -98,7 +100,9 @@ class Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        CONNECTED.get()()
+        connected = CONNECTED.get()()
+        if connected is not None:
+            connected()
         return connection
 
     def __init__(self) -> None:

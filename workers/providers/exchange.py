@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+from weakref import WeakMethod
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -71,6 +72,7 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._watch = Watchdog(self._loop, timeouts)
         self._response: aiohttp.ClientResponse | None = None
+        self._clock: asyncio.Timeout | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
         self._complete = False
         self._arrivals: Arrivals | None = None
@@ -122,14 +124,10 @@ class Exchange:
     async def _ask(
         self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
     ) -> None:
-        clock = asyncio.timeout_at(self._watch.due()[0])
-
-        def sent() -> None:
-            self._watch.sent()
-            if not clock.expired():
-                clock.reschedule(self._watch.due()[0])
-
-        CONNECTED.set(sent)
+        clock = self._clock = asyncio.timeout_at(self._watch.due()[0])
+        # Weakly: the task's context would hold what holds the task, until the collector comes, and
+        # a connection that is made in it holds it for as long as it is kept.
+        CONNECTED.set(WeakMethod(self._sent))
         try:
             async with clock:
                 response = await self._send(method, url, headers, body)
@@ -138,6 +136,8 @@ class Exchange:
             if clock.expired():
                 raise ProviderFailure(failures.timed_out(self._watch.due()[1])) from error
             raise ProviderFailure(failures.lost(error)) from error
+        finally:
+            self._clock = None
         self._response = response
         self._watch.watch(self._expire)
         self._follow(response)
@@ -156,6 +156,11 @@ class Exchange:
             allow_redirects=False,  # a key goes to no other host
             timeout=self._timeout,
         )
+
+    def _sent(self) -> None:
+        self._watch.sent()
+        if self._clock is not None and not self._clock.expired():
+            self._clock.reschedule(self._watch.due()[0])
 
     @property
     def response(self) -> aiohttp.ClientResponse:
