@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from weakref import WeakMethod
 
 import msgspec
 
@@ -22,7 +23,7 @@ class Hold:
         self.task: asyncio.Task[Any] | None = None
         self._taken = False
         self._writer = writer
-        self.pen: Pen = writer.pen(claim.job.key, claim.token, claim.job.last, self._ended)
+        self.pen = self.renew_pen(claim.job.last)
 
     @property
     def finished(self) -> bool:
@@ -53,8 +54,18 @@ class Hold:
         return Released(self.key, self.claim.token, self.ledger.leave())
 
     def renew_pen(self, last: int) -> Pen:
-        """A pen for the same lease that goes on after ``last``: the store lost what followed."""
-        self.pen = self._writer.pen(self.key, self.claim.token, last, self._ended)
+        """A pen for the same lease that goes on after ``last``: the store lost what followed.
+
+        It knows of us weakly: two that hold each other stay until the collector comes, which is
+        seldom, and with them the job and its task.
+        """
+        ended = WeakMethod(self._ended)
+
+        def on_end(error: Exception) -> None:
+            if (tell := ended()) is not None:
+                tell(error)
+
+        self.pen: Pen = self._writer.pen(self.key, self.claim.token, last, on_end)
         return self.pen
 
     def take_away(self) -> None:

@@ -1,7 +1,9 @@
 """The LeaseWorker: jobs claimed, run and done."""
 
 import asyncio
+import gc
 import itertools
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -12,6 +14,7 @@ from broker.model import JobState, job_key
 from broker.queue import GENERATE
 from tests.store.samples import HOLDER, arm, expire, raw, rescue, until
 from tests.unit.worker_bench import Bench, open_bench
+from workers.hold import Hold
 from workers.pen import FramesLost
 
 
@@ -58,6 +61,24 @@ async def test_a_worker_that_stood_still_begins_no_job_that_has_gone_to_others()
         assert ours.job.key == kept
         bench.worker._beats[partition.number] = asyncio.get_running_loop().time()
         assert await bench.worker._ours(partition, claims) == claims  # they can't be old
+        bench.start()
+
+
+async def test_a_job_leaves_nothing_to_the_collector() -> None:
+    """It seldom comes, and a job's request may be large."""
+    async with open_bench(begin=False) as bench:
+        await bench.submit("r1")
+        (partition,) = bench.store.keys.partitions
+        (claim,) = await bench.store.queue.claim(partition, HOLDER, 1)
+        gc.disable()
+        try:
+            hold = Hold(claim, bench.worker.writers[partition.number])
+            hold.renew_pen(0)
+            left = weakref.ref(hold)
+            del hold
+            assert left() is None
+        finally:
+            gc.enable()
         bench.start()
 
 
