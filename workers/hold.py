@@ -22,7 +22,8 @@ class Hold:
         self.task: asyncio.Task[Any] | None = None
         self._taken = False
         self._writer = writer
-        self.pen = self.renew_pen(claim.job.last)
+        self.pen: Pen
+        self.renew_pen(claim.job.last)
 
     @property
     def finished(self) -> bool:
@@ -64,7 +65,7 @@ class Hold:
             if (tell := ended()) is not None:
                 tell(error)
 
-        self.pen: Pen = self._writer.pen(self.key, self.claim.token, last, on_end)
+        self.pen = self._writer.pen(self.key, self.claim.token, last, on_end)
         return self.pen
 
     def take_away(self) -> None:

@@ -45,7 +45,6 @@ from workers.slots import Slots
 from workers.writer import Fenced, Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
-_LATE = 1.5  # times between renewals after which we must have stood still
 _NOT_RUNNABLE = Failure(
     type="internal_error", message="The worker does not know how to run this job.", status=500
 )
@@ -100,7 +99,7 @@ class LeaseWorker(Worker):
         self._polling: list[asyncio.Task[None]] = []
         # When the leases of each were last renewed: told by the answer, for after a stop the next
         # renewal begins before the answers that came meanwhile are read.
-        self._beats = {partition.number: 0.0 for partition in partitions}
+        self._beats = {partition.number: self.loop.time() for partition in partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -213,14 +212,14 @@ class LeaseWorker(Worker):
     async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Those of the claims that are still ours.
 
-        Were we stopped while their answer was on its way, they may have gone to others since:
-        then to begin them would be to call a provider for nothing.
+        Were we stopped while their answer was on its way, for a lease or longer, they may have
+        gone to others: then to begin them would be to call a provider for nothing.
 
         Raises:
             StoreAway.
         """
         age = self.loop.time() - self._beats[partition.number]
-        if not claims or age <= _LATE * self._settings.renew:
+        if not claims or age < self._settings.lease:
             return claims
         leases = [(claim.job.key, claim.token) for claim in claims]
         kept = await self.store.leases.renew(partition, self.holder, leases)
