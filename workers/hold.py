@@ -23,7 +23,8 @@ class Hold:
         self.task: asyncio.Task[Any] | None = None
         self._taken = False
         self._writer = writer
-        self.pen: Pen = self.renew_pen(claim.job.last)
+        self.pen: Pen
+        self.renew_pen(claim.job.last)
 
     @property
     def finished(self) -> bool:

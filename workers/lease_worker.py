@@ -46,7 +46,6 @@ from workers.slots import Slots
 from workers.writer import Writer
 
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
-_LATE = 1.5  # times between renewals after which we must have stood still
 _NOT_RUNNABLE = Failure(
     type="internal_error", message="The worker does not know how to run this job.", status=500
 )
@@ -220,14 +219,14 @@ class LeaseWorker(Worker):
     async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Those of the claims that are still ours.
 
-        Were we stopped while their answer was on its way, they may have gone to others since:
-        then to begin them would be to call a provider for nothing.
+        Were we stopped while their answer was on its way, for a lease or longer, they may have
+        gone to others: then to begin them would be to call a provider for nothing.
 
         Raises:
             StoreAway.
         """
         age = self.loop.time() - self._beats[partition.number]
-        if not claims or age <= max(_LATE * self._settings.renew, self._settings.lease / 4):
+        if not claims or age < self._settings.lease:
             return claims
         leases = [(claim.job.key, claim.token) for claim in claims]
         kept = await self.store.leases.renew(partition, self.holder, leases)

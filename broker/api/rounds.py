@@ -47,9 +47,12 @@ class Rounds:
             if due > now + _GRAIN:
                 break
             reached.append(member)
-        for member in reached:
-            if self._due.pop(member, None) is not None:  # else another's look made it leave
-                self._due[member] = now + self._seconds
-                member.look(now)
-        first = next(iter(self._due.values()), None)
-        self._timer = None if first is None else loop.call_at(max(first, now + _GRAIN), self._go)
+        try:
+            for member in reached:
+                if self._due.pop(member, None) is not None:  # else another's look made it leave
+                    self._due[member] = now + self._seconds
+                    member.look(now)
+        finally:  # whatever one of them meets, the others are looked at again
+            first = next(iter(self._due.values()), None)
+            when = None if first is None else max(first, now + _GRAIN)
+            self._timer = None if when is None else loop.call_at(when, self._go)
