@@ -6,7 +6,7 @@ Most events differ from the one before in a string that only its reader cares fo
 them was decoded, those like it go past the splitter and the decoder, from the bytes that came
 straight into the stream's payload (``Sink.again``): a third of what a token costs a worker. Like
 it is what fits the template that it was stored against, where only strings vary that mean nothing
-to the decoder (``Decoder.idle``), and text stands in them that needs no escape.
+to the decoder (``Decoder.idle``), and nothing stands in them that may not stand in a string.
 
 A provider that resumes goes on with a call whose connection is lost, and gives its answer again
 to who asks. Unless its dialect has a way of its own it is another Streamhold: there a call has
