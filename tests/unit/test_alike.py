@@ -175,6 +175,18 @@ def test_deltas_of_messages_go_past() -> None:
     assert quick == told(MessagesDecoder, reads, quick=False)[0]
 
 
+@pytest.mark.parametrize("stops", [STOP, b'event: error\ndata: {"type":"error","error":{}}\n\n'])
+@pytest.mark.parametrize("behind", [delta("z"), STOP, b"data: }\n\n", b"x" * 5000])
+def test_nothing_behind_the_end_is_told(stops: bytes, behind: bytes) -> None:
+    """Wherever the bytes are cut, and though much more has come by then."""
+    frames, reply, *ends = told(MessagesDecoder, [START, delta("a"), stops], quick=True)[0]
+    whole = START + delta("a") + stops + behind * 2
+    for cut in range(len(whole)):
+        after = told(MessagesDecoder, [whole[:cut], whole[cut:]], quick=True)[0]
+        assert after[:2] == (frames, reply)
+        assert list(after[2:6]) == ends[:4]  # more has been heard, none of it told
+
+
 def test_what_means_something_does_not() -> None:
     """A finish reason varies under a key of its own, and numbers are no strings."""
     reads = [chunk("a", reason=None), chunk("a", reason="stop")] * 3

@@ -197,6 +197,8 @@ class _Intake:
             raise self._error
         left, self._left = self._left, []
         unread, self._unread = self._unread, b""
+        if self._over:
+            return left
         if unread:
             data = unread + data
         events = split(self._splitter, data) if data else ()
@@ -256,7 +258,12 @@ class _Intake:
             self._left = frames
             return False
         self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
-        return not self._decoder.done and self._decoder.failure is None
+        return not self._over
+
+    @property
+    def _over(self) -> bool:
+        """Whether the answer has ended: nothing that comes behind is part of it."""
+        return self._decoder.done or self._decoder.failure is not None
 
 
 def _name_of(call: Call) -> str:
