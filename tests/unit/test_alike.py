@@ -1,6 +1,8 @@
 """What goes past the decoder is what would have come out of it: streams with and without."""
 
 import json
+import random
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -9,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.codec import Encoder, decode
+from broker.dialects.responses.inbound import Inbound
 from broker.frames import Frame, Kind
+from tests.recorded.corpus import CORPUS
 from workers.providers.base import Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.exchange import Exchange
+from workers.providers.gemini_decoder import GeminiDecoder
 from workers.providers.messages_decoder import MessagesDecoder
+from workers.providers.responses_decoder import ResponsesDecoder
 from workers.providers.upstream import Decoder, _Intake
 
 
@@ -72,7 +78,13 @@ class Watched:
         self.whole = True
 
 
-Kinds = type[ChatDecoder] | type[MessagesDecoder]
+Kinds = Callable[[Reply], Decoder]
+DECODERS: dict[str, Kinds] = {
+    "chat": ChatDecoder,
+    "messages": MessagesDecoder,
+    "responses": lambda reply: ResponsesDecoder(reply, Inbound("resp_1", {})),
+    "gemini": GeminiDecoder,
+}
 
 
 def told(kind: Kinds, reads: list[bytes], *, quick: bool, refuses: int = 0) -> Any:
@@ -173,6 +185,26 @@ def test_deltas_of_messages_go_past() -> None:
     quick, past = told(MessagesDecoder, reads, quick=True)
     assert past == 3  # all but the first two
     assert quick == told(MessagesDecoder, reads, quick=False)[0]
+
+
+def in_pieces(body: bytes, most: int, drawn: random.Random) -> list[bytes]:
+    places = [0]
+    while places[-1] < len(body):
+        places.append(min(places[-1] + drawn.randint(1, most), len(body)))
+    return [body[a:b] for a, b in pairwise(places)]
+
+
+@pytest.mark.parametrize("dialect", CORPUS)
+def test_recorded_streams_are_told_alike(dialect: str) -> None:
+    """However their bytes arrive, and whatever room there is for them."""
+    drawn, kind = random.Random(20), DECODERS[dialect]
+    for stream in CORPUS[dialect]:
+        small = in_pieces(stream.body, 5, drawn)
+        slowly = told(kind, small, quick=False)[0]
+        for most in (3, 40, 400, 4000):
+            pieces = in_pieces(stream.body, most, drawn)
+            quick = told(kind, pieces, quick=True, refuses=drawn.randrange(4))[0]
+            assert quick[:6] == slowly[:6], (stream.name, most)  # more may have been heard
 
 
 @pytest.mark.parametrize("stops", [STOP, b'event: error\ndata: {"type":"error","error":{}}\n\n'])
