@@ -6,23 +6,30 @@ same in every run, whatever the reader has buffered.
 
 import asyncio
 import re
+import socket
+import struct
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 _PING = b": ping\n"
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset and drops what was unsent
 
 
 class CuttingProxy:
     """Cuts each connection after so many events and half of the next bytes, ``cuts`` times.
 
-    Before that ``faults`` are met, one a connection: a status that is answered in the server's
-    place, or 0: the call arrives and its answer is lost.
+    With ``resets`` every second cut is a reset. Before that ``faults`` are met, one a
+    connection: a status that is answered in the server's place, or 0: the call arrives and its
+    answer is lost.
     """
 
-    def __init__(self, upstream: str, after: int, cuts: int, faults: Sequence[int]) -> None:
+    def __init__(
+        self, upstream: str, after: int, cuts: int, faults: Sequence[int], *, resets: bool
+    ) -> None:
         self.point(upstream)
+        self._resets = resets
         self._after = after
         self._cuts = cuts
         self._faults = list(faults)
@@ -86,7 +93,11 @@ class CuttingProxy:
             await writer.drain()
             if last:
                 self.cuts += 1
-                writer.write_eof()  # what was sent arrives; a reset could drop it
+                if self._resets and self.cuts % 2 == 0:
+                    connection: socket.socket = writer.get_extra_info("socket")
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                else:
+                    writer.write_eof()  # what was sent arrives; a reset could drop it
                 return
         writer.write_eof()
 
@@ -110,10 +121,15 @@ async def _pump(reader: StreamReader, writer: StreamWriter) -> None:
 
 @asynccontextmanager
 async def cutting(
-    upstream: str, *, after: int = 0, cuts: int = 0, faults: Sequence[int] = ()
+    upstream: str,
+    *,
+    after: int = 0,
+    cuts: int = 0,
+    faults: Sequence[int] = (),
+    resets: bool = False,
 ) -> AsyncIterator[CuttingProxy]:
     """A proxy for as long as the block runs; without faults it only counts the pings."""
-    proxy = CuttingProxy(upstream, after, cuts, faults)
+    proxy = CuttingProxy(upstream, after, cuts, faults, resets=resets)
     await proxy.start()
     try:
         yield proxy

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,8 @@ import streamhold_client.httpx2
 from rig.cluster import until
 from tests.contract import responses
 from tests.contract.conftest import ALICE
-from tests.contract.sdk import QUICK, begin, chunks, keyed, text_of, user, whole
+from tests.contract.cutting import CuttingProxy, cutting
+from tests.contract.sdk import QUICK, chunks, keyed, text_of, user, whole
 from tests.contract.test_chat_sdk import TOOLS
 from tests.deployment import Deployment
 from tests.soak.proxy import Link
@@ -33,71 +35,75 @@ async def link(deployment: Deployment) -> AsyncIterator[Link]:
     await link.close()
 
 
-@pytest.fixture
-async def carried(link: Link) -> AsyncIterator[AsyncOpenAI]:
+@asynccontextmanager
+async def over(url: str) -> AsyncIterator[AsyncOpenAI]:
+    """The SDK over the client's transport."""
     transport = streamhold_client.httpx2.AsyncResumingTransport()
     client = httpx2.AsyncClient(transport=transport, timeout=30)
-    base = f"http://127.0.0.1:{link.port}/v1"
-    async with AsyncOpenAI(base_url=base, api_key=ALICE, http_client=client) as sdk:
+    async with AsyncOpenAI(base_url=f"{url}/v1", api_key=ALICE, http_client=client) as sdk:
+        yield sdk
+
+
+@pytest.fixture
+async def carried(link: Link) -> AsyncIterator[AsyncOpenAI]:
+    async with over(f"http://127.0.0.1:{link.port}") as sdk:
+        yield sdk
+
+
+@pytest.fixture
+async def proxy(deployment: Deployment) -> AsyncIterator[CuttingProxy]:
+    async with cutting(deployment.urls[0], after=8, cuts=3, resets=True) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def cut(proxy: CuttingProxy) -> AsyncIterator[AsyncOpenAI]:
+    async with over(proxy.url) as sdk:
         yield sdk
 
 
 @pytest.fixture(params=["httpx2", "httpx"])
-def blocking(link: Link, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
+def blocking(proxy: CuttingProxy, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
     client: Any
     if request.param == "httpx2":
         newer = streamhold_client.httpx2.ResumingTransport()
         client = httpx2.Client(transport=newer, timeout=30)
     else:
         client = httpx.Client(transport=streamhold_client.httpx.ResumingTransport(), timeout=30)
-    base = f"http://127.0.0.1:{link.port}/v1"
-    with OpenAI(base_url=base, api_key=ALICE, http_client=client) as sdk:
+    with OpenAI(base_url=f"{proxy.url}/v1", api_key=ALICE, http_client=client) as sdk:
         yield sdk
 
 
-async def cut_ever_so_often(link: Link, sdk: AsyncOpenAI, prompt: str, **more: Any) -> list[Any]:
-    """All chunks of a stream whose connection is cut after every eighth of them."""
-    seen: list[Any] = []
-    async for chunk in await begin(sdk, more.pop("model", SLOW), prompt, **more):
-        seen.append(chunk)
-        if len(seen) % 8 == 0:
-            link.cut(reset=len(seen) % 16 == 0)
-    return seen
-
-
 async def test_a_stream_cut_ever_so_often(
-    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+    deployment: Deployment, proxy: CuttingProxy, sdk: AsyncOpenAI, cut: AsyncOpenAI, prompt: str
 ) -> None:
     options = {"stream_options": {"include_usage": True}, "extra_headers": keyed(prompt)}
-    seen = await cut_ever_so_often(link, carried, prompt, **options)
-    assert link.carried >= 4
+    seen = await chunks(cut, SLOW, prompt, **options)
+    assert (proxy.cuts, proxy.carried) == (3, 4)
     assert seen == await chunks(sdk, SLOW, prompt, **options)
     assert deployment.sim_calls(prompt) == 1
 
 
 async def test_tool_calls_cut_ever_so_often(
-    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+    deployment: Deployment, proxy: CuttingProxy, sdk: AsyncOpenAI, cut: AsyncOpenAI, prompt: str
 ) -> None:
-    model = "sim/tokens=20,interval=10ms,parallel=2"
+    model = "sim/tokens=40,interval=10ms,parallel=2"
     options = {"tools": TOOLS, "extra_headers": keyed(prompt)}
-    seen = await cut_ever_so_often(link, carried, prompt, model=model, **options)
-    assert link.carried >= 3
+    seen = await chunks(cut, model, prompt, **options)
+    assert (proxy.cuts, proxy.carried) == (3, 4)
     assert seen == await chunks(sdk, model, prompt, **options)
     assert deployment.sim_calls(prompt) == 1
 
 
 async def test_a_response_cut_ever_so_often(
-    deployment: Deployment, link: Link, sdk: AsyncOpenAI, carried: AsyncOpenAI, prompt: str
+    deployment: Deployment, proxy: CuttingProxy, sdk: AsyncOpenAI, cut: AsyncOpenAI, prompt: str
 ) -> None:
-    model, seen = "voice/tokens=40,interval=10ms", []
-    async for event in await responses.begin(carried, model, prompt, extra_headers=keyed(prompt)):
-        seen.append(event)
-        if len(seen) % 8 == 0:
-            link.cut()
-    assert link.carried >= 4
+    model = "voice/tokens=40,interval=10ms"
+    seen = await responses.events(cut, model, prompt, extra_headers=keyed(prompt))
+    assert (proxy.cuts, proxy.carried) == (3, 4)
     assert seen == await responses.events(sdk, model, prompt, extra_headers=keyed(prompt))
     assert seen[-1].type == "response.completed"
-    answer = await responses.respond(carried, model, prompt)  # under a key of the transport's
+    answer = await responses.respond(cut, model, prompt)  # under a key of the transport's
     assert answer.output_text == responses.text_of(seen)
     assert deployment.sim_calls(prompt) == 2
 
@@ -117,21 +123,15 @@ async def test_a_message_that_came_whole(link: Link, prompt: str) -> None:
 
 
 async def test_by_blocking_with_either_library(
-    deployment: Deployment, link: Link, blocking: OpenAI, prompt: str
+    deployment: Deployment, proxy: CuttingProxy, blocking: OpenAI, prompt: str
 ) -> None:
-    seen: list[Any] = []
-
-    def read() -> None:
+    def read() -> list[Any]:
         stream = blocking.chat.completions.create(model=SLOW, messages=user(prompt), stream=True)
-        for chunk in stream:
-            seen.append(chunk)
-            if len(seen) in (5, 20):
-                loop.call_soon_threadsafe(link.cut)
+        return list(stream)
 
-    loop = asyncio.get_running_loop()
-    await asyncio.to_thread(read)
+    seen = await asyncio.to_thread(read)
     assert len(text_of(seen).split()) == 40
-    assert link.carried == 3
+    assert (proxy.cuts, proxy.carried) == (3, 4)
     assert deployment.sim_calls(prompt) == 1
 
 
