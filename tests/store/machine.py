@@ -19,7 +19,7 @@ from broker.model import job_key
 from tests.store.conftest import make_settings, open_at
 from tests.store.held import Held
 from tests.store.model import FINAL, OPEN, Model
-from tests.store.samples import arm, names, raw
+from tests.store.samples import arm, lease_of, names, raw
 
 T = TypeVar("T")
 JOBS = [(account, name) for account in ("acme", "bolt") for name in ("r1", "r2", "r3")]
@@ -148,7 +148,8 @@ class Compared(RuleBasedStateMachine):
         assert [member[16:].decode() for member in queue] == self.model.queue()
         assert [member[16:].decode() for member in batch] == self.model.queue(batch=True)
         assert {key.decode() for key in due} == set(self.model.having("queued"))
-        assert {key.decode() for key in leases} == set(self.model.having("running"))
+        held = [self.run(lease_of(self.store, key)) for key in self.model.having("running")]
+        assert {member.decode() for member in leases} == set(held)
         assert {key.decode() for key in watched} == self.model.watched()
         assert {key.decode() for key in opened} == set(self.model.opened())
         assert {name.decode(): int(count) for name, count in busy.items()} == self.model.busy()

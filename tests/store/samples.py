@@ -177,9 +177,17 @@ async def arm(store: Store, partition: Partition | None = None) -> None:
     await raw(store).hset(partition.prefix + "tick", "until", 0)
 
 
+async def lease_of(store: Store, key: str) -> str:
+    """A job's member of the leases, if it is held under the token of its record."""
+    token = await raw(store).hget(names(store, key)["job"], "token")
+    return f"{key}:{int(token)}"
+
+
 async def expire(store: Store, *keys: str) -> None:
     """Let the leases of running jobs be over."""
-    await pass_by(store, "leases", *keys)
+    for key in keys:
+        own = store.keys.partition(key).prefix + "leases"
+        assert await raw(store).zadd(own, {await lease_of(store, key): 0}, xx=True, ch=True) == 1
 
 
 async def set_tick(store: Store, **fields: str | int) -> None:

@@ -17,6 +17,7 @@ from tests.store.samples import (
     expire,
     frames,
     left,
+    lease_of,
     listening,
     names,
     new_job,
@@ -33,7 +34,8 @@ KEY = job_key("acme", "r1")
 
 
 async def lease_end(store: Store, key: str = KEY) -> float:
-    score = await raw(store).zscore(store.keys.partitions[0].prefix + "leases", key)
+    member = await lease_of(store, key)
+    score = await raw(store).zscore(store.keys.partitions[0].prefix + "leases", member)
     assert score is not None
     return float(score)
 
@@ -59,6 +61,19 @@ async def test_renewal_is_job_by_job(store: Store) -> None:
     )
     assert renewed == [False, True, False, False, False]
     assert (await rescue(store)).running == 1
+
+
+async def test_thousands_are_renewed_at_once(store: Store) -> None:
+    claims = [await running(store, f"r{n}") for n in range(3)]
+    asked = [("nothing", n) for n in range(2500)]
+    for place, claim in zip((0, 999, 2499), claims, strict=True):  # at the ends of its steps
+        asked[place] = (claim.job.key, claim.token)
+    before = await now_ms(store)
+    renewed = await store.leases.renew(store.keys.partitions[0], HOLDER, asked)
+    assert [place for place, kept in enumerate(renewed) if kept] == [0, 999, 2499]
+    assert len(renewed) == len(asked)
+    for claim in claims:
+        assert await lease_end(store, claim.job.key) >= before + 30_000
 
 
 async def test_an_append_renews_the_lease(store: Store) -> None:
@@ -163,7 +178,8 @@ async def test_a_job_that_ended_is_not_rescued(store: Store) -> None:
     claim = await running(store)
     await append(store, batch(claim, 1, final=JobState.COMPLETED))
     await arm(store)
-    await raw(store).zadd(store.keys.partitions[0].prefix + "leases", {KEY: 0, "nothing": 0})
+    stray = {await lease_of(store, KEY): 0, f"{KEY}:1": 0, "nothing": 0}
+    await raw(store).zadd(store.keys.partitions[0].prefix + "leases", stray)
     tick = await rescue(store)
     assert (tick.rescued, tick.running) == ([], 0)
     assert (await store.jobs.get(KEY)).state is JobState.COMPLETED
@@ -226,7 +242,7 @@ async def test_a_queued_job_that_is_in_no_queue_is_mended(store: Store, lost: st
 
 async def test_a_running_job_without_a_lease_is_given_one(store: Store) -> None:
     claim = await running(store)
-    await raw(store).zrem(store.keys.partitions[0].prefix + "leases", KEY)
+    await raw(store).delete(store.keys.partitions[0].prefix + "leases")
     tick = await rescue(store)
     assert (tick.mended, tick.running) == ([KEY], 1)
     assert await append(store, batch(claim, 1, b"data: a")) == [Verdict.APPENDED]

@@ -22,7 +22,7 @@ from broker.store.record import CALLING_TOLD
 from tests.store.callers import BODIES, SECONDS, Callers, Shape, some_shape
 from tests.store.held import Held, Sent
 from tests.store.machine import JOBS, KEYS
-from tests.store.samples import names, pass_by, raw
+from tests.store.samples import expire, names, pass_by, raw
 
 HOLDERS = ("one", "two")
 some_keys = st.sets(st.sampled_from(KEYS), max_size=3)
@@ -197,7 +197,8 @@ class StoreMachine(Callers):
         lost = lost & set(self.model.having("running"))
         late = late & set(self.model.having("queued"))
         left = left & self.model.watched()
-        for name, keys in (("leases", lost), ("due", late), ("watched", left)):
+        self.run(expire(self.store, *lost))
+        for name, keys in (("due", late), ("watched", left)):
             self.run(pass_by(self.store, name, *keys))
         self.attend(back)
         for key in lost:

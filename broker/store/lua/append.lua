@@ -62,10 +62,10 @@ while i <= #ARGV do
         end
       end
       if more and ARGV[more] ~= '' then
-        finish(P, jk, ARGV[more], now, stream_ttl, record_ttl)
+        finish(P, jk, token, ARGV[more], now, stream_ttl, record_ttl)
       else
         renewed[#renewed + 1] = expiry
-        renewed[#renewed + 1] = jk
+        renewed[#renewed + 1] = lease_of(jk, token)
       end
       if more then
         call('PUBLISH', channel .. jk, ARGV[more + 1] .. payload)

@@ -43,7 +43,7 @@ local function take(jk)
   redis.call('HSETNX', job, 'started', text(now))
   redis.call('HINCRBY', job, 'claims', 1)
   redis.call('HINCRBY', job, 'calling', 1)
-  redis.call('ZADD', P .. 'leases', text(now + lease), jk)
+  redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
   claimed[#claimed + 1] = {
     jk, token, redis.call('HGETALL', job), redis.call('GET', P .. 'body:' .. jk)

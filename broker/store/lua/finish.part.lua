@@ -22,6 +22,13 @@ local function draw(P, now)
   return token
 end
 
+-- A lease's member of the sorted set `leases`, scored by its end (ms). The token is part of it:
+-- so many leases are renewed by one command, which passes over those that were given to others
+-- since.
+local function lease_of(jk, token)
+  return jk .. ':' .. token
+end
+
 -- The queue of a priority, and the list of its wake tokens.
 local function queue_of(P, priority)
   if priority == 'batch' then return P .. 'batch', P .. 'wake-batch' end
@@ -45,7 +52,7 @@ local function count(P, what)
   redis.call('HINCRBY', P .. 'totals', what, 1)
 end
 
--- Give the job its final state and let go of all that only a live job needs. The body goes
+-- Give the job, whose token is or was `token`, its final state and let go of all that only a live job needs. The body goes
 -- with it, except where the job failed and delivered nothing (`retry` needs it), and where its
 -- caller may ask for it again (`keep`): then it stays for as long as the stream. A job that is
 -- ended from outside (not by its holder's terminal) may have an attempt that only the holder
@@ -53,14 +60,14 @@ end
 -- estimated, for which the body is kept as well.
 -- Invariant: afterwards the job is in no queue, lease or index of open jobs, and every key it
 -- has expires.
-local function finish(P, jk, state, now, stream_ttl, record_ttl, outside)
+local function finish(P, jk, token, state, now, stream_ttl, record_ttl, outside)
   local job = P .. 'job:' .. jk
   local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace',
     'claims', 'keep')
   local unsettled = outside and was[6]
   redis.call('HSET', job, 'state', state, 'ended', text(now))
   redis.call('HDEL', job, 'holder', 'score', 'member')
-  redis.call('ZREM', P .. 'leases', jk)
+  redis.call('ZREM', P .. 'leases', lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
   redis.call('SREM', P .. 'open', jk)
   if was[5] then redis.call('ZREM', P .. 'watched', jk) end
@@ -86,9 +93,10 @@ end
 -- gets the next number, whatever that is, and readers get it in the same step.
 local function close(P, channel, jk, state, payload, failure, now, stream_ttl, record_ttl)
   local job = P .. 'job:' .. jk
-  local last = text((tonumber(redis.call('HGET', job, 'last')) or 0) + 1)
+  local was = redis.call('HMGET', job, 'last', 'token')
+  local last = text((tonumber(was[1]) or 0) + 1)
   redis.call('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
   redis.call('HSET', job, 'last', last, 'token', draw(P, now), 'error', failure)
-  finish(P, jk, state, now, stream_ttl, record_ttl, true)
+  finish(P, jk, was[2] or '', state, now, stream_ttl, record_ttl, true)
   redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
 end

@@ -27,7 +27,7 @@ while i <= #ARGV do
       redis.call('HSET', job, ARGV[f], ARGV[f + 1])
     end
     redis.call('HDEL', job, 'holder')
-    redis.call('ZREM', P .. 'leases', jk)
+    redis.call('ZREM', P .. 'leases', lease_of(jk, token))
     enqueue(P, jk, now, timeout)
     released[#released + 1] = 1
   else

@@ -48,10 +48,12 @@ if not was[1] or now - was[1] > 3 * tick or was[3] ~= server then hold = now + l
 
 local rescued, timed_out, late, abandoned, mended = {}, {}, {}, {}, {}
 if now >= hold then
-  for _, jk in expired('leases') do
-    local job = P .. 'job:' .. jk
-    redis.call('ZREM', P .. 'leases', jk)
-    if redis.call('HGET', job, 'state') == 'running' then
+  for _, member in expired('leases') do
+    redis.call('ZREM', P .. 'leases', member)
+    local jk, token = string.match(member, '^(.+):(%d+)$')
+    local job = P .. 'job:' .. (jk or '')
+    local is = redis.call('HMGET', job, 'state', 'token')
+    if is[1] == 'running' and is[2] == token then
       redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
       redis.call('HDEL', job, 'holder')
       redis.call('HINCRBY', job, 'losses', 1)
@@ -93,15 +95,16 @@ end
 
 local page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
 for _, jk in ipairs(page[2]) do
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority')
+  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority', 'token')
   if is[1] == 'queued' then
     if not redis.call('ZSCORE', (queue_of(P, is[3])), is[2]) then
       enqueue(P, jk, now, timeout)
       mended[#mended + 1] = jk
     end
   elseif is[1] == 'running' then
-    if not redis.call('ZSCORE', P .. 'leases', jk) then
-      redis.call('ZADD', P .. 'leases', text(now + lease), jk)
+    local held = lease_of(jk, is[4])
+    if not redis.call('ZSCORE', P .. 'leases', held) then
+      redis.call('ZADD', P .. 'leases', text(now + lease), held)
       mended[#mended + 1] = jk
     end
   else
