@@ -51,6 +51,7 @@ class _Protocol(asyncio.Protocol):
         pushed: Callable[[], None] | None,
         ended: Callable[["_Protocol"], None],
     ) -> None:
+        self.loop = asyncio.get_running_loop()  # asked of the system each time by Python 3.11
         self.waiting: deque[asyncio.Future[Any]] = deque()
         self.reads = 0
         self.transport: asyncio.Transport | None = None
@@ -70,7 +71,7 @@ class _Protocol(asyncio.Protocol):
     def hold(self, command: bytes) -> None:
         """Write this with the next command, or when this turn of the loop is over."""
         if not self._held:
-            asyncio.get_running_loop().call_soon(self.write, b"")
+            self.loop.call_soon(self.write, b"")
         self._held += command
 
     def write(self, command: bytes) -> None:
@@ -113,17 +114,14 @@ class _Protocol(asyncio.Protocol):
 class _Alarm:
     """Cuts a connection over which nothing is heard for so many seconds, until ``cancel``."""
 
-    __slots__ = ("_handle", "_late", "_loop", "_protocol", "_reads", "_seconds")
+    __slots__ = ("_handle", "_late", "_protocol", "_reads", "_seconds")
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, seconds: float
-    ) -> None:
-        self._loop = loop
+    def __init__(self, protocol: _Protocol, seconds: float) -> None:
         self._protocol = protocol
         self._seconds = seconds
         self._reads = protocol.reads
         self._late = False
-        self._handle = loop.call_later(seconds, self._ring)
+        self._handle = protocol.loop.call_later(seconds, self._ring)
 
     def cancel(self) -> None:
         self._handle.cancel()
@@ -132,10 +130,10 @@ class _Alarm:
         protocol = self._protocol
         if protocol.reads != self._reads:
             self._reads, self._late = protocol.reads, False
-            self._handle = self._loop.call_later(self._seconds, self._ring)
+            self._handle = protocol.loop.call_later(self._seconds, self._ring)
         elif not self._late:  # it may be this loop that is late: let it read what is there
             self._late = True
-            self._handle = self._loop.call_later(_TURN, self._ring)
+            self._handle = protocol.loop.call_later(_TURN, self._ring)
         elif protocol.transport is not None:
             protocol.transport.abort()
 
@@ -253,7 +251,7 @@ class Wire:
 
     async def _send(self, protocol: _Protocol, args: tuple[str | bytes | int, ...]) -> Any:
         future = self._write(protocol, args)
-        alarm = _Alarm(future.get_loop(), protocol, self._timeout)
+        alarm = _Alarm(protocol, self._timeout)
         try:
             return await future
         finally:
@@ -266,7 +264,7 @@ class Wire:
         if transport is None or transport.is_closing():
             raise StoreAway("The connection was lost.")
         command = hiredis.pack_command(cast(Any, args))  # may raise: nothing is waited for yet
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = protocol.loop.create_future()
         protocol.waiting.append(future)
         if held:
             protocol.hold(command)

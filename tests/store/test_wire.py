@@ -259,7 +259,7 @@ async def test_a_server_that_answers_others_is_not_away(server: StoreServer, own
     assert protocol is not None
     unanswered = asyncio.get_running_loop().create_future()
     protocol.waiting.append(unanswered)
-    alarm = _Alarm(asyncio.get_running_loop(), protocol, 0.2)
+    alarm = _Alarm(protocol, 0.2)
     for n in range(6):
         await own.execute("PUBLISH", "c", n)
         await asyncio.sleep(0.1)
