@@ -73,7 +73,7 @@ class Pen:
         self.last = last  # the number of the last frame written here
         self.pending = 0  # bytes not yet acknowledged
         self.final = False  # whether a terminal was written
-        self.renewed = 0.0  # the loop's time before the last append, which renewed the lease
+        self.renewed = 0.0  # the loop's time before the last append that renewed the lease
         self._writer = writer
         self._encoder = Encoder()
         self._on_end = on_end
@@ -190,8 +190,11 @@ class Pen:
     def dirty(self) -> bool:
         return bool(self._chunks) and self._ended is None
 
-    def head(self) -> Batch | None:
-        """The oldest batch not acknowledged, if there is one; making it closes its chunk."""
+    def head(self, now: float) -> Batch | None:
+        """The oldest batch not acknowledged, if there is one; making it closes its chunk.
+
+        ``now`` is the loop's time: some renew the lease, and soon enough for nobody else to.
+        """
         if not self._chunks or self._ended is not None:
             return None
         chunk = self._chunks[0]
@@ -205,6 +208,7 @@ class Pen:
                 tuple(chunk.definitions),
                 tuple(chunk.fields),
                 chunk.final,
+                self.renewed <= now - self._writer.renew_after,
                 len(chunk.payload) + _OVERHEAD,
             )
         assert type(chunk) is Batch

@@ -57,6 +57,8 @@ class Writer:
         self._keep = settings.keep_acknowledged
         self.most_pending = settings.max_pending
         self.most_kept = settings.max_kept
+        # A stream's appends renew its lease so often that the worker need not do it besides.
+        self.renew_after = settings.renew / 2
         self._dirty: dict[Pen, None] = {}
         self._kept: deque[_Flushed] = deque()  # oldest first
         self.kept = 0  # bytes of it
@@ -101,14 +103,15 @@ class Writer:
 
     async def run(self) -> None:
         """Flush until cancelled. A store that is away is waited for; nothing is dropped."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
             self._work.clear()
             while self._dirty:
                 await self._linger()
-                taken = self._take()
+                taken = self._take(loop.time())
                 if taken:
-                    sent = asyncio.get_running_loop().time()
+                    sent = loop.time()
                     verdicts = await self._append([batch for _, batch in taken])
                     self._apply(taken, verdicts, sent)
 
@@ -140,14 +143,14 @@ class Writer:
         self._hurried = False
         self._next = now + LINGER + min(_MOST_MORE, self._carried * _LINGER_A_BATCH)
 
-    def _take(self) -> list[tuple[Pen, Batch]]:
+    def _take(self, now: float) -> list[tuple[Pen, Batch]]:
         """The next call's batches: one a stream, within the caps, longest waiting first."""
         taken: list[tuple[Pen, Batch]] = []
         size = 0
         self._full = False
         dirty, self._dirty = self._dirty, {}
         for pen in dirty:
-            batch = pen.head()
+            batch = pen.head(now)
             if batch is None:
                 continue
             size += batch.size
@@ -185,7 +188,7 @@ class Writer:
                 if not pen.ours:
                     continue
                 stored.append(each)
-                if verdict == _APPENDED:
+                if verdict == _APPENDED and batch.renew:
                     pen.renewed = sent
                 if pen.acknowledge(batch):
                     self.mark(pen)

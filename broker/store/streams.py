@@ -26,6 +26,9 @@ MAX_STREAMS = 128  # in one append
 MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is larger
 
 
+_PLAIN, _MORE, _RENEWING = 0, 1, 2  # what a batch is, to the script
+
+
 class Verdict(IntEnum):
     """What the store said to a batch; a number below REWIND carries the stream's end."""
 
@@ -44,7 +47,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     """Frames ``first`` to ``last`` of one stream, ready to be sent, as often as it takes.
 
     ``definitions`` are stored as templates; ``fields`` are set in the record; ``final`` ends the
-    job. ``size`` is what its maker counts it as, in bytes.
+    job. ``renew`` says that it is to renew the lease too, as all do that are more than frames.
+    ``size`` is what its maker counts it as, in bytes.
     """
 
     key: str
@@ -55,7 +59,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     definitions: tuple[tuple[int, bytes], ...] = ()
     fields: tuple[tuple[str, bytes], ...] = ()
     final: JobState | None = None
-
+    renew: bool = True
     size: int = 0
 
 
@@ -96,9 +100,9 @@ class Streams:
         for batch in batches:
             args += (batch.key, batch.token, batch.first, batch.last, batch.payload)
             if not (batch.final or batch.definitions or batch.fields):
-                args.append(0)
+                args.append(_RENEWING if batch.renew else _PLAIN)
                 continue
-            args += (1, batch.final.value if batch.final else "")
+            args += (_MORE, batch.final.value if batch.final else "")
             args += (message_head(batch.first, batch.last, batch.definitions),)
             args.append(len(batch.definitions))
             for definition in batch.definitions:

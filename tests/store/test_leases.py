@@ -1,5 +1,6 @@
 """Leases over every store: renewal, rescue, hold-off, deadlines, mending."""
 
+import msgspec
 import pytest
 
 from broker.frames import Kind, parse_message
@@ -82,6 +83,20 @@ async def test_an_append_renews_the_lease(store: Store) -> None:
     before = await now_ms(store)
     await append(store, batch(claim, 1, b"data: a"))
     assert await lease_end(store) >= before + 30_000
+
+
+async def test_an_append_that_is_not_to_leaves_the_lease(store: Store) -> None:
+    """A worker whose lease was renewed a moment ago spares the store the work."""
+    claim = await running(store)
+    await expire(store, KEY)
+    plain, more = (
+        msgspec.structs.replace(batch(claim, number, b"data: a"), fields=fields, renew=False)
+        for number, fields in ((1, ()), (2, (("x", b"1"),)))
+    )
+    assert await append(store, plain) == [Verdict.APPENDED]
+    assert await lease_end(store) == 0
+    assert await append(store, more) == [Verdict.APPENDED]
+    assert await lease_end(store) > 0, "whatever is more than frames renews it"
 
 
 async def test_an_expired_lease_is_rescued_under_a_new_token(store: Store) -> None:
@@ -253,6 +268,18 @@ async def test_what_is_open_no_more_is_forgotten(store: Store) -> None:
     await raw(store).delete(names(store, KEY)["job"])
     await rescue(store)
     assert await raw(store).scard(store.keys.partitions[0].prefix + "open") == 0
+
+
+async def test_a_hundred_open_jobs_are_not_looked_at_in_every_tick(store: Store) -> None:
+    """Where a small set comes whole, that would cost more than what the jobs say."""
+    for n in range(100):
+        await store.jobs.create(new_job(f"r{n}"))
+    await raw(store).delete(store.keys.partitions[0].prefix + "queue")
+    mended: list[int] = []
+    while sum(mended) < 100:
+        mended.append(len((await rescue(store)).mended))
+        for _ in range(mended[-1] // 20):
+            assert (await rescue(store)).mended == []
 
 
 async def test_many_open_jobs_are_mended_page_by_page(store: Store) -> None:

@@ -9,7 +9,7 @@ from broker.codec import Template, decode, parse_definition
 from broker.frames import Frame, Kind
 from broker.model import JobState
 from broker.store.streams import MAX_BYTES, MAX_STREAMS
-from tests.unit.writer_bench import APPENDED, Bench, frames, open_bench, texts
+from tests.unit.writer_bench import APPENDED, DUPLICATE, Bench, frames, open_bench, texts
 from workers.pen import Fenced
 
 
@@ -28,6 +28,23 @@ async def test_a_frame_goes_out_alone_and_at_once(bench: Bench) -> None:
     bench.streams.answer(APPENDED)
     await pen.settled()
     assert (pen.pending, bench.writer.appends, bench.writer.frames) == (0, 1, 1)
+
+
+async def test_appends_renew_the_lease_now_and_then(bench: Bench) -> None:
+    """Fifty a second would cost the store as much as what they say."""
+    pen = bench.pen()
+    renewing = []
+    for number in (1, 2, 3):
+        pen.write(frames("x"))
+        (batch,) = await bench.streams.call(number)
+        bench.streams.answer(APPENDED if number > 1 else DUPLICATE)
+        await pen.settled()
+        renewing.append(batch.renew)
+    assert renewing == [True, True, False], "a duplicate renewed nothing now"
+    pen.renewed -= 0.25
+    pen.write(frames("x"))
+    (batch,) = await bench.streams.call(4)
+    assert batch.renew
 
 
 async def test_a_pen_goes_on_after_the_stream_s_end(bench: Bench) -> None:

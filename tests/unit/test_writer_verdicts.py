@@ -27,7 +27,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 def headed(pen: Pen) -> Batch:
     """The pen's oldest batch; it has one."""
-    batch = pen.head()
+    batch = pen.head(0.0)
     assert batch is not None
     return batch
 

@@ -4,7 +4,8 @@
 -- KEYS[1]  the partition's prefix P: job:* stream:* ended:* templates:* body:* leases
 --          due open queue batch watched busy totals
 -- ARGV     channel prefix, lease (ms), stream ttl (ms), record ttl (ms), then per stream:
---          JK, token, first, last, payload, and 0 if that is all, else 1 and
+--          JK, token, first, last, payload, and 0 if that is all, 2 if it renews the lease
+--          too, else (it does so as well) 1 and
 --          final state or "", message head,
 --          number of definitions, (template id, definition) each,
 --          number of fields, (name, value) each, which are set in the record
@@ -28,7 +29,8 @@ local i = 5
 while i <= #ARGV do
   local jk, token, first, last = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local payload, job = ARGV[i + 4], P .. 'job:' .. jk
-  local more = ARGV[i + 5] ~= '0' and i + 6
+  local kind = ARGV[i + 5]
+  local more = kind == '1' and i + 6
   i = i + 6
   local fields
   if more then
@@ -63,7 +65,7 @@ while i <= #ARGV do
       end
       if more and ARGV[more] ~= '' then
         finish(P, jk, token, ARGV[more], now, stream_ttl, record_ttl)
-      else
+      elseif kind ~= '0' then
         renewed[#renewed + 1] = expiry
         renewed[#renewed + 1] = lease_of(jk, token)
       end

@@ -42,7 +42,7 @@ local function expired(key)
 end
 
 local server = string.match(info('server'), 'run_id:(%x+)') or ''
-local was = redis.call('HMGET', P .. 'tick', 'last', 'until', 'server', 'scan')
+local was = redis.call('HMGET', P .. 'tick', 'last', 'until', 'server', 'scan', 'skip')
 local hold = tonumber(was[2]) or 0
 if not was[1] or now - was[1] > 3 * tick or was[3] ~= server then hold = now + lease end
 
@@ -93,7 +93,12 @@ if ARGV[15] == '1' then
   end
 end
 
-local page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
+-- Some ten a tick. A set of up to a hundred or so comes whole, and is then left for a while.
+local page, skip = {was[4] or '0', {}}, (tonumber(was[5]) or 0) - 1
+if skip < 0 then
+  page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
+  skip = math.floor(#page[2] / 20)
+end
 for _, jk in ipairs(page[2]) do
   local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority', 'token')
   if is[1] == 'queued' then
@@ -113,7 +118,7 @@ for _, jk in ipairs(page[2]) do
 end
 
 redis.call('HSET', P .. 'tick', 'last', text(now), 'until', text(hold), 'server', server,
-  'scan', page[1])
+  'scan', page[1], 'skip', text(skip))
 local memory, lengths = info('memory'), {}
 for number, priority in ipairs({'interactive', 'batch'}) do
   local queue, wake = queue_of(P, priority)
