@@ -13,6 +13,7 @@ from bench.stamps import Stamps
 from bench.subject import Subject
 
 _MOST_OPEN = 500  # calls of an open loop in flight; with more the subject is beyond its limit
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples fall evenly, whatever they are taken modulo
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,19 @@ class Window(Rate):
     memory: dict[str, int]
 
 
+def spread_over(seconds: float, count: int) -> list[float]:
+    """When to begin ``count`` streams: all over the ``seconds``, and over every interval of theirs.
+
+    Begun together they would send their tokens together, which flatters whatever batches; and so
+    would streams that are begun at even distances, if those divide their tokens' interval.
+    """
+    return [seconds * (place * _GOLDEN % 1) for place in range(count)]
+
+
 async def streams(
     subject: Subject, model: str, count: int, spread: float, *, stamped: bool = False
 ) -> list[Exchange]:
-    """``count`` calls at once, begun evenly over ``spread`` seconds, each to its end.
-
-    Begun together they would send their tokens together, which flatters whatever batches.
-    """
+    """``count`` calls at once, begun all over ``spread`` seconds, each to its end."""
     request = subject.chat(model)
 
     async def one(delay: float) -> Exchange:
@@ -54,7 +61,7 @@ async def streams(
         return await subject.pool.call(request, stamps=Stamps() if stamped else None)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(spread * place / count)) for place in range(count)]
+        tasks = [group.create_task(one(delay)) for delay in spread_over(spread, count)]
     return [task.result() for task in tasks]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 
 from bench.figures import STREAMHOLD, Figure, at_most
-from bench.load import Window, window
+from bench.load import Window, spread_over, window
 from bench.run import Run
 from bench.subject import Subject
 
@@ -70,9 +70,8 @@ async def _window(run: Run, count: int, subject: Subject) -> Window:
     ramp = max(2.0, count / plan.growth_ramp)
     at = ramp + max(plan.growth_settle, interval)
     end = at + plan.growth_seconds + _SLACK
-    delays = [ramp * place / count for place in range(count)]
     calls = []
-    for delay in delays:
+    for delay in spread_over(ramp, count):
         tokens = ceil((end - delay) / interval) + 1  # the first one comes at once
         calls.append((delay, subject.chat(f"tokens={tokens},interval={interval * 1000:g}ms")))
     found = await window(subject, calls, subject.pids, at, plan.growth_seconds)
