@@ -225,6 +225,7 @@ class _Pour:
         self._pen = pen
         self._passage = passage
         self._intake = intake
+        self.again = pen.again  # past all that looks into frames
 
     def __call__(self, frames: list[Frame]) -> bool:
         if self._pen.crowded:
@@ -241,7 +242,3 @@ class _Pour:
         """Only what is passed on as it comes. What such a frame tells of the call (the provider's
         id, say) the one before has told."""
         return self._intake.unchanging and self._pen.alike(keys)
-
-    def again(self, bodies: list[bytes]) -> bool:
-        """Past all that looks into frames."""
-        return not self._pen.crowded and self._pen.again(bodies)

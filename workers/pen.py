@@ -123,8 +123,14 @@ class Pen:
         return self._ended is None and self._encoder.alike(keys)
 
     def again(self, bodies: Sequence[bytes]) -> bool:
-        """Write dialect frames that are like the last one; false if one of them is not."""
-        if self._ended is not None:
+        """Write dialect frames that are like the last one; false if one of them is not, or if
+        there is no room."""
+        writer = self._writer
+        if (
+            self._ended is not None
+            or self.pending > writer.most_pending
+            or writer.kept > writer.most_kept
+        ):
             return False
         tail = self._open()
         before = len(tail.payload)
@@ -134,7 +140,7 @@ class Pen:
             return False
         self.last = tail.last = self.last + len(bodies)
         self.pending += len(tail.payload) - before
-        self._writer.mark(self)
+        writer.mark(self)
         return True
 
     def adopt(self, templates: Mapping[int, Template]) -> None:

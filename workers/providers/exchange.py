@@ -71,6 +71,9 @@ class Exchange:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._loop = asyncio.get_running_loop()
         self._watch = Watchdog(self._loop, timeouts)
+        # What was read was worth something: the idle watchdog starts anew. It is told how many
+        # events of the answer it held, if the answer is a stream of them.
+        self.progress = self._watch.progress
         self._response: aiohttp.ClientResponse | None = None
         self._clock: asyncio.Timeout | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
@@ -172,13 +175,6 @@ class Exchange:
     def elapsed(self) -> float:
         """Seconds since the exchange began."""
         return self._watch.elapsed
-
-    def progress(self, events: int = 0) -> None:
-        """What was read was worth something: the idle watchdog starts anew.
-
-        ``events`` is how many events of the answer it held, if the answer is a stream of them.
-        """
-        self._watch.progress(events)
 
     def complete(self) -> None:
         """The answer is whole, though its body may not have ended."""
