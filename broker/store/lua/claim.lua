@@ -14,10 +14,8 @@
 --@include finish
 
 local P, holder, lease, n = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local room = {[P .. 'queue'] = n, [P .. 'batch'] = tonumber(ARGV[4])}
 local now = clock()
 local claimed = {text(now)}
-local virtual = tonumber(redis.call('GET', P .. 'virtual')) or 0
 
 -- A claim that was sent to wait for its wake may outlast its sender, who stands still or is cut
 -- off: the wake it took is for others then.
@@ -30,36 +28,63 @@ if age > 0 and (not beat or now - beat > age) then
   return claimed
 end
 
--- The first place of a queue from which a job may still be taken.
-local function head(queue)
-  return room[queue] > 0 and tonumber(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES')[2]) or nil
+local latest = redis.call('MGET', P .. 'virtual', P .. 'fence')
+local virtual, token = tonumber(latest[1]) or 0, latest[2]
+
+-- Members and scores in turn, of the first jobs of a queue.
+local function first(queue, most)
+  return most > 0 and redis.call('ZRANGE', queue, 0, most - 1, 'WITHSCORES') or {}
 end
 
 local function take(jk)
   local job = P .. 'job:' .. jk
-  if redis.call('HGET', job, 'state') ~= 'queued' then return end
-  local token = draw(P, now)
-  redis.call('HSET', job, 'state', 'running', 'token', token, 'holder', holder)
-  redis.call('HSETNX', job, 'started', text(now))
-  redis.call('HINCRBY', job, 'claims', 1)
-  redis.call('HINCRBY', job, 'calling', 1)
+  local record, places = redis.call('HGETALL', job), {}
+  for i = 1, #record, 2 do places[record[i]] = i + 1 end
+  if record[places['state']] ~= 'queued' then return end
+  token = next_token(token, now)
+  local fields = {
+    'state', 'running', 'token', token, 'holder', holder,
+    'claims', text((record[places['claims']] or 0) + 1),
+    'calling', text((record[places['calling']] or 0) + 1),
+  }
+  if not places['started'] then
+    fields[#fields + 1] = 'started'
+    fields[#fields + 1] = text(now)
+  end
+  redis.call('HSET', job, unpack(fields))
+  for i = 1, #fields, 2 do
+    local place = places[fields[i]] or #record + 2
+    record[place - 1], record[place] = fields[i], fields[i + 1]
+  end
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
-  claimed[#claimed + 1] = {
-    jk, token, redis.call('HGETALL', job), redis.call('GET', P .. 'body:' .. jk)
-  }
+  claimed[#claimed + 1] = {jk, token, record, redis.call('GET', P .. 'body:' .. jk)}
 end
 
-local first, second = head(P .. 'queue'), head(P .. 'batch')
-while n > 0 and (first or second) do
-  local queue = P .. 'queue'
-  if not first or (second and second < first) then queue = P .. 'batch' end
-  local popped = redis.call('ZPOPMIN', queue)
-  virtual = math.max(virtual, tonumber(popped[2]))
-  take(string.sub(popped[1], 17))
-  n, room[queue] = n - 1, room[queue] - 1
-  if queue == P .. 'queue' then first = head(queue) else second = head(queue) end
+-- The two queues as one, by score; of batch jobs no more than there is room for.
+local queues = {
+  {P .. 'queue', first(P .. 'queue', n), {}},
+  {P .. 'batch', first(P .. 'batch', math.min(n, tonumber(ARGV[4]))), {}},
+}
+while n > 0 do
+  local from
+  for _, each in ipairs(queues) do
+    local score = tonumber(each[2][2 * #each[3] + 2])
+    if score and (not from or score < tonumber(from[2][2 * #from[3] + 2])) then from = each end
+  end
+  if not from then break end
+  local at = 2 * #from[3] + 1
+  local member = from[2][at]
+  from[3][#from[3] + 1] = member
+  virtual = math.max(virtual, tonumber(from[2][at + 1]))
+  take(string.sub(member, 17))
+  n = n - 1
 end
-redis.call('SET', P .. 'virtual', text(virtual))
+for _, each in ipairs(queues) do
+  if #each[3] > 0 then redis.call('ZREM', each[1], unpack(each[3])) end
+end
+if token ~= latest[2] then
+  redis.call('MSET', P .. 'virtual', text(virtual), P .. 'fence', token)
+end
 shrink(P)
 return claimed

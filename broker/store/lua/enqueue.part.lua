@@ -5,7 +5,8 @@
 -- an account's jobs of one priority. So an account that queues ten thousand jobs delays
 -- itself, not the next account. A batch job takes eight times the virtual time of an
 -- interactive one: it goes behind those that come within it, and is never starved. Equal
--- scores sort by member, which begins with a counter: by arrival.
+-- scores sort by member, which begins with a counter: by arrival. The score, the member and the
+-- counter are returned; the record is to keep the first two.
 local function place(P, jk, account, priority)
   local flow, cost = account, 1
   if priority == 'batch' then flow, cost = account .. '/batch', 8 end
@@ -13,22 +14,29 @@ local function place(P, jk, account, priority)
   local before = tonumber(redis.call('HGET', P .. 'fair', flow)) or 0
   local score = text(math.max(virtual, before) + cost)
   redis.call('HSET', P .. 'fair', flow, score)
-  local member = string.format('%016.0f', redis.call('INCR', P .. 'arrivals')) .. jk
-  redis.call('HSET', P .. 'job:' .. jk, 'score', score, 'member', member)
+  local arrival = redis.call('INCR', P .. 'arrivals')
+  return score, string.format('%016.0f', arrival) .. jk, arrival
 end
 
--- Put a job (back) at its place, with a time by which it must be claimed, its deadline at
--- the latest, and wake one worker.
+-- Put a job at a place in the queue of its priority, to be claimed until `due` (ms), and wake
+-- one worker.
 -- Invariant: a list of wake tokens is never longer than its queue.
+local function put(P, jk, priority, score, member, due)
+  local queue, wake = queue_of(P, priority)
+  redis.call('ZADD', queue, score, member)
+  redis.call('ZADD', P .. 'due', text(due), jk)
+  redis.call('SADD', P .. 'open', jk)
+  local tokens = redis.call('LPUSH', wake, '1')
+  if tokens > 1 and tokens > redis.call('ZCARD', queue) then redis.call('LPOP', wake) end
+end
+
+-- Put a job back at its place, with a time by which it must be claimed, its deadline at the
+-- latest.
 local function enqueue(P, jk, now, timeout)
   local is = redis.call('HMGET', P .. 'job:' .. jk, 'score', 'member', 'priority', 'deadline')
   local due = now + timeout
   if is[4] then due = math.min(due, tonumber(is[4])) end
-  local queue, wake = queue_of(P, is[3])
-  redis.call('ZADD', queue, is[1], is[2])
-  redis.call('ZADD', P .. 'due', text(due), jk)
-  redis.call('SADD', P .. 'open', jk)
-  if redis.call('LLEN', wake) < redis.call('ZCARD', queue) then redis.call('LPUSH', wake, '1') end
+  put(P, jk, is[3], is[1], is[2], due)
 end
 
 -- Count a job as open, and watch it if its readers' leaving is to cancel it.

@@ -15,9 +15,12 @@ end
 -- (an append-only file may lose its last second, and the counter goes back with it; the same
 -- claim would then draw the same token again, and two holders of one job hold it). So it is a
 -- counter that is never behind the clock, in µs.
+local function next_token(latest, now)
+  return text(math.max((tonumber(latest or 0) or 0) + 1, now * 1000))
+end
+
 local function draw(P, now)
-  local latest = tonumber(redis.call('GET', P .. 'fence')) or 0
-  local token = text(math.max(latest + 1, now * 1000))
+  local token = next_token(redis.call('GET', P .. 'fence'), now)
   redis.call('SET', P .. 'fence', token)
   return token
 end
@@ -37,14 +40,14 @@ end
 
 -- After jobs left a queue: no more wake tokens than jobs; fairness starts anew without any.
 local function shrink(P)
-  local left = 0
+  local gone = {}
   for _, priority in ipairs({'interactive', 'batch'}) do
     local queue, wake = queue_of(P, priority)
     local here = redis.call('ZCARD', queue)
-    if here == 0 then redis.call('DEL', wake) else redis.call('LTRIM', wake, 0, here - 1) end
-    left = left + here
+    if here == 0 then gone[#gone + 1] = wake else redis.call('LTRIM', wake, 0, here - 1) end
   end
-  if left == 0 then redis.call('DEL', P .. 'fair') end
+  if #gone == 2 then gone[3] = P .. 'fair' end
+  if #gone > 0 then redis.call('DEL', unpack(gone)) end
 end
 
 -- Count what happened in this partition, for ever.
