@@ -44,6 +44,7 @@ def create_app(core: Core) -> Starlette:
             Route(f"{_RESPONSE}/cancel", responses.cancel, methods=["POST"]),
             Route(f"{_RESPONSE}/input_items", responses.list_input, methods=["GET"]),
             Route("/v1/models", health.list_models, methods=["GET"]),
+            Route("/v1/models/{model:path}", health.retrieve_model, methods=["GET"]),
             Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),
             Route("/v1/jobs", jobs.list_jobs, methods=["GET"]),

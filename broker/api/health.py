@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from broker.api.core import core_of
 from broker.errors import StoreAway, StoreFull
+from broker.routing import policy_for
+from broker.settings import Settings
 from broker.store.breakers import Breaker
 
 _FRESH = 2.0  # seconds that the rescuer's last round may be old
@@ -48,11 +50,31 @@ async def metrics(request: Request) -> Response:
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: the public names. ``PROVIDER/MODEL`` works beside them."""
     settings = core_of(request).settings
-    data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": route.names[0].split("/")[0]}
-        for name, route in sorted(settings.routes.items())
-    ]
-    return _json(200, {"object": "list", "data": data})
+    names = sorted(settings.routes)
+    ends = {"first_id": names[0], "last_id": names[-1]} if names else {}
+    data = [_model(settings, name) for name in names]
+    return _json(200, {"object": "list", "data": data, "has_more": False, **ends})
+
+
+async def retrieve_model(request: Request) -> Response:
+    """``GET /v1/models/{model}``: a public name, or ``PROVIDER/MODEL``.
+
+    Raises:
+        UnknownModel: there is no such model.
+    """
+    return _json(200, _model(core_of(request).settings, request.path_params["model"]))
+
+
+def _model(settings: Settings, name: str) -> dict[str, str | int]:
+    """A model as OpenAI's and Anthropic's SDKs know one; when it was made is nobody's to say."""
+    owner = policy_for(settings, name).targets[0].provider
+    shape: dict[str, str | int] = {"id": name, "object": "model", "created": 0, "owned_by": owner}
+    return {
+        **shape,
+        "type": "model",
+        "display_name": name,
+        "created_at": "1970-01-01T00:00:00Z",
+    }
 
 
 def _json(status: int, value: object) -> Response:

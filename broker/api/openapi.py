@@ -211,6 +211,14 @@ def _chat_paths() -> _Schema:
                 "responses": {"200": _answer("The models", "Listed")},
             }
         },
+        "/v1/models/{model}": {
+            "get": {
+                "operationId": "retrieveModel",
+                "summary": "A public model name, or PROVIDER/MODEL",
+                "parameters": [_parameter("model", "path", "string", "The name.", required=True)],
+                "responses": {"200": _answer("The model"), "404": _answer("There is none")},
+            }
+        },
     }
 
 

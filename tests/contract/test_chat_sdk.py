@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import openai
+import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionToolUnionParam
 
@@ -43,6 +45,15 @@ async def test_a_route_answers_under_its_public_name(sdk: AsyncOpenAI, prompt: s
     names = [model.id async for model in sdk.models.list()]
     assert {"plain", "second-answers"} <= set(names)
     assert len(text_of(await chunks(sdk, "plain", prompt)).split()) == 12
+
+
+async def test_a_model_is_retrieved_by_its_name(sdk: AsyncOpenAI) -> None:
+    for name, owner in (("plain", "sim"), (QUICK, "sim")):
+        model = await sdk.models.retrieve(name)
+        assert (model.id, model.owned_by) == (name, owner)
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await sdk.models.retrieve("nobody/knows")
+    assert unknown.value.code == "model_not_found"
 
 
 async def test_two_choices(sdk: AsyncOpenAI, prompt: str) -> None:

@@ -71,6 +71,18 @@ async def test_a_target_that_does_not_stream(claude: AsyncAnthropic, prompt: str
     assert plain(await whole(claude, f"whole/{model}", prompt)) == expected
 
 
+async def test_models_are_listed_and_retrieved(claude: AsyncAnthropic) -> None:
+    found = await claude.models.list()
+    names = [model.id async for model in found]
+    assert "plain" in names
+    assert names == sorted(names)
+    assert (found.first_id, found.last_id, found.has_more) == (names[0], names[-1], False)
+    model = await claude.models.retrieve("plain")
+    assert (model.id, model.type, model.created_at.year) == ("plain", "model", 1970)
+    with pytest.raises(anthropic.NotFoundError):
+        await claude.models.retrieve("nobody/knows")
+
+
 async def test_the_events_of_the_helpers(claude: AsyncAnthropic, prompt: str) -> None:
     async with claude.messages.stream(**asked(QUICK, prompt)) as stream:
         text = [piece async for piece in stream.text_stream]

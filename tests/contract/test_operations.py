@@ -35,6 +35,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
         "POST /v1/responses/{response_id}/cancel",
         "GET /v1/responses/{response_id}/input_items",
         "GET /v1/models",
+        "GET /v1/models/{model}",
         "GET /v1/providers",
         "POST /v1/jobs",
         "GET /v1/jobs",

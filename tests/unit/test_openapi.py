@@ -26,7 +26,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 async def test_every_route_is_described_and_nothing_else() -> None:
     core = Core(Settings(), "test")
     routes = {
-        (route.path, method.lower())
+        (route.path.replace(":path}", "}"), method.lower())
         for route in create_app(core).routes
         if isinstance(route, Route)
         for method in route.methods or ()
