@@ -33,6 +33,8 @@ from broker.frames import Frame, Kind
 MAX_TEMPLATES = 64
 _VERBATIM = 64
 _DIFFERENCE = 128
+_DIALECT = int(Kind.DIALECT)
+_made = tuple.__new__  # past a named tuple's own, which takes twice the time
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
 _BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
@@ -300,6 +302,12 @@ def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
         template = templates.get(head)
         if template is None:
             raise UnknownTemplate(head)
+        if len(template) == 2 and (length := payload[place]) < 128:  # as nearly all are
+            start = place + 1
+            place = start + length
+            body = template[0] + payload[start:place] + template[1]
+            frames.append(_made(Frame, (_DIALECT, body)))
+            continue
         parts = [template[0]]
         for segment in template[1:]:
             length = payload[place]
@@ -309,7 +317,7 @@ def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
             parts.append(payload[place : place + length])
             parts.append(segment)
             place += length
-        frames.append(Frame(Kind.DIALECT, b"".join(parts)))
+        frames.append(Frame(_DIALECT, b"".join(parts)))
     return frames
 
 

@@ -20,7 +20,7 @@ _ANSWER = (Kind.DIALECT, Kind.USAGE, Kind.WHOLE)
 class Segment:
     """Frames ``first`` to ``last``; ``terminal`` is set if the last one ends the stream."""
 
-    __slots__ = ("_rendered", "first", "frames", "last", "terminal")
+    __slots__ = ("_others", "_text", "_view", "first", "frames", "last", "terminal")
 
     def __init__(self, last: int, frames: list[Frame]) -> None:
         self.frames = frames
@@ -29,7 +29,9 @@ class Segment:
         self.terminal: Terminal | None = None
         if frames and frames[-1][0] == _TERMINAL:
             self.terminal = msgspec.json.decode(frames[-1].body, type=Terminal)
-        self._rendered: dict[View, bytes] | None = None
+        self._view: View | None = None  # nearly always the only one
+        self._text = b""  # in this view
+        self._others: dict[View, bytes] | None = None
 
     @classmethod
     def decoded(cls, last: int, payload: bytes, templates: Mapping[int, Template]) -> "Segment":
@@ -50,13 +52,16 @@ class Segment:
 
     def render(self, view: View) -> bytes:
         """The frames as SSE text in this view."""
-        if self._rendered is None:
-            text = view.render(self.first, self.frames)
-            self._rendered = {view: text}
-            return text
-        found = self._rendered.get(view)
+        if self._view is None:
+            self._view, self._text = view, view.render(self.first, self.frames)
+            return self._text
+        if self._view is view or self._view == view:
+            return self._text
+        if self._others is None:
+            self._others = {}
+        found = self._others.get(view)
         if found is None:
-            found = self._rendered[view] = view.render(self.first, self.frames)
+            found = self._others[view] = view.render(self.first, self.frames)
         return found
 
     @property
