@@ -25,7 +25,8 @@ fitting it, and fitting means that rendering gives the same bytes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 
 from broker.frames import Frame, Kind
@@ -142,26 +143,51 @@ def _is_inside(text: bytes) -> bool:
     return True
 
 
-def _put_inside(
-    head: bytes, tail: bytes, number: int, bodies: Sequence[bytes], out: bytearray
-) -> bool:
-    """``Encoder.again`` for a template with one hole, as most have: the path of every token."""
-    start, end = len(head), -len(tail)
-    least = start - end
-    for body in bodies:
-        if len(body) < least or not body.startswith(head) or not body.endswith(tail):
-            return False
-        hole = body[start:end]
-        if (hole.translate(None, _BARE) or not hole.isascii()) and not _is_inside(hole):
-            return False
-        size = len(hole)
-        out.append(number)
-        if size < 128:
-            out.append(size)
-        else:
-            put_varint(out, size)
-        out += hole
-    return True
+@lru_cache(maxsize=MAX_TEMPLATES)
+def _before_holes(number: int) -> tuple[bytes, ...]:
+    """What stands before the hole of a frame against this template, by the hole's length."""
+    return tuple(bytes((number, size)) for size in range(128))
+
+
+class _Run:
+    """Frames one after the other against one template with one hole: the path of every token."""
+
+    __slots__ = ("_before", "_between", "_end", "_head", "_least", "_number", "_skip")
+
+    def __init__(self, template: Template, number: int) -> None:
+        head, tail = template
+        self._number = number
+        self._before = _before_holes(number)
+        self._head = head
+        self._end = tail + b"\n\n"
+        self._between = self._end + head
+        self._skip = len(head)
+        self._least = len(self._between)
+
+    def put(self, events: bytes, out: bytearray) -> int:
+        """See ``Encoder.again``. What does not fit is left in a hole, where a line may not end."""
+        if (
+            len(events) < self._least
+            or not events.startswith(self._head)
+            or not events.endswith(self._end)
+        ):
+            return 0
+        holes = events[self._skip : -len(self._end)].split(self._between)
+        together = b"".join(holes) if len(holes) > 1 else holes[0]
+        if (together.translate(None, _BARE) or not together.isascii()) and not all(
+            map(_is_inside, holes)
+        ):
+            return 0
+        before = self._before
+        for hole in holes:
+            size = len(hole)
+            if size < 128:
+                out += before[size]
+            else:
+                out.append(self._number)
+                put_varint(out, size)
+            out += hole
+        return len(holes)
 
 
 class Encoder:
@@ -172,6 +198,7 @@ class Encoder:
         self._fresh: list[tuple[int, bytes]] = []
         self._latest = 0  # the template that fitted last: tried first
         self._fitted = False  # whether the last frame did
+        self._runs: dict[int, _Run] = {}
         self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
@@ -200,26 +227,27 @@ class Encoder:
             for before, after in pairwise(template)
         )
 
-    def again(self, bodies: Sequence[bytes], out: bytearray) -> bool:
+    def again(self, events: bytes, out: bytearray) -> int:
         """Append frames that are like the last one, if all of them are so without doubt.
 
-        That is, in each of the strings that vary stands what may stand in a string: then a frame
-        is as good JSON as the last one was, and says the same but for those strings. Else
-        nothing is appended.
+        ``events`` are their bodies, an empty line behind each. In each of the strings that vary
+        must stand what may stand in a string: then a frame is as good JSON as the last one was,
+        and says the same but for those strings. How many they are; 0 if nothing was appended.
         """
-        template, number, before = self.templates[self._latest], self._latest, len(out)
+        template, number = self.templates[self._latest], self._latest
         if len(template) == 2:
-            if _put_inside(*template, number, bodies, out):
-                return True
-            del out[before:]
-            return False
+            run = self._runs.get(number)
+            if run is None:
+                run = self._runs[number] = _Run(template, number)
+            return run.put(events, out)
+        before, bodies = len(out), events[:-2].split(b"\n\n")
         for body in bodies:
             holes = fit(template, body)
             if holes is None or not all(map(_is_inside, holes)):
                 del out[before:]
-                return False
+                return 0
             _put(out, number, holes)
-        return True
+        return len(bodies)
 
     def take_fresh(self) -> list[tuple[int, bytes]]:
         """The definitions first used since the last call: they go with this append."""

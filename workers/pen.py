@@ -122,26 +122,27 @@ class Pen:
         given to ``again``."""
         return self._ended is None and self._encoder.alike(keys)
 
-    def again(self, bodies: Sequence[bytes]) -> bool:
-        """Write dialect frames that are like the last one; false if one of them is not, or if
-        there is no room."""
+    def again(self, events: bytes) -> int:
+        """Write dialect frames that are like the last one: their bodies, an empty line behind
+        each. How many they are; 0, with none written, if one is not or if there is no room."""
         writer = self._writer
         if (
             self._ended is not None
             or self.pending > writer.most_pending
             or writer.kept > writer.most_kept
         ):
-            return False
+            return 0
         tail = self._open()
         before = len(tail.payload)
-        if not self._encoder.again(bodies, tail.payload):
+        count = self._encoder.again(events, tail.payload)
+        if not count:
             if not (before or tail.fields):  # nobody marks what holds nothing: it would stay
                 self._chunks.pop()
-            return False
-        self.last = tail.last = self.last + len(bodies)
+            return 0
+        self.last = tail.last = self.last + count
         self.pending += len(tail.payload) - before
         writer.mark(self)
-        return True
+        return count
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
         """Go on with the templates of a stream that another pen began."""

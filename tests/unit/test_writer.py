@@ -58,8 +58,9 @@ async def test_frames_like_the_last_one_are_written_without_looking_into_them(be
     pen = bench.pen()
     pen.write(frames('{"content":"a"}', '{"content":"b"}'))
     assert pen.alike((b'"content":"',))
-    assert pen.again([b'data: {"content":"c"}', b'data: {"content":"d"}'])
-    assert not pen.again([b'data: {"content":"e"}', b'data: {"content":"f","x":"g"}'])  # neither
+    assert pen.again(b'data: {"content":"c"}\n\ndata: {"content":"d"}\n\n') == 2
+    neither = b'data: {"content":"e"}\n\ndata: {"content":"f","x":"g"}\n\n'
+    assert pen.again(neither) == 0
     assert pen.last == 4
     (batch,) = await bench.streams.call(1)
     bench.streams.answer(APPENDED)
@@ -67,7 +68,7 @@ async def test_frames_like_the_last_one_are_written_without_looking_into_them(be
     assert texts(batch) == [f'{{"content":"{text}"}}' for text in "abcd"]
     pen.end(Fenced())
     assert not pen.alike((b'"content":"',))
-    assert not pen.again([b'data: {"content":"e"}'])
+    assert pen.again(b'data: {"content":"e"}\n\n') == 0
 
 
 async def test_what_is_not_like_the_last_one_leaves_nothing_to_be_flushed(bench: Bench) -> None:
@@ -77,11 +78,11 @@ async def test_what_is_not_like_the_last_one_leaves_nothing_to_be_flushed(bench:
     await bench.streams.call(1)
     bench.streams.answer(APPENDED)
     await pen.settled()
-    assert not pen.again([b": still here"])
+    assert pen.again(b": still here\n\n") == 0
     assert not pen.dirty
     async with asyncio.timeout(10):
         await pen.settled()
-    assert pen.again([b'data: {"content":"c"}'])
+    assert pen.again(b'data: {"content":"c"}\n\n') == 1
     (batch,) = await bench.streams.call(2)
     assert (batch.first, batch.last) == (3, 3)
 

@@ -70,9 +70,9 @@ class Sink(Protocol):
         JSON strings under these keys."""
         ...
 
-    def again(self, bodies: list[bytes]) -> bool:
-        """Take the bodies of frames that are like the last one; false, having taken none, if they
-        are not, or can't be taken now."""
+    def again(self, events: bytes) -> int:
+        """Take frames that are like the last one: their bodies, an empty line behind each. How
+        many they are; 0, having taken none, if they are not like it, or can't be taken now."""
         ...
 
 

@@ -243,13 +243,15 @@ class _Intake:
         cut = data.rfind(b"\n\n") if self._alike and self._splitter.idle else -1
         if cut < 0 or self._sink is None:
             return False
-        bodies = data[:cut].split(b"\n\n")
-        if not self._sink.again(bodies):
+        cut += 2
+        whole = cut == len(data)
+        count = self._sink.again(data if whole else data[:cut])
+        if not count:
             return False
-        self._reply.events += len(bodies)
-        self._exchange.progress(len(bodies))
-        if cut + 2 < len(data):
-            split(self._splitter, data[cut + 2 :])
+        self._reply.events += count
+        self._exchange.progress(count)
+        if not whole:
+            split(self._splitter, data[cut:])
         return True
 
     def _pour(self, data: bytes) -> bool:
