@@ -35,7 +35,7 @@ def create_app(core: Core) -> Starlette:
     app = Starlette(
         routes=[
             *(
-                Route(dialect.path, _inference(dialect).create, methods=["POST"])
+                Route(dialect.path, _inference(dialect), methods=["POST"])
                 for dialect in DIALECTS.values()
             ),
             Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),

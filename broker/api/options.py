@@ -13,6 +13,8 @@ from broker.errors import BadRequest
 from broker.model import Options
 
 _PREFIX = "x-streamhold-"
+_RAW_PREFIX = _PREFIX.encode()
+_NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
 
 
@@ -54,6 +56,8 @@ def from_headers(headers: Headers) -> Options:
     Raises:
         BadRequest: there is no such option, or its value is wrong.
     """
+    if not any(name.startswith(_RAW_PREFIX) for name, _ in headers.raw):
+        return _NONE
     values: dict[str, Any] = {}
     for header, text in headers.items():
         if not header.startswith(_PREFIX):
