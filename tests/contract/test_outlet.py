@@ -219,8 +219,10 @@ async def asked_twice(begins: bool, request: bytes = KEPT) -> bytes:
         start, outlet = begun(HEADERS), connection_of(scope)
         assert outlet is not None
         head = outlet.head(start) if begins else b""
-        ways.append(await outlet.begin(send, start, head, b"one"))
-        if not ways[-1]:
+        ways.append(outlet.begin(head, b"one"))
+        if ways[-1]:
+            await outlet.begun(send, start)
+        else:
             await send(start)
             await send(body(b"one"))
         later = outlet_of(scope)
