@@ -14,10 +14,10 @@ _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
 
 def has_body(scope: Scope) -> bool:
     """Whether the request declares one."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in scope["headers"]
-    )
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return True
+    return False
 
 
 async def read_json(request: Request, limit: int) -> bytes:

@@ -45,7 +45,7 @@ class Inference:
         submission = await self._submission(core, request)
         after = header(request, b"last-event-id")
         if after is None:
-            options = from_headers(request.headers)
+            options = from_headers(request.scope["headers"])
             reader = await follow(core, narrowed(core, submission, options))
         else:
             found = await self._attach(core, submission, cursors.parse(after))
@@ -66,8 +66,7 @@ class Inference:
     async def _submission(self, core: Core, request: Request) -> Submission:
         body = await read_json(request, core.settings.server.max_body)
         call = decode_object(body)
-        said = with_headers(self._dialect, request.headers, call)
-        if said:
+        if self._dialect.headers and (said := with_headers(self._dialect, request.headers, call)):
             call |= said
             body = encode(call)
         self._dialect.check(call)

@@ -62,7 +62,7 @@ async def create_job(request: Request) -> Response:
         keep=dialect.keeps(call),
     )
     request.scope["request_id"] = submission.request_id
-    options = from_headers(request.headers) if new.options is None else check(new.options)
+    options = from_headers(request.scope["headers"]) if new.options is None else check(new.options)
     created = await submit(core, narrowed(core, submission, options))
     job = await core.store.jobs.get(submission.key)
     return job_response(job, 202 if created else 200)
