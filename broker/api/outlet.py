@@ -82,8 +82,6 @@ class Outlet:
     async def begun(self, send: Send, message: Message) -> None:
         """Tell the long way, which is ``send``, of a head that was sent by the short one."""
         protocol = self._protocol
-        if protocol.stream is None:  # the client has left meanwhile
-            return
         way = protocol.send
         protocol.send = _nowhere
         try:
