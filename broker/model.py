@@ -13,8 +13,8 @@ whose stream holds no dialect frame.
 """
 
 import hashlib
+import os
 import re
-import secrets
 from base64 import urlsafe_b64encode
 from enum import StrEnum
 from functools import lru_cache
@@ -160,7 +160,7 @@ def check_request_id(text: str) -> str:
 
 def new_request_id() -> str:
     """A request id of our own making: 120 random bits."""
-    return "req_" + secrets.token_hex(15)
+    return "req_" + os.urandom(15).hex()
 
 
 @lru_cache(maxsize=64)  # a call asks for its own several times over

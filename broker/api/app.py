@@ -1,10 +1,13 @@
 """The application: routes, the door in front of them, errors rendered in one place."""
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
 from broker.api.core import Core
@@ -30,14 +33,28 @@ def _inference(dialect: Dialect) -> Inference:
     return responses.Responses() if dialect is RESPONSES else Inference(dialect)
 
 
+class Shortcut:
+    """ASGI middleware: a POST to one of these paths goes to its endpoint, past the router.
+
+    For these are nearly all calls, and each waits for its first word.
+    """
+
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        called = scope["type"] == "http" and scope["method"] == "POST"
+        endpoint = self._endpoints.get(scope["path"]) if called else None
+        await (endpoint or self._app)(scope, receive, send)
+
+
 def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
+    calls = {dialect.path: _inference(dialect) for dialect in DIALECTS.values()}
     app = Starlette(
         routes=[
-            *(
-                Route(dialect.path, _inference(dialect).create, methods=["POST"])
-                for dialect in DIALECTS.values()
-            ),
+            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in calls.items()),
             Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route(_RESPONSE, responses.retrieve, methods=["GET"]),
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
@@ -69,5 +86,6 @@ def create_app(core: Core) -> Starlette:
         },
         lifespan=core.lifespan,
     )
+    app.router.middleware_stack = Shortcut(app.router.middleware_stack, calls)
     app.router.redirect_slashes = False  # a redirect would name our own scheme and host
     return app

@@ -3,9 +3,10 @@
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import Scope
 
+from broker.api.headers import header
 from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
@@ -13,10 +14,10 @@ _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
 
 def has_body(scope: Scope) -> bool:
     """Whether the request declares one."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in scope["headers"]
-    )
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return True
+    return False
 
 
 async def read_json(request: Request, limit: int) -> bytes:
@@ -26,22 +27,24 @@ async def read_json(request: Request, limit: int) -> bytes:
         UnsupportedMediaType: it is not declared as application/json.
         TooLarge: it is over the limit, by its header or in fact.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedMediaType()
-    declared = request.headers.get("content-length", "")
+    declared = header(request, b"content-length") or ""
     if declared.isdecimal() and (len(declared) > _MOST_DIGITS or int(declared) > limit):
         raise TooLarge(f"It may have {limit} bytes.")
     parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise TooLarge(f"It may have {limit} bytes.")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise BadRequest("The connection ended within the body.") from error
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The connection ended within the body.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"It may have {limit} bytes.")
+        parts.append(part)
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

@@ -16,6 +16,7 @@ from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.api.rounds import Rounds
 from broker.errors import Draining, StoreAway
+from broker.model import check_request_id
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
@@ -157,9 +158,18 @@ def _must_not_end(loop: "asyncio.Task[None]") -> None:
 
 def core_of(request: Request) -> Core:
     """The process's core."""
-    return cast(Core, request.state.core)
+    return cast(Core, request.scope["state"]["core"])
 
 
 def account_of(request: Request) -> str:
     """The caller's account, as the door found it."""
     return cast(str, request.scope["account"])
+
+
+def request_id_of(request: Request, given: str | None) -> str:
+    """The id of the job that a call makes: the one that it gives, else what it is stamped with.
+
+    Raises:
+        BadRequestId: it is none.
+    """
+    return cast(str, request.scope["request_id"]) if given is None else check_request_id(given)

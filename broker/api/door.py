@@ -157,6 +157,7 @@ def _refusal(scope: Scope, error: StreamholdError) -> Response:
     return error_response(scope["path"], error)
 
 
+@lru_cache(maxsize=256)  # most callers come by one name
 def _host_of(url: str) -> str:
     """The host in a URL, in lower case; empty if there is none to be read."""
     try:

@@ -9,11 +9,13 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
 from broker.api.body import decode_object, read_json
-from broker.api.core import Core, account_of, core_of
+from broker.api.core import Core, account_of, core_of, request_id_of
+from broker.api.headers import header
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
@@ -21,36 +23,36 @@ from broker.api.stream import StreamResponse
 from broker.dialects.dialect import Dialect
 from broker.dialects.wire import encode
 from broker.errors import RequestIdReused
-from broker.model import (
-    Failure,
-    check_request_id,
-    new_request_id,
-)
+from broker.model import Failure
 from broker.queue import Submission
 from broker.tail import Reader
 
 
 class Inference:
-    """The endpoint of one dialect."""
+    """The endpoint of one dialect, an ASGI application: as a function starlette wraps it twice."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.create(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     async def create(self, request: Request) -> Response:
         """``POST``: the whole answer, or its events."""
         core = core_of(request)
         core.admit()
         submission = await self._submission(core, request)
-        after = request.headers.get("last-event-id")
+        after = header(request, b"last-event-id")
         if after is None:
-            options = from_headers(request.headers)
+            options = from_headers(request.scope["headers"])
             reader = await follow(core, narrowed(core, submission, options))
         else:
             found = await self._attach(core, submission, cursors.parse(after))
             if found is None:
                 return Response(status_code=204, headers=_headers(submission.request_id))
             reader = found
-        replays = "idempotency-key" in request.headers
+        replays = header(request, b"idempotency-key") is not None
         if submission.request.get("stream"):
             return self._streamed(core, request, reader, submission, replays)
         return await self._answered(core, request, reader, submission, replays)
@@ -64,15 +66,14 @@ class Inference:
     async def _submission(self, core: Core, request: Request) -> Submission:
         body = await read_json(request, core.settings.server.max_body)
         call = decode_object(body)
-        said = with_headers(self._dialect, request.headers, call)
-        if said:
+        if self._dialect.headers and (said := with_headers(self._dialect, request.headers, call)):
             call |= said
             body = encode(call)
         self._dialect.check(call)
-        given = request.headers.get("idempotency-key")
+        given = header(request, b"idempotency-key")
         return Submission(
             account=account_of(request),
-            request_id=new_request_id() if given is None else check_request_id(given),
+            request_id=request_id_of(request, given),
             dialect=self._dialect.name,
             request=call,
             body=body,
@@ -127,8 +128,8 @@ class Inference:
 def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:
     """What headers add to a request: comma lists, each in the field that is kept for it."""
     found: dict[str, Any] = {}
-    for header, field in dialect.headers.items():
-        words = [word.strip() for line in headers.getlist(header) for word in line.split(",")]
+    for name, field in dialect.headers.items():
+        words = [word.strip() for line in headers.getlist(name) for word in line.split(",")]
         if any(words):
             own = call.get(field)
             both = [*(own if isinstance(own, list) else ()), *filter(None, words)]

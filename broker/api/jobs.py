@@ -8,13 +8,13 @@ from starlette.responses import Response
 
 from broker.api.attach import narrowed, submit
 from broker.api.body import decode_object, has_body, read_json
-from broker.api.core import account_of, core_of
+from broker.api.core import account_of, core_of, request_id_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
 from broker.dialects.native import failure_object
 from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
-from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key, new_request_id
+from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
 from broker.queue import Submission
 from broker.store.listing import Wanted
 
@@ -54,7 +54,7 @@ async def create_job(request: Request) -> Response:
         given = request.headers.get("idempotency-key")
     submission = Submission(
         account=account_of(request),
-        request_id=new_request_id() if given is None else check_request_id(given),
+        request_id=request_id_of(request, given),
         dialect=dialect.name,
         request=call,
         body=body,
@@ -62,7 +62,7 @@ async def create_job(request: Request) -> Response:
         keep=dialect.keeps(call),
     )
     request.scope["request_id"] = submission.request_id
-    options = from_headers(request.headers) if new.options is None else check(new.options)
+    options = from_headers(request.scope["headers"]) if new.options is None else check(new.options)
     created = await submit(core, narrowed(core, submission, options))
     job = await core.store.jobs.get(submission.key)
     return job_response(job, 202 if created else 200)

@@ -3,16 +3,17 @@
 What they may narrow is the route's and the account's; that is checked where a job is made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from starlette.datastructures import Headers
 
 from broker.errors import BadRequest
 from broker.model import Options
 
 _PREFIX = "x-streamhold-"
+_RAW_PREFIX = _PREFIX.encode()
+_NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
 
 
@@ -48,16 +49,17 @@ def header_of(option: str) -> str:
     return _PREFIX + option.replace("_", "-")
 
 
-def from_headers(headers: Headers) -> Options:
-    """The options that a call's headers ask for.
+def from_headers(headers: Iterable[tuple[bytes, bytes]]) -> Options:
+    """The options that a call's headers ask for. Their names are in lower case.
 
     Raises:
         BadRequest: there is no such option, or its value is wrong.
     """
     values: dict[str, Any] = {}
-    for header, text in headers.items():
-        if not header.startswith(_PREFIX):
+    for raw, value in headers:
+        if not raw.startswith(_RAW_PREFIX):
             continue
+        header, text = raw.decode("latin-1"), value.decode("latin-1")
         name = header.removeprefix(_PREFIX).replace("-", "_")
         if name not in _READ or header != header_of(name):
             raise BadRequest(f"There is no header {header!r}.", param=header)
@@ -70,7 +72,7 @@ def from_headers(headers: Headers) -> Options:
             raise BadRequest(error.detail, param=header) from error
         except ValueError as error:
             raise BadRequest(f"{header!r} has a value that can't be read.", param=header) from error
-    return msgspec.convert(values, Options)
+    return msgspec.convert(values, Options) if values else _NONE
 
 
 def check(options: Options) -> Options:

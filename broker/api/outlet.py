@@ -7,8 +7,9 @@ HTTP/1.1, may write them itself. Its last chunk and whatever meets a full connec
 go the long way, whose drain is what slows a sender down; both ways write in the same turn of
 the loop, so that nothing overtakes.
 
-A head that waits for the first chunk is made ready meanwhile, and goes out with it in one write.
-It goes the long way as well, so that everything on it knows of it, but to nowhere.
+A head that waits for the first chunk is made ready meanwhile, and goes out with it in one write,
+in the turn in which that comes in. It goes the long way as well, once the response's task has its
+turn, so that everything on it knows of it, but to nowhere.
 
 A response that goes on for long may take its connection from the server altogether, which
 then lets go of all that it holds for it (``broker.api.line``): the server is told that the
@@ -71,15 +72,15 @@ class Outlet:
         head: bytes = rehearsal.send(response) or b""
         return head if type(rehearsal._writer) is ChunkedWriter else b""
 
-    async def begin(self, send: Send, message: Message, head: bytes, data: bytes) -> bool:
+    def begin(self, head: bytes, data: bytes) -> bool:
         """Send a response's head, made ready before, and its first chunk.
 
-        False if both must go the long way. ``send`` is that way, and is told of the head.
+        False if both must go the long way. Else ``begun`` is to be told before anything else.
         """
-        if not head or not self._plain:
-            return False
-        if not self._pass(head + chunk(data)):
-            return False
+        return bool(head) and self._plain and self._pass(head + chunk(data))
+
+    async def begun(self, send: Send, message: Message) -> None:
+        """Tell the long way, which is ``send``, of a head that was sent by the short one."""
         protocol = self._protocol
         way = protocol.send
         protocol.send = _nowhere
@@ -87,7 +88,6 @@ class Outlet:
             await send(message)
         finally:
             protocol.send = way
-        return True
 
     @property
     def _plain(self) -> bool:

@@ -24,7 +24,7 @@ from broker.api.outlet import Outlet, connection_of
 from broker.api.stamps import stamp
 from broker.dialects import View
 from broker.model import Failure, Terminal
-from broker.tail import Reader
+from broker.tail import Reader, Segment
 
 Refusal = Callable[[Failure], Response]
 
@@ -108,7 +108,11 @@ class StreamResponse(EventSourceResponse):
         }
         if self._refuse is not None:
             served.prepare(start)
-            text, terminal, refusal = await self._hold(flow, self._refuse)
+            try:
+                text, terminal, refusal = await self._hold(flow, served, self._refuse)
+            except asyncio.CancelledError:
+                await served.tell(start)  # else who catches it may answer a second time
+                raise
             if refusal is not None:
                 flow.closes()
                 await refusal(scope, receive, served.asgi)
@@ -126,11 +130,27 @@ class StreamResponse(EventSourceResponse):
         return await flow.run()
 
     async def _hold(
-        self, flow: Flow, refuse: Refusal
+        self, flow: Flow, served: "_Served", refuse: Refusal
     ) -> tuple[bytes, Terminal | None, Response | None]:
-        """Wait for the first text, so that an early failure has its true status."""
+        """Wait for the first text, so that an early failure has its true status.
+
+        Where it can, it goes out in the very turn in which it comes in.
+        """
         loop = asyncio.get_running_loop()
-        over = False
+        over, sent = False, b""
+
+        def take(segments: list[Segment]) -> bool:
+            nonlocal sent
+            if sent or over:
+                return False
+            text = flow.render(segments)
+            if not text:
+                return True
+            if not served.write_first(text):
+                return False
+            sent = text
+            self._reader.poke()
+            return True
 
         def give_up() -> None:
             nonlocal over
@@ -138,9 +158,12 @@ class StreamResponse(EventSourceResponse):
             self._reader.poke()
 
         alarm = loop.call_later(self._core.settings.server.header_hold, give_up)
+        self._reader.pour_into(take)
         try:
             while True:
                 segments = await self._reader.next()
+                if sent:
+                    return sent, None, None
                 if over and not segments:
                     return PING, None, None
                 if not segments:
@@ -154,6 +177,7 @@ class StreamResponse(EventSourceResponse):
                     return text, terminal, None
         finally:
             alarm.cancel()
+            self._reader.pour_into(None)
 
 
 class _Served:
@@ -164,6 +188,7 @@ class _Served:
         self._connection = connection_of(scope)
         self._outlet: Outlet | None = None
         self._head = b""
+        self._wrote = False  # the head and the first text, of which the server is still to be told
 
     def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
         """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
@@ -176,17 +201,25 @@ class _Served:
         if self._connection is not None:
             self._head = self._connection.head(start)
 
+    def write_first(self, text: bytes) -> bool:
+        """Send the head that was made ready with the first text; false if it can't be now."""
+        self._wrote = self._connection is not None and self._connection.begin(self._head, text)
+        return self._wrote
+
+    async def tell(self, start: Message) -> None:
+        """Tell the server of what ``write_first`` sent, if it did."""
+        wrote, self._wrote = self._wrote, False
+        if wrote and self._connection is not None:
+            await self._connection.begun(self.asgi, start)
+
     async def begin(self, start: Message, text: bytes) -> bytes:
         """Send the head, and the first text with it if it was made ready. The rest of the text."""
-        connection = self._connection
-        if not (
-            text
-            and connection is not None
-            and await connection.begin(self.asgi, start, self._head, text)
-        ):
-            await self.asgi(start)
-        else:
+        if self._wrote or (text and self.write_first(text)):
+            await self.tell(start)
             text = b""
+        else:
+            await self.asgi(start)
+        connection = self._connection
         if connection is not None and connection.open:
             self._outlet = connection
         return text

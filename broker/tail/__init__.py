@@ -159,7 +159,8 @@ class Tail:
     def _begin(self, feed: Feed) -> asyncio.Future[int]:
         """The same over a connection that is up: the SUBSCRIBE is sent before this returns."""
         generation = self.generation
-        known: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        acknowledged = self._wire.begin("SUBSCRIBE", self._keys.channel(feed.key))
+        known: asyncio.Future[int] = acknowledged.get_loop().create_future()
 
         def note(acknowledged: asyncio.Future[Any]) -> None:
             if (error := acknowledged.exception()) is None:
@@ -168,7 +169,7 @@ class Tail:
                 known.set_exception(error)
                 known.exception()  # who asks is told; nobody need ask
 
-        self._wire.begin("SUBSCRIBE", self._keys.channel(feed.key)).add_done_callback(note)
+        acknowledged.add_done_callback(note)
         return known
 
     async def _subscribe(self, feed: Feed) -> int:

@@ -122,11 +122,12 @@ class Reader:
             self._feed.forget(self._waiter)
             self._waiter.set_result(None)
 
-    def pour_into(self, sink: Sink) -> None:
+    def pour_into(self, sink: Sink | None) -> None:
         """Give what comes while ``next`` waits to ``sink``, in the very turn that it comes in.
 
         So no task is woken for it. The sink says whether it took the segments; what it did
-        not take, the stream's end, and all that is not plain sailing is for ``next``.
+        not take, the stream's end, and all that is not plain sailing is for ``next``. None: no
+        sink any more.
         """
         self._sink = sink
 

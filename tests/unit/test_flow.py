@@ -34,6 +34,9 @@ class Metrics:
     def inc(self, amount: int = 1) -> None:
         pass
 
+    def observe(self, amount: float) -> None:
+        pass
+
 
 class FakeCore:
     """What a flow needs of its process."""
