@@ -157,6 +157,8 @@ _NONE: Shut = {}
 
 def next_step(policy: Policy, history: Sequence[Attempt], shut: Shut = _NONE) -> Run | End:
     """What to do now, given the attempts that have ended (the last one without an answer)."""
+    if not history and not shut and policy.allowed > 0 and policy.targets:  # nearly always
+        return Run(policy.targets[0], 0.0)
     failure = _failure(history) or LOST
     if _is_over(policy, history, failure):
         return End(failure)

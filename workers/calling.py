@@ -1,9 +1,9 @@
 """Calling: one job's calls to its providers, one at a time, and what they bring delivered.
 
 An attempt begins with a native frame that also records it. The first one of a claim is not
-waited for, since the claim itself is on record (see ``broker.store.record``); before any
-further call the store has acknowledged it. So no provider is ever called more often than the
-record says.
+waited for, since the claim itself is on record (see ``broker.store.record``), and is written
+behind its request; before any further call the store has acknowledged it. So no provider is ever
+called more often than the record says.
 """
 
 import asyncio
@@ -179,8 +179,11 @@ class Caller:
         first = not self._ledger.told
         frame, fields = self._ledger.begin(step)
         # A provider that resumes is to be found again by whoever takes over: that is told at once.
-        resumes = self._settings.providers[step.target.provider].resumes
-        self._hold.pen.write([frame], fields, idle=first and not resumes)
+        # Else it is written behind the request, which is what the caller waits for.
+        if first and not self._settings.providers[step.target.provider].resumes:
+            self._hold.pen.note(frame, fields)
+        else:
+            self._hold.pen.write([frame], fields)
         self._ledger.opened()
         if not first:
             await self._hold.pen.settled()

@@ -171,15 +171,18 @@ class Generation:
         while True:
             frames = await self._read_back()
             transcript = self._dialect.transcript(frames)
-            whole = transcript.complete(self._choices)  # lost before its terminal
-            severed = None if whole else self._caller.severed(frames)
+            severed = None
+            if frames or self._ledger.count:  # nearly always nothing is left from before
+                whole = transcript.complete(self._choices)  # lost before its terminal
+                severed = None if whole else self._caller.severed(frames)
+                if severed is None:
+                    self._ledger.settle(self._caller.request, transcript)
+                    if whole:
+                        return None
+                    self._caller.stop()
             if severed is not None:
                 failure = await self._caller.attach(severed, policy)
             else:
-                self._ledger.settle(self._caller.request, transcript)
-                if whole:
-                    return None
-                self._caller.stop()
                 step, passage = await self._choose(policy, transcript)
                 if passage is None:
                     assert isinstance(step, End)

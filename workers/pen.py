@@ -81,6 +81,24 @@ class Pen:
         self._kept: deque[Batch] = deque()
         self._waiters: list[asyncio.Future[None]] = []
         self._ended: Exception | None = None
+        self._noted: tuple[Frame, Sequence[Field]] | None = None
+
+    def note(self, frame: Frame, fields: Sequence[Field] = ()) -> None:
+        """Write a frame that nobody waits for in the next turn of the loop, or before whatever
+        else is written: what this turn is about goes out first. One at a time.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more; nothing was queued.
+        """
+        if self._ended is not None:
+            raise self._ended
+        self._noted = frame, fields
+        asyncio.get_running_loop().call_soon(self._write_noted)
+
+    def _write_noted(self) -> None:
+        noted, self._noted = self._noted, None
+        if noted is not None and self._ended is None:
+            self.write([noted[0]], noted[1], idle=True)
 
     def write(
         self,
@@ -100,6 +118,8 @@ class Pen:
         """
         if self._ended is not None:
             raise self._ended
+        if self._noted is not None:
+            self._write_noted()
         tail = self._open()
         before = len(tail.payload)
         for frame in frames:
@@ -170,6 +190,7 @@ class Pen:
         Raises:
             Fenced, FramesLost: the stream is not ours any more.
         """
+        self._write_noted()
         while self._ended is None and (self.pending > below or (below == 0 and self._chunks)):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)

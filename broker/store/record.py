@@ -22,6 +22,7 @@ import msgspec
 from broker.model import Attempt, Failure, Job, JobState, Options
 
 _FIELD = b"attempt:"
+_STATES = {state.value.encode(): state for state in JobState}
 _NO_OPTIONS = Options()
 # Made once: to decode "as" a type costs more than to decode.
 _attempt = msgspec.json.Decoder(Attempt).decode
@@ -38,13 +39,10 @@ def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
 
 def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
     """The job in a record."""
-
-    def number(name: bytes) -> int | None:
-        return int(record[name]) if name in record else None
-
-    state, spent = JobState(record[b"state"].decode()), number(b"spent") or 0
+    get = record.get
+    state, spent = _STATES[record[b"state"]], int(get(b"spent", 0))
     attempts = _attempts(record)
-    usage = _json(record.get(b"usage"))
+    usage = _json(get(b"usage"))
     if usage is None and state.final and len(attempts) == spent + 1:
         usage = attempts[-1].usage
     return Job(
@@ -58,20 +56,20 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         digest=record[b"digest"].decode(),
         last=int(record[b"last"]),
         delivered=b"delivered" in record,
-        started_ms=number(b"started"),
-        ended_ms=number(b"ended"),
-        claims=number(b"claims") or 0,
-        losses=number(b"losses") or 0,
+        started_ms=_number(get(b"started")),
+        ended_ms=_number(get(b"ended")),
+        claims=int(get(b"claims", 0)),
+        losses=int(get(b"losses", 0)),
         spent=spent,
         attempts=attempts,
         cursor=_cursor(record[b"cursor"]) if b"cursor" in record else None,
         options=_options(record[b"options"]) if b"options" in record else _NO_OPTIONS,
-        deadline_ms=number(b"deadline"),
-        grace_ms=number(b"grace"),
+        deadline_ms=_number(get(b"deadline")),
+        grace_ms=_number(get(b"grace")),
         keep=b"keep" in record,
         usage=usage,
         error=_failure(record[b"error"]) if b"error" in record else None,
-        metadata=_json(record.get(b"metadata")),
+        metadata=_json(get(b"metadata")),
     )
 
 
@@ -89,14 +87,19 @@ def cursor_field(number: int, cursor: int) -> tuple[str, bytes]:
 
 
 def _attempts(record: Mapping[bytes, bytes]) -> list[Attempt]:
-    found = [_attempt(value) for name, value in record.items() if name.startswith(_FIELD)]
-    found.sort(key=lambda attempt: attempt.number)
+    found = [_attempt(record[name]) for name in record if name[:8] == _FIELD]
+    if len(found) > 1:
+        found.sort(key=lambda attempt: attempt.number)
     # Claims that told of no attempt; the present holder's may still come to tell.
-    silent = int(record.get(b"calling", b"0")) - (record[b"state"] == b"running")
+    silent = int(record.get(b"calling", 0)) - (record[b"state"] == b"running")
     for _ in range(silent):
         started = int(record[b"created"]) / 1000
         found.append(Attempt(len(found) + 1, "", "", started, outcome="lost"))
     return found
+
+
+def _number(text: bytes | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _json(text: bytes | None) -> Any:

@@ -56,11 +56,25 @@ async def test_calls_go_the_short_way_over_one_connection(
 async def test_both_ways_say_the_same(upstream: Upstream, asker: Asker, sent: list[str]) -> None:
     upstream.script = GOOD
     await asker.ask(headers={"x-org": "o"})
-    with patch.object(Posts, "takes", return_value=False):
+    with patch.object(Posts, "request", return_value=None):
         await asker.ask(headers={"x-org": "o"})
     assert len(sent) == 1
     short, long = upstream.requests
     assert short == long
+
+
+async def test_calls_with_the_same_headers_have_their_own_bodies(
+    upstream: Upstream, asker: Asker, sent: list[str]
+) -> None:
+    upstream.script = GOOD
+    requests: list[dict[str, object]] = [{"messages": []}, {"messages": ["a" * 99]}]
+    for request in requests:
+        await asker.ask(request=request)
+    await asker.ask(request=requests[0], headers={"x-org": "o"})
+    assert len(sent) == 3
+    bodies = [json.loads(body)["messages"] for _, _, body in upstream.requests]
+    assert bodies == [[], ["a" * 99], []]
+    assert [headers.get("x-org") for _, headers, _ in upstream.requests] == [None, None, "o"]
 
 
 @pytest.mark.parametrize("header", ["a\r\nb: c", "a\nb", "a\rb", "a\0b"])

@@ -54,6 +54,49 @@ async def test_a_pen_goes_on_after_the_stream_s_end(bench: Bench) -> None:
     assert (batch.first, batch.last, pen.last) == (42, 43, 43)
 
 
+async def test_what_is_noted_is_written_in_the_next_turn(bench: Bench) -> None:
+    pen = bench.pen()
+    pen.note(frames("x")[0], [("field", b"1")])
+    assert pen.last == 0, "this turn is for something else"
+    (batch,) = await bench.streams.call(1)
+    assert texts(batch) == ["x"]
+    assert batch.fields == (("field", b"1"),)
+
+
+async def test_what_is_noted_comes_before_what_is_written(bench: Bench) -> None:
+    pen = bench.pen()
+    pen.note(frames("x")[0], [("field", b"1")])
+    pen.write(frames("y"), [("field", b"2")], urgent=True)
+    (batch,) = await bench.streams.call(1)
+    assert texts(batch) == ["x", "y"]
+    assert batch.fields == (("field", b"1"), ("field", b"2"))
+    bench.streams.answer(APPENDED)
+    await pen.settled()
+    assert (pen.last, bench.writer.appends) == (2, 1)
+
+
+async def test_what_is_noted_is_waited_for(bench: Bench) -> None:
+    pen = bench.pen()
+    pen.note(frames("x")[0])
+    settled = asyncio.ensure_future(pen.settled())
+    await bench.streams.call(1)
+    assert not settled.done()
+    bench.streams.answer(APPENDED)
+    await settled
+
+
+async def test_a_pen_that_has_ended_notes_nothing(bench: Bench) -> None:
+    pen = bench.pen()
+    pen.note(frames("x")[0])
+    pen.end(Fenced())
+    with pytest.raises(Fenced):
+        pen.note(frames("y")[0])
+    with pytest.raises(Fenced):
+        await pen.settled()
+    assert pen.last == 0
+    assert not pen.dirty
+
+
 async def test_frames_like_the_last_one_are_written_without_looking_into_them(bench: Bench) -> None:
     pen = bench.pen()
     pen.write(frames('{"content":"a"}', '{"content":"b"}'))

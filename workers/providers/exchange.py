@@ -15,6 +15,7 @@ import asyncio
 import io
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from weakref import WeakMethod
@@ -29,6 +30,7 @@ from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
+from workers.providers.deadline import Deadline
 from workers.providers.posting import Posts
 from workers.providers.watchdog import Watchdog
 
@@ -55,6 +57,11 @@ def new_session() -> aiohttp.ClientSession:
     )
 
 
+@lru_cache(maxsize=64)
+def _timeout(connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
 class Exchange:
     """An async context manager of one exchange, and the async iterator of its body.
 
@@ -68,14 +75,14 @@ class Exchange:
         self.lost: Failure | None = None
         self._session = session
         self._posts = posts  # the short way, if it is known
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
+        self._timeout = _timeout(timeouts.connect)
         self._loop = asyncio.get_running_loop()
         self._watch = Watchdog(self._loop, timeouts)
         # What was read was worth something: the idle watchdog starts anew. It is told how many
         # events of the answer it held, if the answer is a stream of them.
         self.progress = self._watch.progress
         self._response: aiohttp.ClientResponse | None = None
-        self._clock: asyncio.Timeout | None = None  # over the wait for the answer's head
+        self._clock: Deadline | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
         self._complete = False
         self._arrivals: Arrivals | None = None
@@ -127,16 +134,13 @@ class Exchange:
     async def _ask(
         self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
     ) -> None:
-        clock = self._clock = asyncio.timeout_at(self._watch.due()[0])
-        # Weakly: the task's context would hold what holds the task, until the collector comes, and
-        # a connection that is made in it holds it for as long as it is kept.
-        CONNECTED.set(WeakMethod(self._sent))
+        clock = self._clock = Deadline(self._loop, self._watch.due()[0])
         try:
-            async with clock:
+            with clock:
                 response = await self._send(method, url, headers, body)
         # ValueError: an address or a header that can't be sent. TimeoutError is an OSError.
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            if clock.expired():
+            if clock.expired:
                 raise ProviderFailure(failures.timed_out(self._watch.due()[1])) from error
             raise ProviderFailure(failures.lost(error)) from error
         finally:
@@ -149,8 +153,13 @@ class Exchange:
         self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
     ) -> aiohttp.ClientResponse:
         posts = self._posts
-        if posts is not None and method == "POST" and body and posts.takes(url, headers, body):
-            return await posts.send(url, headers, body, self._timeout)
+        if posts is not None and method == "POST" and body:
+            data = posts.request(url, headers, body)
+            if data is not None:
+                return await posts.send(url, data, self._timeout, self._sent)
+        # Weakly: the task's context would hold what holds the task, until the collector comes, and
+        # a connection that is made in it holds it for as long as it is kept.
+        CONNECTED.set(WeakMethod(self._sent))
         return await self._session.request(
             method,
             url,
@@ -162,8 +171,8 @@ class Exchange:
 
     def _sent(self) -> None:
         self._watch.sent()
-        if self._clock is not None and not self._clock.expired():
-            self._clock.reschedule(self._watch.due()[0])
+        if self._clock is not None:
+            self._clock.move(self._watch.due()[0])
 
     @property
     def response(self) -> aiohttp.ClientResponse:

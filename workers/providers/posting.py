@@ -3,7 +3,8 @@
 aiohttp's session makes a request in 0.2 ms where a worker has rested: what it looks at are
 redirects, cookies, proxies, traces and bodies of any kind, of which a call to a provider has
 none, and on Python 3.11 its body waits for a task. Here are used its connector, its response
-and its parser; what is between them is a list of headers and a write.
+and its parser; what is between them is a head, which most calls share, and a write. The parser
+and the response are made behind the write: the caller waits for no more than that.
 
 What is not plain goes the long way: a long body, whose sending has to be waited for; an
 address with a password in it; headers that say how a body is sent. So does everything where
@@ -12,6 +13,7 @@ aiohttp's inside does not look as it should.
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any, cast
 
 import aiohttp
@@ -38,18 +40,29 @@ class Posts:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._known: dict[str, aiohttp.ClientRequest] = {}  # never sent: what leads to connections
+        # By address and headers, which most calls of a provider share: what stands before the
+        # length of the body.
+        self._heads: dict[tuple[object, ...], bytes] = {}
 
-    def takes(self, url: str, headers: CIMultiDict[str], body: bytes) -> bool:
-        """Whether a post may go this way.
+    def request(self, url: str, headers: CIMultiDict[str], body: bytes) -> bytes | None:
+        """What is to be sent, head and body; None if it may not go this way.
 
         Raises:
-            ValueError: there is no such address.
+            ValueError: there is no such address; a header can't be sent.
         """
         if not _FITS or len(body) > LONGEST or self._session.closed:
-            return False
+            return None
         if url not in self._known and not self._learn(url):
-            return False
-        return not any(map(headers.__contains__, _SPECIAL))
+            return None
+        own = (url, *headers.items())
+        head = self._heads.get(own)
+        if head is None:
+            if any(map(headers.__contains__, _SPECIAL)):
+                return None
+            if len(self._heads) >= _MOST_KNOWN:
+                self._heads.clear()
+            head = self._heads[own] = _head(self._known[url], headers)
+        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
     def _learn(self, url: str) -> bool:
         address = URL(url)
@@ -64,17 +77,16 @@ class Posts:
         return True
 
     async def send(
-        self, url: str, headers: CIMultiDict[str], body: bytes, timeout: aiohttp.ClientTimeout
+        self, url: str, data: bytes, timeout: aiohttp.ClientTimeout, sent: Callable[[], None]
     ) -> aiohttp.ClientResponse:
-        """Send a post that ``takes`` has taken, and wait for the answer's head.
+        """Send a post to this address, of which ``request`` has made ``data``, call ``sent`` and
+        wait for the answer's head.
 
         Raises:
             aiohttp.ClientError, HttpProcessingError, OSError: there is none.
-            ValueError: a header that can't be sent.
         """
         request, connector = self._known[url], self._session.connector
         assert connector is not None
-        data = _head(request, headers, len(body)) + body
         try:
             connection = await connector.connect(request, [], timeout)
         except TimeoutError as error:
@@ -82,11 +94,13 @@ class Posts:
         try:
             protocol = connection.protocol
             assert protocol is not None
-            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-            response = self._response(request)
             if protocol.transport is None or protocol.transport.is_closing():
                 raise aiohttp.ClientConnectionResetError()
             protocol.transport.write(data)
+            # Behind the write, and in its turn of the loop: nothing can have been answered yet.
+            sent()
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            response = self._response(request)
             try:
                 return await response.start(connection)
             except BaseException:
@@ -111,8 +125,8 @@ class Posts:
         )
 
 
-def _head(request: aiohttp.ClientRequest, headers: CIMultiDict[str], length: int) -> bytes:
-    """The request's head.
+def _head(request: aiohttp.ClientRequest, headers: CIMultiDict[str]) -> bytes:
+    """The request's head, up to the length of its body.
 
     Raises:
         ValueError: a header holds the end of a line.
@@ -121,7 +135,7 @@ def _head(request: aiohttp.ClientRequest, headers: CIMultiDict[str], length: int
     if "Host" not in headers:
         lines.append(f"Host: {request.headers['Host']}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines += (f"Content-Length: {length}", "", "")
+    lines.append("Content-Length: ")
     text = "\r\n".join(lines)
     ends = len(lines) - 1
     if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:

@@ -79,6 +79,7 @@ class Upstream(ABC):
         self._session = session
         self._posts = Posts(session)
         self.resumes = provider.resumes
+        self._latest: tuple[bool, dict[str, str], CIMultiDict[str]] | None = None  # headers
 
     async def stream(
         self, call: Call, reply: Reply, sink: Sink | None = None
@@ -131,6 +132,7 @@ class Upstream(ABC):
         """Make the call, or ask for the rest of the one that ``call.held`` tells of."""
         headers = self._headers(call, streams)
         if self.resumes:
+            headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
         await exchange.post(self._url(call, streams), headers, self._body(call, streams))
 
@@ -146,7 +148,11 @@ class Upstream(ABC):
         return refused(status, body, retry_after, now)
 
     def _headers(self, call: Call, streams: bool) -> CIMultiDict[str]:
-        return headers(self._provider, streams, self._own_headers(call.request))
+        """Made once for calls that have the same: not to be changed."""
+        own = self._own_headers(call.request)
+        if self._latest is None or self._latest[:2] != (streams, own):
+            self._latest = streams, own, headers(self._provider, streams, own)
+        return self._latest[2]
 
     @abstractmethod
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
