@@ -193,6 +193,15 @@ class _Run:
 class Encoder:
     """Encodes one job's frames; it learns templates as it goes."""
 
+    __slots__ = (
+        "_fitted",
+        "_fresh",
+        "_latest",
+        "_runs",
+        "_seen",
+        "templates",
+    )
+
     def __init__(self) -> None:
         self.templates: list[Template] = []
         self._fresh: list[tuple[int, bytes]] = []

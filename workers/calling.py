@@ -223,6 +223,14 @@ class Caller:
 class _Pour:
     """One attempt's sink: see ``providers.base.Sink``."""
 
+    __slots__ = (
+        "_caller",
+        "_intake",
+        "_passage",
+        "_pen",
+        "again",
+    )
+
     def __init__(self, caller: Caller, pen: Pen, passage: Passage, intake: Intake) -> None:
         self._caller = caller
         self._pen = pen

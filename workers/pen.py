@@ -60,6 +60,23 @@ class Pen:
     ``on_end`` is called once with Fenced or FramesLost when the stream stops being ours.
     """
 
+    __slots__ = (
+        "_chunks",
+        "_encoder",
+        "_ended",
+        "_kept",
+        "_noted",
+        "_on_end",
+        "_waiters",
+        "_writer",
+        "final",
+        "key",
+        "last",
+        "pending",
+        "renewed",
+        "token",
+    )
+
     def __init__(
         self,
         writer: "Writer",

@@ -27,6 +27,19 @@ class Feed:
     that, and every reader then looks into the store again.
     """
 
+    __slots__ = (
+        "_bytes",
+        "_held",
+        "_ring",
+        "_waiters",
+        "key",
+        "last",
+        "readers",
+        "subscribed",
+        "templates",
+        "turns",
+    )
+
     def __init__(self, key: str) -> None:
         self.key = key
         self.readers = 0

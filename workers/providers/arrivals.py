@@ -3,7 +3,7 @@
 aiohttp tells of what arrives by waking a task, which costs more than to read a token. Its
 protocol is asked instead: after each read of the socket, with everything parsed that came in it.
 
-    socket ─▶ plain chunks ────────────────────────────────▶ on_content
+    socket ─▶ plain chunks ────────────────────────────────▶ sink, else on_content
            └▶ all else ─▶ aiohttp's parser ─▶ its buffer ──▶ on_arrival
 
 A body in plain chunks, as nearly all streams are, is read past the parser, which would cost
@@ -26,19 +26,31 @@ from workers.providers.chunks import read_chunks, whole_chunk
 
 
 class Arrivals(ResponseHandler):
-    """One connection. The hooks belong to the exchange that has it, and are called often."""
+    """One connection. The hooks belong to the exchange that has it, and are called often.
+
+    ``sink`` is set while somebody waits for content: it says whether it took what it was given,
+    and if not ``on_refusal`` is called.
+    """
 
     on_arrival: Callable[[], None] | None = None
+    sink: Callable[[bytes], bool] | None = None
     _on_content: Callable[[bytes], None]
+    _on_refusal: Callable[[], None]
     _plain = False  # the parser stands where a chunk begins
     _missing = 0  # bytes until it does
     _latest = b""  # that arrived while nobody had the connection
 
     def follow(
-        self, on_arrival: Callable[[], None], on_content: Callable[[bytes], None], *, chunked: bool
+        self,
+        on_arrival: Callable[[], None],
+        on_content: Callable[[bytes], None],
+        on_refusal: Callable[[], None],
+        *,
+        chunked: bool,
     ) -> None:
         """Call these from now on, the answer's head having been read."""
         self.on_arrival, self._on_content = on_arrival, on_content
+        self._on_refusal = on_refusal
         latest, self._latest = self._latest, b""
         self._plain, self._missing = False, 0
         head, _, body = latest.partition(b"\r\n\r\n")
@@ -66,14 +78,21 @@ class Arrivals(ResponseHandler):
     def _read_plain(self, data: bytes) -> None:
         content = whole_chunk(data)
         if content is not None:
-            self._on_content(content)
+            self._give(content)
             return
         chunks = read_chunks(data)
         if chunks.content:
-            self._on_content(chunks.content)
+            self._give(chunks.content)
         if chunks.used < len(data):
             self._plain, self._missing = False, chunks.missing
             self._parse(data[chunks.used :])
+
+    def _give(self, content: bytes) -> None:
+        sink = self.sink
+        if sink is None:
+            self._on_content(content)
+        elif not sink(content):
+            self._on_refusal()
 
     def _parse(self, data: bytes) -> None:
         super().data_received(data)

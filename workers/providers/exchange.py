@@ -69,6 +69,25 @@ class Exchange:
     body: ``lost`` is None if its end was read, else the failure that took its place.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_arrivals",
+        "_called",
+        "_clock",
+        "_closed",
+        "_complete",
+        "_loop",
+        "_posts",
+        "_response",
+        "_session",
+        "_sink",
+        "_timeout",
+        "_waiter",
+        "_watch",
+        "lost",
+        "progress",
+    )
+
     def __init__(
         self, session: aiohttp.ClientSession, timeouts: Timeouts, posts: Posts | None = None
     ) -> None:
@@ -102,7 +121,7 @@ class Exchange:
         self._watch.stop()
         self._sink = None
         if self._arrivals is not None and self._arrivals.on_arrival == self._arrived:
-            self._arrivals.on_arrival = None
+            self._arrivals.on_arrival = self._arrivals.sink = None
         if self._closed is not None:
             self._closed.remove_done_callback(self._notice)
         response = self._response
@@ -225,10 +244,14 @@ class Exchange:
             if data or content.is_eof():
                 return data
             self._waiter = self._loop.create_future()
+            if self._arrivals is not None:
+                self._arrivals.sink = self._sink
             try:
                 await self._waiter
             finally:
                 self._waiter = None
+                if self._arrivals is not None:
+                    self._arrivals.sink = None
             if self._called:
                 return b""
 
@@ -245,17 +268,23 @@ class Exchange:
             else:
                 if not content.is_eof():
                     return
-        waiter.set_result(None)
+        self._wake(waiter)
 
     def _poured(self, data: bytes) -> None:
-        """Content has arrived, past aiohttp's parser."""
-        waiter = self._waiter
-        if self._sink is None or waiter is None or waiter.done():
-            self.response.content.feed_data(data)  # it is read from there in its turn
-            self._arrived()
-        elif not self._sink(data):
-            self._called = True
-            waiter.set_result(None)
+        """Content has arrived, past aiohttp's parser, that no sink waits for."""
+        self.response.content.feed_data(data)  # it is read from there in its turn
+        self._arrived()
+
+    def _refused(self) -> None:
+        """The sink wants a task to go on."""
+        self._called = True
+        if self._waiter is not None and not self._waiter.done():
+            self._wake(self._waiter)
+
+    def _wake(self, waiter: asyncio.Future[None]) -> None:
+        if self._arrivals is not None:
+            self._arrivals.sink = None  # what comes until the task has its turn is read by it
+        waiter.set_result(None)
 
     def _salvage(self, error: BaseException) -> bytes:
         """Note what ended the body; return what arrived before it.
@@ -287,7 +316,7 @@ class Exchange:
             chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
             if chunked:  # else the parser refuses its own first chunk after one that is poured
                 response.content.begin_http_chunk_receiving()
-            protocol.follow(self._arrived, self._poured, chunked=chunked)
+            protocol.follow(self._arrived, self._poured, self._refused, chunked=chunked)
         self._closed = protocol.closed
         if self._closed is None:
             self._notice()

@@ -178,6 +178,19 @@ class Upstream(ABC):
 class _Intake:
     """What arrives of one streamed answer, as frames."""
 
+    __slots__ = (
+        "_alike",
+        "_decoder",
+        "_error",
+        "_exchange",
+        "_idle",
+        "_left",
+        "_reply",
+        "_sink",
+        "_splitter",
+        "_unread",
+    )
+
     def __init__(
         self, exchange: Exchange, decoder: Decoder, reply: Reply, sink: Sink | None
     ) -> None:
