@@ -43,6 +43,7 @@ def _chat() -> _Schema:
         "ChatAnswer": _object("choices", choices=_OBJECTS),
         "ChatError": _object("error", error=error),
         "Listed": _list(_object("id", id=_TEXT)),
+        "Model": _object("id object owned_by", id=_TEXT, object=_TEXT, owned_by=_TEXT),
     }
 
 

@@ -216,7 +216,7 @@ def _chat_paths() -> _Schema:
                 "operationId": "retrieveModel",
                 "summary": "A public model name, or PROVIDER/MODEL",
                 "parameters": [_parameter("model", "path", "string", "The name.", required=True)],
-                "responses": {"200": _answer("The model"), "404": _answer("There is none")},
+                "responses": {"200": _answer("The model", "Model"), "404": errors["404"]},
             }
         },
     }
