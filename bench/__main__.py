@@ -125,6 +125,7 @@ async def _run(run: Run, names: tuple[str, ...]) -> list[Figure]:
         print(f"measuring {name} …", file=sys.stderr)
         try:
             async with asyncio.timeout(run.left):
+                await run.streamhold.rest()
                 figures += await MEASURES[name](run)
             run.streamhold.check_unchanged()
         except Restarted as error:

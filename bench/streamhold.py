@@ -5,13 +5,16 @@ two lines: one worker takes all streams of a load, and a stream may be silent wh
 measured.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import msgspec
+from redis import Redis
 
 from bench.figures import DIRECT, STREAMHOLD
 from bench.program import Program, answers, clean_environment
@@ -19,6 +22,8 @@ from bench.subject import Subject
 from broker.cli.deployment import find_ports
 
 _START = 30.0  # seconds
+_REST = 60.0  # seconds at most
+_LOOK = 0.1  # seconds between two looks
 _MAIN = "from broker.cli.main import main; main(prog_name='streamhold')"
 _CONFIG = """\
 [providers.sim]
@@ -58,6 +63,18 @@ class Streamhold:
     @property
     def sim_pid(self) -> int:
         return self.direct.pids["sim"]
+
+    async def rest(self) -> None:
+        """Return when the store is not writing its log anew, which takes of all its commands.
+
+        It does so when the log has doubled: after a measure that wrote much, and of no measure's.
+        """
+        with Redis.from_url(self.state.store_url) as store:
+            until = monotonic() + _REST
+            while (  # noqa: ASYNC110 - nothing tells of its end
+                store.info("persistence")["aof_rewrite_in_progress"] and monotonic() < until
+            ):
+                await asyncio.sleep(_LOOK)
 
     def check_unchanged(self) -> None:
         """Raise Restarted if any process is not the one that the run began with."""

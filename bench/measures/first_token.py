@@ -3,14 +3,10 @@
 Taking turns, call by call, cancels whatever drifts on the machine. The time runs from the
 write of the request to the read that holds the first delta with content; the simulator sends
 it at once. Connections are kept alive, as every SDK does.
-
-Then once more with cores that never halt (``bench.awake``): the difference is what the machine's
-own waking takes.
 """
 
 from functools import partial
 
-from bench.awake import POSSIBLE, awake
 from bench.figures import LITELLM, Figure, at_most
 from bench.percentiles import median, percentile
 from bench.run import Run
@@ -23,36 +19,24 @@ _P99_GOALS = (at_most(6.0),)
 
 async def measure(run: Run) -> list[Figure]:
     """Median and 99th percentile of every subject, and what they add to the provider's own."""
-    times = await _in_turns(run, run.plan.calls)
-    medians = {name: median(values) for name, values in times.items()}
-    highs = {name: percentile(values, 99) for name, values in times.items()}
-    note = f"{run.plan.calls} calls, sequential"
-    figures = [
-        Figure("first_token.median", "ms", medians, note=note),
-        Figure("first_token.p99", "ms", highs),
-        Figure("first_token.added_median", "ms", _added(run, medians), goals=_MEDIAN_GOALS),
-        Figure("first_token.added_p99", "ms", _added(run, highs), goals=_P99_GOALS),
-    ]
-    if POSSIBLE:
-        with awake():
-            times = await _in_turns(run, run.plan.calls // 2)
-        medians = {name: median(values) for name, values in times.items()}
-        note = "with cores that never halt"
-        figures.append(Figure("first_token.added_awake", "ms", _added(run, medians), note=note))
-    return figures
-
-
-async def _in_turns(run: Run, calls: int) -> dict[str, list[float]]:
-    """Milliseconds to the first token of so many calls, by subject; of those that met them all."""
     able = list(run.subjects)
     times: dict[str, list[float]] = {subject.name: [] for subject in able}
-    for number in range(_WARM_UP + calls):
+    for number in range(_WARM_UP + run.plan.calls):
         taken = await run.of_each("first token", partial(_call, run), able)
         able = [subject for subject in able if subject.name in taken]
         if number >= _WARM_UP:
             for name, milliseconds in taken.items():
                 times[name].append(milliseconds)
-    return {subject.name: times[subject.name] for subject in able}
+    times = {subject.name: times[subject.name] for subject in able}
+    medians = {name: median(values) for name, values in times.items()}
+    highs = {name: percentile(values, 99) for name, values in times.items()}
+    note = f"{run.plan.calls} calls, sequential"
+    return [
+        Figure("first_token.median", "ms", medians, note=note),
+        Figure("first_token.p99", "ms", highs),
+        Figure("first_token.added_median", "ms", _added(run, medians), goals=_MEDIAN_GOALS),
+        Figure("first_token.added_p99", "ms", _added(run, highs), goals=_P99_GOALS),
+    ]
 
 
 async def _call(run: Run, subject: Subject) -> float:
