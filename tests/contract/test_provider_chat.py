@@ -30,7 +30,7 @@ from tests.contract.upstream import (
     chunk,
     says,
 )
-from workers.providers import exchange
+from workers.providers import ending, exchange
 from workers.providers.arrivals import RECEIVED
 from workers.providers.base import Call, ProviderFailure, Reply
 
@@ -105,7 +105,7 @@ async def test_a_connection_is_used_again(upstream: Upstream, asker: Asker) -> N
 async def test_a_body_that_never_ends_is_left(
     upstream: Upstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "LINGER", 0.05)
+    monkeypatch.setattr(ending, "LINGER", 0.05)
     upstream.script = says(CHUNKED + chunk(EVENTS), then="hang")
     assert await asker.ask() == FRAMES
     assert not upstream.closed.is_set()

@@ -7,8 +7,7 @@ How it ends, and what becomes of the connection:
                                  end of a chunked body often trails the last event by a packet
     anything else                aborted at once, so that the provider stops generating
 
-Abort, not close: a TLS transport that is closed waits for the peer's goodbye, and a plain
-one for its write buffer.
+Both ends are in ``workers.providers.ending``.
 """
 
 import asyncio
@@ -31,13 +30,13 @@ from workers.providers import failures
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
+from workers.providers.ending import Linger, abort
 from workers.providers.posting import Posts
 from workers.providers.watchdog import Watchdog
 
 Sink = Callable[[bytes], bool]
 Judge = Callable[[int, bytes, str | None, float], Failure]
 
-LINGER = 1.0  # seconds
 _ERROR_BODY_WAIT = 2.0  # seconds for the body of an error, whose status is known already
 _LARGE = 1024 * 1024  # bytes of a request, above which aiohttp wants a file to send from
 
@@ -130,9 +129,9 @@ class Exchange:
         if response.connection is None:
             response.release()
         elif self._complete and self._closed is not None and not self._closed.done():
-            _Linger(self._loop, response, self._closed)
+            Linger(self._loop, response, self._closed)
         else:
-            _abort(response)
+            abort(response)
 
     async def post(self, url: str, headers: CIMultiDict[str], body: bytes) -> None:
         """Send the request and wait for the answer's head.
@@ -299,7 +298,7 @@ class Exchange:
         return content.read_nowait(-1)
 
     def _expire(self) -> None:
-        _abort(self.response)
+        abort(self.response)
 
     def _follow(self, response: aiohttp.ClientResponse) -> None:
         """Notice the connection's end by ourselves.
@@ -367,43 +366,7 @@ class Exchange:
         return judge(self.response.status, text, retry_after, time.time())
 
 
-class _Linger:
-    """Holds a response whose answer is complete until its body ends too, or LINGER is over.
-
-    A connection lost meanwhile, by the closing of the session too, ends it at once.
-    """
-
-    __slots__ = ("_closed", "_response", "_timer")
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        response: aiohttp.ClientResponse,
-        closed: asyncio.Future[None],
-    ) -> None:
-        self._response = response
-        self._closed = closed
-        self._timer = loop.call_later(LINGER, self._give_up)
-        closed.add_done_callback(self._give_up)
-        response.content.on_eof(self._end)  # aiohttp has returned the connection by then
-
-    def _give_up(self, _closed: asyncio.Future[None] | None = None) -> None:
-        self._end()
-        _abort(self._response)
-
-    def _end(self) -> None:
-        self._timer.cancel()
-        self._closed.remove_done_callback(self._give_up)
-
-
 def _retrieve(closed: asyncio.Future[None]) -> None:
     """Take the exception of a lost connection, lest asyncio report it as overlooked."""
     if not closed.cancelled():
         closed.exception()
-
-
-def _abort(response: aiohttp.ClientResponse) -> None:
-    connection = response.connection
-    if connection is not None and connection.transport is not None:
-        connection.transport.abort()
-    response.close()
