@@ -223,13 +223,7 @@ class Caller:
 class _Pour:
     """One attempt's sink: see ``providers.base.Sink``."""
 
-    __slots__ = (
-        "_caller",
-        "_intake",
-        "_passage",
-        "_pen",
-        "again",
-    )
+    __slots__ = ("_caller", "_intake", "_passage", "_pen", "again")
 
     def __init__(self, caller: Caller, pen: Pen, passage: Passage, intake: Intake) -> None:
         self._caller = caller

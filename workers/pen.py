@@ -162,12 +162,7 @@ class Pen:
     def again(self, events: bytes) -> int:
         """Write dialect frames that are like the last one: their bodies, an empty line behind
         each. How many they are; 0, with none written, if one is not or if there is no room."""
-        writer = self._writer
-        if (
-            self._ended is not None
-            or self.pending > writer.most_pending
-            or writer.kept > writer.most_kept
-        ):
+        if self._ended is not None or self.crowded:
             return 0
         tail = self._open()
         before = len(tail.payload)
@@ -178,7 +173,7 @@ class Pen:
             return 0
         self.last = tail.last = self.last + count
         self.pending += len(tail.payload) - before
-        writer.mark(self)
+        self._writer.mark(self)
         return count
 
     def adopt(self, templates: Mapping[int, Template]) -> None:

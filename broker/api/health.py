@@ -68,9 +68,11 @@ async def retrieve_model(request: Request) -> Response:
 def _model(settings: Settings, name: str) -> dict[str, str | int]:
     """A model as OpenAI's and Anthropic's SDKs know one; when it was made is nobody's to say."""
     owner = policy_for(settings, name).targets[0].provider
-    shape: dict[str, str | int] = {"id": name, "object": "model", "created": 0, "owned_by": owner}
     return {
-        **shape,
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": owner,
         "type": "model",
         "display_name": name,
         "created_at": "1970-01-01T00:00:00Z",

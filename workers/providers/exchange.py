@@ -120,7 +120,7 @@ class Exchange:
         self._watch.stop()
         self._sink = None
         if self._arrivals is not None and self._arrivals.on_arrival == self._arrived:
-            self._arrivals.on_arrival = self._arrivals.sink = None
+            self._arrivals.on_arrival = None
         if self._closed is not None:
             self._closed.remove_done_callback(self._notice)
         response = self._response

@@ -16,7 +16,7 @@ end
 -- claim would then draw the same token again, and two holders of one job hold it). So it is a
 -- counter that is never behind the clock, in µs.
 local function next_token(latest, now)
-  return text(math.max((tonumber(latest or 0) or 0) + 1, now * 1000))
+  return text(math.max(tonumber(latest or 0) + 1, now * 1000))
 end
 
 local function draw(P, now)
