@@ -3,11 +3,27 @@
 A cursor is a decimal integer, 0 before the first frame. An entry of the stream has the id
 ``<last sequence number in it>-0``, so ``XRANGE (k-0 +`` starts at the entry that holds
 frame k + 1, whatever k was; the frames ≤ k of that entry are dropped by the reader.
+
+No number is ever used for two frames, so that a cursor means the same for good. Numbers rise by
+one, but for a **break**: where the store may have lost frames that readers had seen, and whoever
+goes on can't send them again, the next frame has a number that was never used
+(lua/era.part.lua). So a cursor is one of these:
+
+    on the stream   up to a break's last frame before it, or from its first one on: go on
+    lost            in between: what was seen is not in the stream; it can't be gone on with
+    beyond the end  sent, lost, and to be sent again by its holder, in a moment; or lost for good
+
+A reader of the second kind, or of the third for too long, ends with ``frames_lost``: it is not
+given other frames, and not told that it has seen the end.
 """
+
+from collections.abc import Iterable
 
 from broker.errors import BadCursor
 
-_MAX_DIGITS = 15  # far above any stream, far below a stream id's 64 bits
+_MAX_DIGITS = 15  # far above any stream and any break, far below a stream id's 64 bits
+
+_ZERO = 1_500_000_000_000_000  # µs; as in lua/era.part.lua
 
 
 def parse(text: str | None) -> int:
@@ -31,3 +47,19 @@ def last_in(entry: bytes) -> int:
 def exclusive(cursor: int) -> str:
     """The start of an XRANGE that brings everything after the cursor."""
     return f"({cursor}-0"
+
+
+def never_used(cursor: int, now_us: int) -> int:
+    """A number for an end that is one reader's alone; ``now_us`` is the Unix time in µs."""
+    return max(cursor + 1, now_us - _ZERO)
+
+
+def breaks_in(text: bytes) -> tuple[tuple[int, int], ...]:
+    """The breaks in a record's field: (last before, first after) each."""
+    pairs = (each.partition(b":") for each in text.split(b","))
+    return tuple((int(before), int(after)) for before, _, after in pairs)
+
+
+def is_lost(cursor: int, breaks: Iterable[tuple[int, int]]) -> bool:
+    """Whether what was seen up to the cursor is not in the stream."""
+    return any(before < cursor < after - 1 for before, after in breaks)

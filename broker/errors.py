@@ -127,6 +127,13 @@ class JobGone(StreamholdError):
     code = "job_gone"
 
 
+class FramesLost(StreamholdError):
+    """The store lost frames of this stream that could not be sent again."""
+
+    code = "frames_lost"
+    retryable = True
+
+
 class RequestIdReused(StreamholdError):
     """The request id already names a job with another body."""
 

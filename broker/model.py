@@ -142,6 +142,9 @@ class Job(msgspec.Struct, omit_defaults=True):
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
     keep: bool = False  # whether its request is kept for as long as its stream
+    # Where its numbers break off, for the store may have lost what came there: (last before,
+    # first after) each. See ``broker.cursor``.
+    breaks: tuple[tuple[int, int], ...] = ()
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")

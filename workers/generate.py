@@ -47,6 +47,7 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.store.streams import FRAMES_LOST as _FRAMES_LOST
 from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
@@ -56,14 +57,10 @@ from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
+_LATER, _LATEST = 0.5, 600.0  # seconds between looks at a job that goes on at another worker
+_LATE: set[asyncio.Task[None]] = set()  # those who look
 _BODY_LOST = Failure(
     type="internal_error", message="The request's body is no longer in the store.", status=500
-)
-_FRAMES_LOST = Failure(
-    type="frames_lost",
-    message="The store lost frames of this stream that could not be sent again.",
-    status=502,
-    retryable=True,
 )
 _DEFECT = Failure(
     type="internal_error", message="The worker failed in a way it should not.", status=500
@@ -122,11 +119,15 @@ class Generation:
 
     async def fail(self, failure: Failure) -> None:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
+        self._close(failure)
+        self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
+        await self._hold.pen.settled()
+
+    def _close(self, failure: Failure) -> None:
+        """Close the attempt in progress: the job fails, whatever was going on."""
         self._caller.stop()
         self._ledger.end("failed", failure)
         self._ledger.settle(self._caller.request, self._dialect.transcript(()))
-        self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
-        await self._hold.pen.settled()
 
     async def _answer_in_time(self) -> Failure | None:
         """``_answer``, cut off at the job's deadline, which is of the store's clock."""
@@ -238,8 +239,12 @@ class Generation:
                 back = await read_back(self._store, self._job.key)
             except StoreAway:  # it comes back, or the lease is lost and with it this task
                 await asyncio.sleep(_AWAY)
-            except (JobGone, JobNotFound) as error:  # deleted from under us
+            except JobGone as error:  # deleted from under us
                 raise Fenced() from error
+            except JobNotFound as error:  # lost: it is made again when this is sent
+                self._hold.pen.send_again()
+                if not self._hold.pen.dirty:
+                    raise Fenced() from error
             else:
                 if back.last < self._hold.pen.last:  # the store's host crashed and lost its end
                     self._hold.pen.send_again()
@@ -258,25 +263,30 @@ class Generation:
             fields.append(("error", msgspec.json.encode(terminal.error)))
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
         self._hold.pen.write([frame], fields, terminal.state)
+        self._log_end(terminal.state, terminal.error)
+
+    def _log_end(self, state: JobState, failure: Failure | None) -> None:
         log.info(
             "job.ended",
             request_id=self._job.request_id,
-            state=terminal.state.value,
+            state=state.value,
             attempts=self._ledger.count,
-            type=terminal.error.type if terminal.error else None,
+            type=failure.type if failure else None,
         )
 
-    async def abandon(self) -> None:
+    async def abandon(self) -> bool:
         """The job was taken from us: record how our attempts ended, if the job is final.
 
         A job that goes on elsewhere is settled by its next holder instead, so that only an
-        attempt without an outcome in the record is still ours to settle.
+        attempt without an outcome in the record is still ours to settle. One that the record does
+        not know at all (we were cut off from the store before it was told) is ours to settle
+        when the job has ended: then this returns false, and is to be called again.
         """
         self._ledger.end("cancelled")
         try:
             job = await self._store.jobs.get(self._job.key)
             if not job.state.final:
-                return
+                return not self._ledger.owes(job)
             self._caller.stop()
             back = await read_back(self._store, job.key) if self._caller.delivered else None
             transcript = self._dialect.transcript(back.frames if back else ())
@@ -286,11 +296,42 @@ class Generation:
                 await self._store.jobs.settle(job.key, fields, last=last)
         except StreamholdError as error:
             log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
+            return not isinstance(error, StoreAway)
+        return True
 
-    def rewrite(self, last: int) -> None:
-        """Go on after ``last`` with another pen: the store lost what followed, fields included."""
-        self._hold.renew_pen(last)
+    async def abandon_later(self) -> None:
+        """Record how our attempts ended once the job has, at another worker."""
+        wait = _LATER
+        while wait < _LATEST and not await self.abandon():
+            await asyncio.sleep(wait)
+            wait *= 1.2
+
+    async def lose(self) -> None:
+        """End a job whose frames the store lost, fields included, and we can't send again.
+
+        By a script of its own: the next number may have been used.
+
+        Raises:
+            Fenced: the job was not ours any more.
+        """
         self._ledger.lose()
+        self._close(_FRAMES_LOST)
+        fields, usage = self._ledger.take_fields(), self._ledger.usage()
+        if usage is not None:
+            fields.append(("usage", msgspec.json.encode(usage)))
+        job = self._job
+        while True:
+            try:
+                ours = await self._store.jobs.lose(
+                    job.key, self._claim.token, _FRAMES_LOST, usage, fields
+                )
+            except StoreAway:  # what becomes of the lease meanwhile, the renewer tells
+                await asyncio.sleep(_AWAY)
+            else:
+                break
+        if not ours:
+            raise Fenced()
+        self._log_end(JobState.FAILED, _FRAMES_LOST)
 
 
 async def generate(ctx: dict[str, Any], key: str) -> None:
@@ -303,8 +344,7 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.run()
         except FramesLost as error:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
-            generation.rewrite(error.last)
-            await generation.fail(_FRAMES_LOST)
+            await generation.lose()
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - a job's boundary: its stream must still end
@@ -312,5 +352,8 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.fail(_DEFECT)
     except (Fenced, asyncio.CancelledError):
         log.info("job.taken", request_id=rid)
-        await asyncio.shield(generation.abandon())
+        if not await asyncio.shield(generation.abandon()):
+            later = asyncio.create_task(generation.abandon_later(), name=f"abandon {key}")
+            _LATE.add(later)
+            later.add_done_callback(_LATE.discard)
         raise

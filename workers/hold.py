@@ -10,7 +10,7 @@ from broker.frames import Frame, Kind
 from broker.model import Failure, JobState, Terminal
 from broker.store.queue import Claim, Released
 from workers.ledger import Ledger
-from workers.pen import Fenced, Pen
+from workers.pen import Fenced
 from workers.writer import Writer
 
 
@@ -22,9 +22,15 @@ class Hold:
         self.ledger = Ledger(claim.job)
         self.task: asyncio.Task[Any] | None = None
         self._taken = False
-        self._writer = writer
-        self.pen: Pen
-        self.renew_pen(claim.job.last)
+        # The pen knows of us weakly: two that hold each other stay until the collector comes, which
+        # is seldom, and with them the job and its task.
+        ended = WeakMethod(self._ended)
+
+        def on_end(error: Exception) -> None:
+            if (tell := ended()) is not None:
+                tell(error)
+
+        self.pen = writer.pen(self.key, claim.token, claim.job.last, on_end, claim)
 
     @property
     def finished(self) -> bool:
@@ -53,21 +59,6 @@ class Hold:
     def leave(self) -> Released:
         """Hand the job over: its lease, and what the record is to say of our attempts."""
         return Released(self.key, self.claim.token, self.ledger.leave())
-
-    def renew_pen(self, last: int) -> Pen:
-        """A pen for the same lease that goes on after ``last``: the store lost what followed.
-
-        It knows of us weakly: two that hold each other stay until the collector comes, which is
-        seldom, and with them the job and its task.
-        """
-        ended = WeakMethod(self._ended)
-
-        def on_end(error: Exception) -> None:
-            if (tell := ended()) is not None:
-                tell(error)
-
-        self.pen = self._writer.pen(self.key, self.claim.token, last, on_end)
-        return self.pen
 
     def take_away(self) -> None:
         """The job is not ours any more: stop its task, which closes the upstream connection."""

@@ -16,8 +16,8 @@ are rescued, which is better than holding them without renewing.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from signal import Signals
@@ -75,13 +75,17 @@ class LeaseWorker(Worker):
             partition.number: Writer(store.streams, partition, settings)
             for partition in store.keys.partitions
         }
+        for partition in store.keys.partitions:
+            claim_again = partial(store.queue.reclaim, partition, holder)
+            self.writers[partition.number].reclaim = claim_again
         self.rescuer = Rescuer(store, self._settle)
         self._settling: set[asyncio.Task[None]] = set()
         self.breakers = BreakerView(store.breakers)
         self.ctx["breakers"] = self.breakers
         self._breaker_channel = store.keys.breaker_channel.encode()
         self._settings = settings
-        self._ended: deque[tuple[float, Hold]] = deque()  # with the loop time to forget each
+        self._ended: list[Hold] = []  # whose terminal was stored a moment ago
+        self._servers: dict[int, str] = {}  # which renewed the leases of each partition last
         partitions = store.keys.partitions
         self.slots = Slots(settings.concurrency, settings.batch_share, len(partitions))
         self._pollers = [
@@ -150,7 +154,7 @@ class LeaseWorker(Worker):
             del self.tasks[hold.key]
             self.slots.give_back(batch=hold.batch)
         if hold.over:
-            self._ended.append((self.loop.time() + self._settings.keep_acknowledged, hold))
+            self._ended.append(hold)
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
             self.jobs_retried += 1
         elif error is not None:
@@ -195,26 +199,40 @@ class LeaseWorker(Worker):
         while True:
             begun = self.loop.time()
             for partition in self.store.keys.partitions:
-                old = begun - self._settings.renew
-                holds = [hold for hold in self._holds_in(partition) if hold.pen.renewed <= old]
-                holds += self._lately_ended(partition)
-                over = [hold.over for hold in holds]  # before the call, so that the reply is later
-                try:
-                    renewed = await self.store.leases.renew(
-                        partition, self.holder, [hold.lease for hold in holds]
-                    )
-                except StoreAway:
-                    continue  # our appends say that we live, and the rescuer holds off
-                self._beats[partition.number] = begun
-                for hold, was_over, kept in zip(holds, over, renewed, strict=True):
-                    if not kept and not hold.finished:
-                        hold.take_away()
-                    elif kept and was_over:
-                        log.warning("job.terminal_lost", job_key=hold.key)
-                        hold.pen.send_again()
+                with suppress(StoreAway):  # our appends say that we live, the rescuer holds off
+                    await self._renew_in(partition, begun)
             for writer in self.writers.values():
                 writer.forget(self.loop.time())
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
+
+    async def _renew_in(self, partition: Partition, begun: float) -> None:
+        """Renew the leases of one partition.
+
+        A store that was started again may have lost the end of its log, with frames of streams
+        that say nothing just now, with terminals, claims and jobs: what is held of all of them is
+        sent again.
+        """
+        server = await self.store.server()
+        anew = self._servers.get(partition.number, server) != server
+        old = begun - self._settings.renew
+        holds = [hold for hold in self._holds_in(partition) if anew or hold.pen.renewed <= old]
+        holds += self._lately_ended(partition)
+        over = [hold.over for hold in holds]  # before the call, so that the reply is later
+        renewed = await self.store.leases.renew(
+            partition, self.holder, [hold.lease for hold in holds]
+        )
+        self._beats[partition.number] = begun
+        self.writers[partition.number].answered(self.loop.time())
+        for hold, was_over, kept in zip(holds, over, renewed, strict=True):
+            if not kept and (anew or not was_over):
+                kept = await self.store.queue.reclaim(partition, self.holder, hold.claim)
+                if not kept and not hold.finished:
+                    hold.take_away()
+            if kept and (was_over or anew):
+                if was_over:
+                    log.warning("job.terminal_lost", job_key=hold.key)
+                hold.pen.send_again()
+        self._servers[partition.number] = server
 
     async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Those of the claims that are still ours.
@@ -237,15 +255,14 @@ class LeaseWorker(Worker):
         return [hold for key, hold in self.holds.items() if keys.partition(key) is partition]
 
     def _lately_ended(self, partition: Partition) -> list[Hold]:
-        """Holds whose terminal was acknowledged a moment ago.
+        """Holds whose terminal was acknowledged a moment ago, as the writer counts it.
 
         A lease of theirs that can still be renewed means that the store's host crashed and
         lost the terminal: it is sent again.
         """
-        while self._ended and self._ended[0][0] < self.loop.time():
-            self._ended.popleft()
+        self._ended = [hold for hold in self._ended if hold.pen.keeps]
         keys = self.store.keys
-        return [hold for _, hold in self._ended if keys.partition(hold.key) is partition]
+        return [hold for hold in self._ended if keys.partition(hold.key) is partition]
 
     def _on_control(self, channel: bytes, data: bytes) -> None:
         if channel == self._breaker_channel:

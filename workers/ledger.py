@@ -16,7 +16,7 @@ from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
 from broker.dialects.usage import add
 from broker.frames import ATTACHED, ATTEMPT, Frame, Kind, data_frame
-from broker.model import Attempt, Failure, Job
+from broker.model import Attempt, Failure, Job, JobState
 from broker.routing import Run
 from broker.store.record import CALLING_TOLD, attempt_field, cursor_field
 from workers.pen import Field
@@ -199,9 +199,16 @@ class Ledger:
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
 
     def closing(self, job: Job) -> list[Field]:
-        """For a job that was ended from outside: what its record does not know yet of us."""
+        """For a job that was taken from us and has ended: what its record does not know yet of us.
+
+        Those attempts are in the record alone, at least their ends: they are ``lost``, unless the
+        job was cancelled with them.
+        """
         known = {each.number: each for each in job.attempts if each.outcome and each.provider}
         ours = {each.number: each for each in self._ours if each.number not in known}
+        if job.state is not JobState.CANCELLED:
+            for each in ours.values():  # whatever its provider said: its end is not in the stream
+                each.outcome = "lost"
         fields = [*map(attempt_field, ours.values())]
         if self.is_last(job):  # else the mark is a later claim's
             fields.append(CALLING_TOLD)
@@ -210,6 +217,14 @@ class Ledger:
         if ours and usage:
             fields.append(("usage", msgspec.json.encode(usage)))
         return fields
+
+    def owes(self, job: Job) -> bool:
+        """Whether an attempt was made of which the record of a job that goes on knows nothing.
+
+        Its next holder can't settle that: we must, when the job has ended.
+        """
+        known = {each.number for each in job.attempts if each.provider}
+        return any(each.number not in known and each.provider for each in self._ours)
 
     def is_last(self, job: Job) -> bool:
         """Whether nobody has claimed the job after us."""

@@ -6,7 +6,8 @@
 
 A batch once made is never changed, so sending it again is safe whatever became of the first
 try. Acknowledged batches are kept until the writer forgets them, so that a REWIND is healed by
-sending them again. A pen that is FENCED says so to its job and takes nothing more.
+sending them again. A pen that is FENCED says so to its job and takes nothing more, unless the
+store has lost the claim: the writer makes it again then, and the pen goes on.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from broker.model import JobState
 from broker.store.streams import Batch
 
 if TYPE_CHECKING:
+    from broker.store.queue import Claim
     from workers.writer import Writer
 
 Field = tuple[str, bytes]
@@ -61,14 +63,17 @@ class Pen:
     """
 
     __slots__ = (
+        "_aged",
         "_chunks",
         "_encoder",
         "_ended",
         "_kept",
+        "_kept_size",
         "_noted",
         "_on_end",
         "_waiters",
         "_writer",
+        "claim",
         "final",
         "key",
         "last",
@@ -84,8 +89,10 @@ class Pen:
         token: int,
         last: int,
         on_end: Callable[[Exception], None],
+        claim: "Claim | None" = None,
     ) -> None:
         self.key = key
+        self.claim = claim
         self.token = token
         self.last = last  # the number of the last frame written here
         self.pending = 0  # bytes not yet acknowledged
@@ -96,6 +103,8 @@ class Pen:
         self._on_end = on_end
         self._chunks: deque[_Chunk | Batch] = deque()
         self._kept: deque[Batch] = deque()
+        self._kept_size = 0  # bytes
+        self._aged = 0  # the last number of those that are kept for no age any more
         self._waiters: list[asyncio.Future[None]] = []
         self._ended: Exception | None = None
         self._noted: tuple[Frame, Sequence[Field]] | None = None
@@ -259,14 +268,27 @@ class Pen:
         self._chunks.popleft()
         self.pending = max(0, self.pending - len(batch.payload))
         self._kept.append(batch)
+        self._kept_size += batch.size
         if self._waiters:
             self._wake()
         return bool(self._chunks)
 
     def forget(self, batch: Batch) -> None:
-        """The batch, the oldest that is kept, need not be sent again any more."""
-        if self._kept and self._kept[0] is batch:  # else it is on its way to the store again
-            self._kept.popleft()
+        """The batch need not be kept for its age any more.
+
+        Of a stream that goes on the last few are kept whatever their age: it may be silent for
+        long, and whoever sends them again learns whether the store has lost more.
+        """
+        self._aged = max(self._aged, batch.last)
+        least = 0 if self.final or self._ended is not None else self._writer.least_kept
+        kept = self._kept
+        while kept and kept[0].last <= self._aged and self._kept_size - kept[0].size >= least:
+            self._kept_size -= kept.popleft().size
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything could be sent again."""
+        return bool(self._kept or self._chunks)
 
     def rewind(self, last: int) -> None:
         """Send again what follows ``last``, if it is still held; else the stream is lost."""
@@ -276,16 +298,19 @@ class Pen:
         if oldest != last + 1:
             self.end(FramesLost(last))
             return
+        self._aged = min(self._aged, last)
         for batch in reversed(again):
             self._chunks.appendleft(batch)
             self.pending += len(batch.payload)
+            self._kept_size -= batch.size
         self._kept = deque(batch for batch in self._kept if batch.last <= last)
 
     def send_again(self) -> None:
-        """Queue all that is still held: the store went back to before our last append."""
-        if self._ended is None and not self._chunks:
+        """Queue all that is still held: the store may have gone back to before our last append."""
+        if self._ended is None and not self._chunks and self._kept:
             self._chunks.extend(self._kept)
             self._kept.clear()
+            self._kept_size = self._aged = 0
             self._writer.mark(self)
 
     def end(self, error: Exception) -> None:
@@ -293,6 +318,8 @@ class Pen:
         if self._ended is None:
             self._ended = error
             self._chunks.clear()
+            self._kept.clear()
+            self._kept_size = 0
             self._wake()
             self._on_end(error)
 

@@ -16,32 +16,40 @@ first word may come meanwhile, and one append then carries both.
                                       └── StoreAway: the same batches again ◀───┘
 
 A batch that is unanswered is sent again as it is: DUPLICATE is a success. Acknowledged batches
-are kept ``keep_acknowledged`` seconds, so that a REWIND (the store's host crashed and lost the
-tail of its log) is healed by sending them again. They are bounded in bytes too, by
+are kept for ``keep_acknowledged`` seconds in which the store was there (``workers.presence``), so
+that a REWIND (the store's host crashed and lost the tail of its log) is healed by sending them
+again, however long the store was away. A FENCED is asked about: the store may have lost the claim
+itself, or the job (lua/reclaim.lua). They are bounded in bytes too, by
 ``Writer.room``: whoever reads a provider waits for it, for to drop them sooner would break the
 promise.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from broker import log
 from broker.errors import StoreAway
 from broker.settings import Worker
 from broker.store.keys import Partition
+from broker.store.queue import Claim
 from broker.store.streams import MAX_BYTES, MAX_STREAMS, Batch, Streams, Verdict, rewind_to
 from workers.pen import Fenced, Pen
+from workers.presence import Presence
+
+Reclaim = Callable[[Claim], Awaitable[bool]]
 
 LINGER = 0.002  # seconds; to a token of a lone stream it is at most that much later
 _LINGER_A_BATCH, _MOST_MORE = 0.0002, 0.006  # seconds more, for what the flush before carried
 _APPENDED = int(Verdict.APPENDED)  # in the hot loop a member of an enum costs as much as the rest
+_SILENCE = 2.0  # times between renewals in which nothing may be heard of a store that is there
+_LEAST_KEPT = 8 * 1024  # bytes of a running job's last batches that are kept whatever their age
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5  # seconds between tries while the store is away
 
 
 class _Flushed(NamedTuple):
-    """What one flush stored, and when (the loop's time)."""
+    """What one flush stored, and when (in time in which the store was there)."""
 
     at: float
     stored: list[tuple[Pen, Batch]]
@@ -55,6 +63,9 @@ class Writer:
         self._streams = streams
         self._partition = partition
         self._keep = settings.keep_acknowledged
+        self._presence = Presence(_SILENCE * settings.renew, settings.keep_acknowledged)
+        self.least_kept = _LEAST_KEPT if settings.keep_acknowledged else 0
+        self.reclaim: Reclaim | None = None
         self.most_pending = settings.max_pending
         self.most_kept = settings.max_kept
         # A stream's appends renew its lease so often that the worker need not do it besides.
@@ -71,19 +82,34 @@ class Writer:
         self.appends = 0  # calls answered
         self.frames = 0  # frames acknowledged
 
-    def pen(self, key: str, token: int, last: int, on_end: Callable[[Exception], None]) -> Pen:
-        """A pen for a job claimed under ``token`` whose stream ends at ``last``."""
-        return Pen(self, key, token, last, on_end)
+    def pen(
+        self,
+        key: str,
+        token: int,
+        last: int,
+        on_end: Callable[[Exception], None],
+        claim: Claim | None = None,
+    ) -> Pen:
+        """A pen for a job claimed under ``token`` whose stream ends at ``last``.
+
+        With the ``claim`` it is claimed again should the store have lost that.
+        """
+        return Pen(self, key, token, last, on_end, claim)
+
+    def answered(self, now: float) -> None:
+        """The store answered something; ``now`` is the loop's time."""
+        self._presence.answered(now)
 
     def keep(self, stored: list[tuple[Pen, Batch]], now: float) -> None:
         """These are acknowledged; ``now`` is the loop's time."""
         size = sum([batch.size for _, batch in stored])
-        self._kept.append(_Flushed(now, stored, size))
+        self._kept.append(_Flushed(self._presence.time(now), stored, size))
         self.kept += size
 
     def forget(self, now: float) -> None:
         """Let go of what was acknowledged long enough ago; ``now`` is the loop's time."""
-        while self._kept and self._kept[0].at <= now - self._keep:
+        oldest = self._presence.time(now) - self._keep
+        while self._kept and self._kept[0].at <= oldest:
             flushed = self._kept.popleft()
             self.kept -= flushed.size
             for pen, batch in flushed.stored:
@@ -113,7 +139,8 @@ class Writer:
                 if taken:
                     sent = loop.time()
                     verdicts = await self._append([batch for _, batch in taken])
-                    self._apply(taken, verdicts, sent)
+                    for pen in self._apply(taken, verdicts, sent):
+                        await self._claim_again(pen)
 
     def defer(self) -> None:
         """What is written next waits for company, if nothing waits already."""
@@ -176,10 +203,15 @@ class Writer:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
 
-    def _apply(self, taken: list[tuple[Pen, Batch]], verdicts: list[int], sent: float) -> None:
+    def _apply(
+        self, taken: list[tuple[Pen, Batch]], verdicts: list[int], sent: float
+    ) -> Sequence[Pen]:
+        """Take note of the verdicts; the pens that may have to be claimed again."""
         now = asyncio.get_running_loop().time()
+        self._presence.answered(now)
         self.forget(now)
         self.appends += 1
+        fenced: Sequence[Pen] = ()
         stored: list[tuple[Pen, Batch]] = []
         for each, verdict in zip(taken, verdicts, strict=True):
             pen, batch = each
@@ -193,15 +225,30 @@ class Writer:
                 if pen.acknowledge(batch):
                     self.mark(pen)
                 continue
-            self._refused(pen, verdict)
+            last = rewind_to(verdict)
+            if last is not None:
+                log.warning("writer.rewind", job_key=pen.key, last=last)
+                pen.rewind(last)
+            elif pen.claim is None or self.reclaim is None:
+                pen.end(Fenced())
+            else:
+                fenced = (*fenced, pen)
+                continue
             if pen.dirty:
                 self.mark(pen)
         self.keep(stored, now)
+        return fenced
 
-    def _refused(self, pen: Pen, verdict: int) -> None:
-        last = rewind_to(verdict)
-        if last is None:
+    async def _claim_again(self, pen: Pen) -> None:
+        """A pen was refused: the job is another's, unless the store has lost the claim."""
+        assert self.reclaim is not None
+        if not pen.ours or pen.claim is None:
+            return
+        try:
+            ours = await self.reclaim(pen.claim)
+        except StoreAway:
+            ours = True  # send again, and hear again
+        if not ours:
             pen.end(Fenced())
-        else:
-            log.warning("writer.rewind", job_key=pen.key, last=last)
-            pen.rewind(last)
+        elif pen.dirty:
+            self.mark(pen)

@@ -56,6 +56,14 @@ class Store:
         """Say loudly what the store's configuration puts at risk."""
         return await durability.warn(self.client)
 
+    async def server(self) -> str:
+        """Which server runs the scripts; another one after each start. See ``Wire.server``.
+
+        Raises:
+            StoreAway.
+        """
+        return await self._executor.server()
+
     async def ping(self) -> None:
         """Return if the store answers.
 

@@ -62,6 +62,10 @@ class ClientExecutor:
         except ResponseError as error:
             raise as_sent(error) from error
 
+    async def server(self) -> str:
+        """It is not known."""
+        return ""
+
 
 class ClientLine(ClientExecutor):
     """The same with one command after the other, as over a single connection."""

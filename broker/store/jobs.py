@@ -61,9 +61,11 @@ class Creation(msgspec.Struct, frozen=True):
     grace_ms: int | None = None
 
 
-def ended(state: JobState, failure: Failure) -> tuple[bytes, bytes]:
-    """What a script needs to end a job from outside: a terminal's payload, its failure."""
-    terminal = Terminal(state=state, error=failure)
+def ended(
+    state: JobState, failure: Failure, usage: dict[str, Any] | None = None
+) -> tuple[bytes, bytes]:
+    """What a script needs to end a job by itself: a terminal's payload, its failure."""
+    terminal = Terminal(state=state, usage=usage, error=failure)
     body = msgspec.json.encode(terminal)
     return verbatim(Kind.TERMINAL, body), msgspec.json.encode(failure)
 
@@ -137,6 +139,7 @@ class Jobs:
             _ms(new.grace),
             *fields,
             over=over,
+            server_at=11,
         )
         return reply
 
@@ -172,6 +175,7 @@ class Jobs:
             self._record_ms,
             payload,
             failure,
+            server_at=7,
         )
         verdict = _known(reply)
         return JobState.CANCELLED if verdict == "cancelled" else JobState(reply[1].decode())
@@ -208,6 +212,34 @@ class Jobs:
         prefix = self._keys.partition(key).prefix
         flat = [part for field in fields for part in field]
         await self._scripts.run("settle", prefix, key, int(last), *flat)
+
+    async def lose(
+        self,
+        key: str,
+        token: int,
+        failure: Failure,
+        usage: dict[str, Any] | None,
+        fields: Sequence[tuple[str, bytes]],
+    ) -> bool:
+        """End a job, held under this token, whose stream lost frames that can't be sent again.
+
+        ``fields`` are set in the record. Whether it was still the holder's.
+        """
+        payload, error = ended(JobState.FAILED, failure, usage)
+        flat = [part for field in fields for part in field]
+        reply = await self._scripts.run(
+            "lose",
+            self._keys.partition(key).prefix,
+            key,
+            token,
+            self._keys.channel_prefix,
+            self._stream_ms,
+            self._record_ms,
+            payload,
+            error,
+            *flat,
+        )
+        return bool(reply)
 
     async def retry(self, key: str) -> None:
         """Queue a failed job again that delivered nothing.

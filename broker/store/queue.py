@@ -12,7 +12,7 @@ from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.ear import Ear, Line
 from broker.store.keys import Keys, Partition
-from broker.store.record import pairs, to_job
+from broker.store.record import pairs, to_job, to_record
 from broker.store.scripts import Executor, Scripts
 
 
@@ -55,6 +55,7 @@ class Queue:
         self._keys = keys
         self._lease_ms = int(settings.worker.lease * 1000)
         self._beat_ms = int(_BEATS * settings.worker.renew * 1000)
+        self._compress_above = settings.store.compress_above
         self._queue_ms = int(settings.worker.queue_timeout * 1000)
 
     async def wait(self, partition: Partition, seconds: float, *, batch: bool = True) -> None:
@@ -101,6 +102,7 @@ class Queue:
             batch,
             self._beat_ms if over else 0,
             over=over,
+            server_at=5,
         )
         return [
             Claim(
@@ -112,6 +114,25 @@ class Queue:
             )
             for key, token, flat, body in rows
         ]
+
+    async def reclaim(self, partition: Partition, holder: str, claim: Claim) -> bool:
+        """Whether a claim still holds, or holds again, for the store had lost it."""
+        mine, others = to_record(claim.job, claim.task)
+        reply = await self._scripts.run(
+            "reclaim",
+            partition.prefix,
+            holder,
+            self._lease_ms,
+            claim.job.key,
+            claim.token,
+            claim.job.account,
+            claim.job.grace_ms or 0,
+            bodies.pack(claim.body, self._compress_above) if claim.body else b"",
+            len(mine),
+            *(part for field in (*mine, *others) for part in field),
+            server_at=0,
+        )
+        return bool(reply)
 
     async def release(
         self, partition: Partition, holder: str, leases: Sequence[Released], *, leaving: bool

@@ -1,7 +1,7 @@
 """A job's record: the fields of its hash, to and from ``broker.model.Job``.
 
 The scripts own ``state token last digest account created started ended holder claims losses
-score member spent priority allowed deadline grace``; the rest is written by processes:
+score member spent priority allowed deadline grace breaks since``; the rest is written by processes:
 ``request_id dialect model task metadata options keep`` at creation, ``delivered usage error
 cursor`` and one ``attempt:N`` an attempt by holders.
 
@@ -19,7 +19,10 @@ from typing import Any
 
 import msgspec
 
+from broker import cursor as cursors
 from broker.model import Attempt, Failure, Job, JobState, Options
+
+_Field = tuple[str, bytes]
 
 _FIELD = b"attempt:"
 _STATES = {state.value.encode(): state for state in JobState}
@@ -67,10 +70,56 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         deadline_ms=_number(get(b"deadline")),
         grace_ms=_number(get(b"grace")),
         keep=b"keep" in record,
+        breaks=cursors.breaks_in(record[b"breaks"]) if b"breaks" in record else (),
         usage=usage,
         error=_failure(record[b"error"]) if b"error" in record else None,
         metadata=_json(get(b"metadata")),
     )
+
+
+def to_record(job: Job, task: bytes) -> tuple[list[_Field], list[_Field]]:
+    """A claimed job's record again: the fields that the claim wrote, and all others.
+
+    Its stream begins anew: what was in it before the claim is not ours to say. Numbers that an
+    earlier loss passed over stay so.
+    """
+    claimed = [("claims", job.claims), ("calling", _silent(job)), ("started", job.started_ms)]
+    fresh = len(job.breaks) == 1 and job.breaks[0] == (0, job.last + 1)
+    others = {
+        "created": job.created_ms,
+        "last": job.last if fresh else 0,
+        "breaks": f"0:{job.last + 1}" if fresh else None,
+        "account": job.account,
+        "request_id": job.request_id,
+        "dialect": job.dialect,
+        "model": job.model,
+        "digest": job.digest,
+        "task": task,
+        "losses": job.losses or None,
+        "spent": job.spent or None,
+        "deadline": job.deadline_ms,
+        "allowed": job.deadline_ms - job.created_ms if job.deadline_ms else None,
+        "grace": job.grace_ms,
+        "keep": 1 if job.keep else None,
+        "priority": job.options.priority if job.options.priority != "interactive" else None,
+        "options": msgspec.json.encode(job.options) if job.options != _NO_OPTIONS else None,
+        "metadata": msgspec.json.encode(job.metadata) if job.metadata is not None else None,
+    }
+    tried = [attempt_field(attempt) for attempt in job.attempts if attempt.provider]
+    return _flat(claimed), [*_flat(others.items()), *tried]
+
+
+def _flat(fields: Iterable[tuple[str, Any]]) -> list[_Field]:
+    return [
+        (name, value if isinstance(value, bytes) else str(value).encode())
+        for name, value in fields
+        if value is not None
+    ]
+
+
+def _silent(job: Job) -> int:
+    """The claims that told of no attempt, the present one among them."""
+    return 1 + sum(not attempt.provider for attempt in job.attempts)
 
 
 CALLING_TOLD = ("calling", b"0")  # goes with the first frame that a claim's holder writes

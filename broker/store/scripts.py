@@ -44,6 +44,10 @@ class Executor(Protocol):
 
     async def execute(self, *args: str | bytes | int) -> Any: ...
 
+    async def server(self) -> str:
+        """The server that takes the next command; empty if not known. See ``Wire.server``."""
+        ...
+
 
 @cache
 def source(name: str) -> str:
@@ -66,11 +70,17 @@ class Scripts:
         self._digests: dict[str, tuple[str, str]] = {}
 
     async def run(
-        self, name: str, prefix: str, *args: str | bytes | int, over: Executor | None = None
+        self,
+        name: str,
+        prefix: str,
+        *args: str | bytes | int,
+        over: Executor | None = None,
+        server_at: int | None = None,
     ) -> Any:
         """The reply of a script over the partition with this prefix.
 
-        ``over`` is another connection to the same server.
+        ``over`` is another connection to the same server. With ``server_at`` the script is given,
+        before that argument, which server runs it.
 
         Raises:
             StoreAway: no answer, or the server is not able to run scripts just now.
@@ -81,12 +91,12 @@ class Scripts:
         executor = over or self._executor
         try:
             try:
-                return await executor.execute("EVALSHA", digest, 1, prefix, *args)
+                return await _evaluate(executor, digest, prefix, args, server_at)
             except ReplyError as error:
                 if not str(error).startswith("NOSCRIPT"):
                     raise
             await executor.execute("SCRIPT", "LOAD", text)
-            return await executor.execute("EVALSHA", digest, 1, prefix, *args)
+            return await _evaluate(executor, digest, prefix, args, server_at)
         except ReplyError as error:
             raise translate(error) from error
 
@@ -97,6 +107,19 @@ class Scripts:
         prepared = (hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), text)
         self._digests[name] = prepared
         return prepared
+
+
+async def _evaluate(
+    executor: Executor,
+    digest: str,
+    prefix: str,
+    args: tuple[str | bytes | int, ...],
+    server_at: int | None,
+) -> Any:
+    if server_at is not None:
+        server = await executor.server()  # the command leaves in the same turn
+        args = (*args[:server_at], server, *args[server_at:])
+    return await executor.execute("EVALSHA", digest, 1, prefix, *args)
 
 
 def translate(error: Exception) -> StreamholdError:

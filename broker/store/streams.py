@@ -16,7 +16,7 @@ from broker import cursor
 from broker.codec import Template, parse_definition
 from broker.errors import JobGone, JobNotFound
 from broker.frames import message_head
-from broker.model import JobState
+from broker.model import Failure, Job, JobState
 from broker.settings import Settings
 from broker.store.connection import store_errors
 from broker.store.keys import Keys, Partition
@@ -27,6 +27,14 @@ MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is large
 
 
 _PLAIN, _MORE, _RENEWING = 0, 1, 2  # what a batch is, to the script
+
+
+FRAMES_LOST = Failure(
+    type="frames_lost",
+    message="The store lost frames of this stream that could not be sent again.",
+    status=502,
+    retryable=True,
+)
 
 
 class Verdict(IntEnum):
@@ -67,13 +75,15 @@ class Entries(msgspec.Struct, frozen=True):
     """What a read brought: (last number, payload) of each entry, oldest first.
 
     An entry names its last number; its frames count back from it. The first entry may begin
-    before the cursor. ``last`` is the number of the whole stream's last frame.
+    before the cursor. ``last`` is the number of the whole stream's last frame; ``breaks`` are as
+    in ``model.Job``.
     """
 
     state: JobState
     last: int
     rows: list[tuple[int, bytes]]
     templates: dict[int, Template]
+    breaks: tuple[tuple[int, int], ...] = ()
 
 
 class Streams:
@@ -127,13 +137,13 @@ class Streams:
             # meanwhile, the whole), templates at least what the rows use, and only a job that
             # has ended at both ends of it can be gone.
             pipe = self._client.pipeline(transaction=False)
-            pipe.hmget(partition.job(key), ["state", "last"])
+            pipe.hmget(partition.job(key), ["state", "last", "breaks"])
             pipe.xrange(partition.stream(key), cursor.exclusive(after), "+", count)
             pipe.get(partition.ended(key))
             pipe.hgetall(partition.templates(key))
             pipe.hget(partition.job(key), "state")
             reply: list[Any] = await pipe.execute()
-        (state, last), rows, whole, templates, state_after = reply
+        (state, last, breaks), rows, whole, templates, state_after = reply
         if state is None:
             raise JobNotFound()
         if state == b"deleted":
@@ -145,12 +155,19 @@ class Streams:
             if whole is not None
             else [(cursor.last_in(entry), next(iter(fields.values()))) for entry, fields in rows],
             templates={int(k): parse_definition(v) for k, v in templates.items()},
+            breaks=cursor.breaks_in(breaks) if breaks else (),
         )
         if entries.state.final and not entries.rows and after < entries.last:
             if state_after != state:  # retried or deleted meanwhile
                 return await self.read(key, after, count)
             raise JobGone()
         return entries
+
+    async def may_have_lost(self, job: Job) -> bool:
+        """Whether the store was started again since the job was made (see lua/era.part.lua)."""
+        prefix = self._keys.partition(job.key).prefix
+        began = await self._scripts.run("era", prefix, server_at=0)
+        return job.created_ms * 1000 < int(began)
 
 
 def _ended(whole: bytes, after: int) -> list[tuple[int, bytes]]:

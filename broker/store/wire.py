@@ -23,6 +23,7 @@ it and in one write.
 """
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +41,7 @@ Ends = Callable[[], None]
 
 _ACKNOWLEDGED = (b"subscribe", b"unsubscribe")  # pushed as well, but in their command's turn
 _TURN = 0.02  # seconds; a turn of the loop lies between
+_RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)", re.MULTILINE)
 
 
 class _Protocol(asyncio.Protocol):
@@ -55,6 +57,7 @@ class _Protocol(asyncio.Protocol):
         self.waiting: deque[asyncio.Future[Any]] = deque()
         self.reads = 0
         self.transport: asyncio.Transport | None = None
+        self.server = ""  # the run id of the server at its other end, if that says
         self._held = b""  # packed, and not written yet
         self._reader = hiredis.Reader()
         self._push = push
@@ -165,11 +168,26 @@ class Wire:
         self._protocol: _Protocol | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
+        self._servers: set[str] = set()  # run ids of all that it has been connected to
 
     @property
     def usable(self) -> bool:
         """Whether there is a connection, so that what is sent is sent at once."""
         return self._protocol is not None and self._protocol.usable
+
+    async def server(self) -> str:
+        """Which server takes the command that is sent next, without another turn of the loop.
+
+        It is the run id, which each start of a server has its own of, behind a ``~`` if there was
+        another before; empty where it is not known.
+
+        Raises:
+            StoreAway: there is no connection to be had.
+        """
+        protocol = self._protocol
+        if protocol is None or not protocol.usable:
+            protocol = await self.connect()
+        return f"~{protocol.server}" if len(self._servers) > 1 else protocol.server
 
     async def execute(self, *args: str | bytes | int) -> Any:
         """The reply to one command. Name one channel a SUBSCRIBE: each is answered by itself.
@@ -305,6 +323,11 @@ class Wire:
         await self._send(protocol, ("CLIENT", "SETNAME", self._name))
         if self._options.get("db"):
             await self._send(protocol, ("SELECT", self._options["db"]))
+        with suppress(ReplyError):  # a managed store may not let us ask
+            found = _RUN_ID.search(await self._send(protocol, ("INFO", "server")))
+            if found is not None:
+                protocol.server = found[1].decode()
+                self._servers.add(protocol.server)
 
 
 def _tls(options: Any) -> ssl.SSLContext:

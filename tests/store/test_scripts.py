@@ -63,6 +63,9 @@ class Forgetful:
             raise ReplyError("NOSCRIPT No matching script.")
         return b"digest"
 
+    async def server(self) -> str:
+        return ""
+
 
 async def test_a_server_that_forgets_at_once_is_away() -> None:
     server = Forgetful()

@@ -42,6 +42,25 @@ async def test_replies_come_in_the_order_of_the_commands(wire: Wire) -> None:
     assert replies == [b"%d" % n for n in range(500)]
 
 
+async def test_each_start_of_a_server_is_told_from_the_one_before(
+    own: Wire, server: StoreServer
+) -> None:
+    first = await own.server()
+    info = await own.execute("INFO", "server")
+    assert f"run_id:{first}\r\n".encode() in info
+    assert await own.server() == first
+    server.kill()
+    server.start()
+    with pytest.raises(StoreAway):  # over a connection to the one that is gone
+        await own.execute("PING")
+    second = await own.server()
+    assert second[0] == "~"
+    assert second[1:] != first
+    other = Wire(server.url, name="other", timeout=5)  # has known no other
+    assert await other.server() == second[1:]
+    await other.close()
+
+
 async def test_commands_are_sent_without_waiting_for_replies(wire: Wire, store_url: str) -> None:
     other = Wire(store_url, name="other", timeout=5)
     blocked = asyncio.create_task(wire.execute("BLPOP", "wire:list", 0))

@@ -65,3 +65,21 @@ def test_the_entries_after_a_cursor_hold_every_later_frame(sizes: list[int], aft
     kept = [number for frames in brought for number in frames if number > after]
     assert kept == list(range(after + 1, last + 1))
     assert all(frames[0] > after for frames in brought[1:])
+
+
+@pytest.mark.parametrize(
+    ("place", "lost"),
+    [(0, False), (50, False), (51, True), (998, True), (999, False), (1000, False), (5000, False)],
+)
+def test_a_cursor_between_a_break_s_numbers_is_lost(place: int, lost: bool) -> None:
+    assert cursor.breaks_in(b"50:1000,1010:6000") == ((50, 1000), (1010, 6000))
+    assert cursor.is_lost(place, ((50, 1000),)) is lost
+    assert cursor.is_lost(5000, ((50, 1000), (1010, 6000)))
+
+
+@PROPERTY
+@given(st.integers(0, 10**14), st.integers(1_600_000_000_000_000, 2_400_000_000_000_000))
+def test_an_end_of_one_s_own_has_a_number_of_its_own(place: int, now: int) -> None:
+    number = cursor.never_used(place, now)
+    assert number > place
+    assert cursor.parse(str(number)) == number

@@ -107,7 +107,8 @@ async def test_frames_lost_in_mid_stream_fail_the_job() -> None:
         terminal = await rig.end(claim)
         assert terminal.error is not None
         assert (terminal.error.type, terminal.error.retryable) == ("frames_lost", True)
-        assert list(await frames(rig.store, claim.job.key)) == [1]
+        (number,) = await frames(rig.store, claim.job.key)
+        assert number > 2  # both had been used
         assert outcomes(await rig.job(claim)) == [(1, "one", "failed")]
         assert one.open == 0
 

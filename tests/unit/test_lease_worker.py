@@ -71,7 +71,6 @@ async def test_a_job_leaves_nothing_to_the_collector() -> None:
         gc.disable()
         try:
             hold = Hold(claim, bench.worker.writers[partition.number])
-            hold.renew_pen(0)
             left = weakref.ref(hold)
             del hold
             assert left() is None

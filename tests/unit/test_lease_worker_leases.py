@@ -14,6 +14,7 @@ from broker.model import JobState
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.queue import Released
+from tests.store.crashing import Crashing
 from tests.store.samples import HOLDER, frames, raw
 from tests.unit.worker_bench import Bench, open_bench
 
@@ -281,3 +282,49 @@ async def test_a_lease_that_an_append_has_renewed_is_left_to_it(bench: Bench) ->
             pass
     bench.work.let(key)
     await bench.ended(hold)
+
+
+async def test_a_restarted_store_is_sent_what_silent_streams_hold_and_lost_claims(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody would append to learn of the loss; of one job the claim is lost, of one the job."""
+    async with open_renewed() as (bench, renewals):
+        server = Crashing(bench.store)
+        await renewals.round()
+        holds, then = [], {}
+        for name in ("r1", "r2", "r3"):
+            key = await bench.submit(name)
+            if name == "r2":
+                then = await server.snapshot()  # r1 has its claim alone, and r3 is not there
+            holds.append(await bench.taken())
+        for hold in holds:
+            hold.pen.write([Frame(Kind.DIALECT, b"data: 1")], [("delivered", b"1")])
+            await hold.pen.settled()
+        told = [await frames(bench.store, hold.key) for hold in holds]
+        await server.go_back(then)
+        for _ in range(2):  # the first was begun before
+            await renewals.round()
+        for hold, was in zip(holds, told, strict=True):
+            await hold.pen.settled()
+            assert await frames(bench.store, hold.key) == was
+            assert (await bench.store.jobs.get(hold.key)).state is JobState.RUNNING
+            bench.work.let(hold.key)
+            await bench.ended(hold)
+            assert await bench.state(hold.key) is JobState.COMPLETED
+        assert bench.worker.jobs_retried == 0
+        assert key == holds[-1].key
+
+
+async def test_of_a_job_that_is_another_s_nothing_is_claimed_again() -> None:
+    async with open_renewed() as (bench, renewals):
+        server = Crashing(bench.store)
+        await renewals.round()
+        key = await bench.submit("r1")
+        hold = await bench.taken()
+        await bench.store.jobs.cancel(key)
+        await server.go_back(await server.snapshot())
+        for _ in range(2):  # the first was begun before
+            await renewals.round()
+        await bench.ended(hold)
+        assert await bench.state(key) is JobState.CANCELLED
+        assert bench.worker.jobs_retried == 1

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
+from broker.errors import StoreAway
+from broker.model import JobState
+from broker.store.queue import Claim
 from broker.store.streams import Batch
 from tests.unit.writer_bench import (
     APPENDED,
@@ -141,6 +145,7 @@ def test_kept_batches_are_dropped_when_their_time_is_over() -> None:
     pen.rewind(1)  # 2 and 3 are kept still
     assert headed(pen).first == 2
     bench = Bench(keep=2.0)
+    bench.writer.least_kept = 0
     pen = bench.pen()
     for number, now in ((1, 10.0), (2, 11.0), (3, 13.5)):
         pen.write(frames(str(number)))
@@ -228,3 +233,105 @@ async def test_what_was_lost_before_all_that_is_held_is_lost(bench: Bench) -> No
     with pytest.raises(FramesLost) as caught:
         await pen.settled()
     assert caught.value.last == 4
+
+
+# ── Claims that the store lost ────────────────────────────────────────────────────────────
+
+
+class Reclaim:
+    """Answers in turn whether a claim holds, or that the store is away."""
+
+    def __init__(self, *answers: bool | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[Claim] = []
+
+    async def __call__(self, claim: Claim) -> bool:
+        self.asked.append(claim)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def claimed_pen(bench: Bench, *answers: bool | Exception) -> tuple[Pen, Reclaim]:
+    claim = cast(Claim, object())
+    bench.writer.reclaim = reclaim = Reclaim(*answers)
+    pen = bench.writer.pen("a", 7, 0, lambda error: bench.ends.append(("a", error)), claim)
+    return pen, reclaim
+
+
+async def test_a_claim_that_holds_again_is_gone_on_with(bench: Bench) -> None:
+    pen, reclaim = claimed_pen(bench, StoreAway(), True)
+    pen.write(frames("1"))
+    await bench.streams.call(1)
+    bench.streams.answer(APPENDED)
+    pen.write(frames("2"))
+    (second,) = await bench.streams.call(2)
+    bench.streams.answer(FENCED)  # it is asked, in vain
+    (again,) = await bench.streams.call(3)
+    assert again is second
+    bench.streams.answer(FENCED)  # and told that the claim was lost
+    await bench.streams.call(4)
+    bench.streams.answer(rewind(0))
+    (first,) = await bench.streams.call(5)
+    assert (first.first, texts(first)) == (1, ["1"])
+    bench.streams.answer(APPENDED)
+    await bench.streams.call(6)
+    bench.streams.answer(APPENDED)
+    await pen.settled()
+    assert (bench.ends, len(reclaim.asked)) == ([], 2)
+
+
+async def test_a_claim_that_is_another_s_is_fenced(bench: Bench) -> None:
+    pen, _ = claimed_pen(bench, False)
+    pen.write(frames("1"))
+    await bench.streams.call(1)
+    bench.streams.answer(FENCED)
+    with pytest.raises(Fenced):
+        await pen.settled()
+    assert [type(error) for _, error in bench.ends] == [Fenced]
+
+
+# ── A store that was away ─────────────────────────────────────────────────────────────────
+
+
+def test_what_was_kept_as_the_store_went_is_kept_when_it_is_back() -> None:
+    bench = Bench(keep=2.0)
+    bench.writer.least_kept = 0
+    pen = bench.pen()
+    bench.writer.answered(100.0)
+    pen.write(frames("1"))
+    acknowledged(bench, pen, 100.0)
+    bench.writer.forget(500.0)  # four hundred seconds without a word of it
+    bench.writer.answered(500.0)
+    bench.writer.forget(501.9)
+    assert pen.keeps
+    pen.rewind(0)
+    assert bench.ends == []
+    assert headed(pen).first == 1
+
+
+def test_the_last_of_a_running_stream_is_kept_whatever_its_age() -> None:
+    bench = Bench(keep=2.0)
+    pen, over = bench.pen(), bench.pen("b")
+    for each, final in ((pen, None), (over, JobState.COMPLETED)):
+        each.write(frames("1"), (), final)
+        acknowledged(bench, each, 10.0)
+    bench.writer.forget(1000.0)
+    assert pen.keeps
+    assert not over.keeps
+    pen.send_again()
+    assert headed(pen).first == 1
+
+
+def test_of_a_long_stream_no_more_is_kept_than_that() -> None:
+    bench = Bench(keep=2.0)
+    pen = bench.pen()
+    for number in range(300):
+        pen.write(frames(str(number)))
+        acknowledged(bench, pen, 10.0)
+    bench.writer.forget(1000.0)
+    kept = pen._kept_size
+    assert bench.writer.least_kept <= kept < 2 * bench.writer.least_kept
+    assert kept == sum(batch.size for batch in pen._kept)
+    assert pen._kept[-1].last == 300

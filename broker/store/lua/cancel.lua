@@ -2,9 +2,9 @@
 -- End a job as cancelled, queued or running alike. Any process may run this.
 --
 -- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue
---          batch due open leases fence watched busy totals
+--          batch due open leases fence era watched busy totals
 -- ARGV     JK, channel prefix, control channel prefix, stream ttl (ms), record ttl (ms),
---          terminal payload, its failure as JSON
+--          terminal payload, its failure as JSON, server (see era.part.lua)
 -- Returns  {"missing"} | {"gone"} | {"final", state} | {"cancelled"}
 -- Invariant: a final state is not touched; the holder, if any, is fenced from here on and
 -- told so on its control channel.
@@ -17,6 +17,7 @@ local is = redis.call('HMGET', job, 'state', 'holder')
 if not is[1] then return {'missing'} end
 if is[1] == 'deleted' then return {'gone'} end
 if is[1] ~= 'queued' and is[1] ~= 'running' then return {'final', is[1]} end
-close(P, ARGV[2], jk, 'cancelled', ARGV[6], ARGV[7], clock(), ARGV[4], ARGV[5])
+local now = clock()
+close(P, ARGV[2], jk, 'cancelled', ARGV[6], ARGV[7], now, ARGV[4], ARGV[5], era(P, now, ARGV[8]))
 if is[2] then redis.call('PUBLISH', ARGV[3] .. is[2], jk) end
 return {'cancelled'}

@@ -2,17 +2,20 @@
 -- Take up to n jobs out of the queues, each under a new token and a fresh lease.
 --
 -- KEYS[1]  the partition's prefix P: queue batch due leases wake wake-batch fair virtual fence
---          beats job:* body:*
+--          era beats job:* body:*
 -- ARGV     holder, lease (ms), n, how many of them may be batch jobs, age (ms) of the holder's last
---          beat beyond which it is given nothing, or 0
+--          beat beyond which it is given nothing, or 0, server (see era.part.lua)
 -- Returns  the store's clock (ms), then per job {JK, token, record as a flat list, body or false}
 -- Invariants: a job is claimed by one holder only (it leaves the queue here); tokens only
 -- ever rise (see `draw`); a running job has a lease; the virtual time never goes back,
 -- whatever old place a rescued job was at. `calling` counts the claims since the record last
--- told of an attempt: each of them may have called the provider once.
+-- told of an attempt: each of them may have called the provider once. For one lease from the
+-- beginning of an era no job is given that is older: its holder may have to say that the store
+-- lost the claim (reclaim.lua). After that its numbers break off.
 
 --@include finish
 
+local PASSED_OVER = 100 -- jobs that a claim looks past at most, while they are held off
 local P, holder, lease, n = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
 local claimed = {text(now)}
@@ -28,19 +31,26 @@ if age > 0 and (not beat or now - beat > age) then
   return claimed
 end
 
-local latest = redis.call('MGET', P .. 'virtual', P .. 'fence')
+local latest = redis.call('MGET', P .. 'virtual', P .. 'fence', P .. 'era')
+local began = era_of(P, now, ARGV[6], latest[3])
+if tonumber(latest[2] or 0) < began then latest[2] = text(began) end -- drawn for it
 local virtual, token = tonumber(latest[1]) or 0, latest[2]
+local held_off = now * 1000 < began + lease * 1000
 
 -- Members and scores in turn, of the first jobs of a queue.
 local function first(queue, most)
   return most > 0 and redis.call('ZRANGE', queue, 0, most - 1, 'WITHSCORES') or {}
 end
 
+-- Whether the job was taken; nil if it must stay where it is for now.
 local function take(jk)
   local job = P .. 'job:' .. jk
   local record, places = redis.call('HGETALL', job), {}
   for i = 1, #record, 2 do places[record[i]] = i + 1 end
-  if record[places['state']] ~= 'queued' then return end
+  if record[places['state']] ~= 'queued' then return false end
+  local older = began > 0
+    and is_older(record[places['created']], record[places['since']], began)
+  if older and held_off then return nil end
   token = next_token(token, now)
   local fields = {
     'state', 'running', 'token', token, 'holder', holder,
@@ -51,6 +61,10 @@ local function take(jk)
     fields[#fields + 1] = 'started'
     fields[#fields + 1] = text(now)
   end
+  if older then
+    local broken = break_off(record[places['last']], record[places['breaks']], token, began)
+    for _, part in ipairs(broken) do fields[#fields + 1] = part end
+  end
   redis.call('HSET', job, unpack(fields))
   for i = 1, #fields, 2 do
     local place = places[fields[i]] or #record + 2
@@ -59,26 +73,33 @@ local function take(jk)
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
   claimed[#claimed + 1] = {jk, token, record, redis.call('GET', P .. 'body:' .. jk)}
+  return true
 end
 
--- The two queues as one, by score; of batch jobs no more than there is room for.
+-- The two queues as one, by score; of batch jobs no more than there is room for. Each with the
+-- members that leave it, how many were looked at, and how many may be taken.
+local spare = held_off and PASSED_OVER or 0
+local batches = math.min(n, tonumber(ARGV[4]))
 local queues = {
-  {P .. 'queue', first(P .. 'queue', n), {}},
-  {P .. 'batch', first(P .. 'batch', math.min(n, tonumber(ARGV[4]))), {}},
+  {P .. 'queue', first(P .. 'queue', n + spare), {}, 0, n},
+  {P .. 'batch', first(P .. 'batch', batches > 0 and batches + spare or 0), {}, 0, batches},
 }
 while n > 0 do
   local from
   for _, each in ipairs(queues) do
-    local score = tonumber(each[2][2 * #each[3] + 2])
-    if score and (not from or score < tonumber(from[2][2 * #from[3] + 2])) then from = each end
+    local score = each[5] > 0 and tonumber(each[2][2 * each[4] + 2])
+    if score and (not from or score < tonumber(from[2][2 * from[4] + 2])) then from = each end
   end
   if not from then break end
-  local at = 2 * #from[3] + 1
+  local at = 2 * from[4] + 1
+  from[4] = from[4] + 1
   local member = from[2][at]
-  from[3][#from[3] + 1] = member
-  virtual = math.max(virtual, tonumber(from[2][at + 1]))
-  take(string.sub(member, 17))
-  n = n - 1
+  if take(string.sub(member, 17)) ~= nil then
+    from[3][#from[3] + 1] = member
+    virtual = math.max(virtual, tonumber(from[2][at + 1]))
+    from[5] = from[5] - 1
+    n = n - 1
+  end
 end
 for _, each in ipairs(queues) do
   if #each[3] > 0 then redis.call('ZREM', each[1], unpack(each[3])) end
@@ -86,5 +107,7 @@ end
 if token ~= latest[2] then
   redis.call('MSET', P .. 'virtual', text(virtual), P .. 'fence', token)
 end
+-- Nobody is to be woken for what is held off; the rescuer's ticks do it when that is over.
+if held_off and #claimed == 1 then redis.call('DEL', P .. 'wake', P .. 'wake-batch') end
 shrink(P)
 return claimed

@@ -5,14 +5,15 @@
 --
 -- KEYS[1]  the partition's prefix P; the keys touched all begin with it: job:JK body:JK
 --          stream:JK ended:JK templates:JK queue batch due open wake wake-batch fair virtual
---          arrivals busy watched account:NAME
+--          arrivals busy watched fence era account:NAME
 -- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body, priority, most
 --          jobs in its queue, most open jobs of the account or 0, deadline (ms from now) or
---          0, grace without readers (ms) or 0, then the record's further fields as name,
---          value pairs
+--          0, grace without readers (ms) or 0, server (see era.part.lua), then the record's
+--          further fields as name, value pairs
 -- Returns  {"created"} | {"exists", grace or false} | {"conflict"} | {"gone"} |
 --          {"queue-full"} | {"account-full"}
--- Invariant: under one JK at most one record is ever written until it expires.
+-- Invariant: under one JK at most one record is ever written until it expires. A job that was
+-- made and lost, and is made again soon after, has other numbers than the lost one.
 
 --@include finish
 --@include enqueue
@@ -35,7 +36,11 @@ local due = now + tonumber(ARGV[4])
 redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
 local score, member, arrival = place(P, jk, account, priority)
 redis.call('HSET', job, 'state', 'queued', 'token', '0', 'last', '0', 'digest', digest,
-  'account', account, 'created', text(now), 'score', score, 'member', member, unpack(ARGV, 12))
+  'account', account, 'created', text(now), 'score', score, 'member', member, unpack(ARGV, 13))
+local began = era(P, now, ARGV[12])
+if began > 0 and now * 1000 - began < MADE_AGAIN then
+  redis.call('HSET', job, unpack((break_off('0', nil, draw(P, now), began))))
+end
 if priority ~= 'interactive' then redis.call('HSET', job, 'priority', priority) end
 if deadline > 0 then
   redis.call('HSET', job, 'allowed', text(deadline), 'deadline', text(now + deadline))

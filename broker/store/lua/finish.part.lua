@@ -25,6 +25,8 @@ local function draw(P, now)
   return token
 end
 
+--@include era
+
 -- A lease's member of the sorted set `leases`, scored by its end (ms). The token is part of it:
 -- so many leases are renewed by one command, which passes over those that were given to others
 -- since.
@@ -66,7 +68,7 @@ end
 local function finish(P, jk, token, state, now, stream_ttl, record_ttl, outside)
   local job = P .. 'job:' .. jk
   local was = redis.call('HMGET', job, 'delivered', 'member', 'priority', 'account', 'grace',
-    'claims', 'keep')
+    'claims', 'keep', 'breaks')
   local unsettled = outside and was[6]
   redis.call('HSET', job, 'state', state, 'ended', text(now))
   redis.call('HDEL', job, 'holder', 'score', 'member')
@@ -86,20 +88,28 @@ local function finish(P, jk, token, state, now, stream_ttl, record_ttl, outside)
     redis.call('DEL', P .. 'body:' .. jk)
     redis.call('HDEL', job, 'task')
   end
-  pack(P, jk, stream_ttl)
+  if not was[8] then pack(P, jk, stream_ttl) end -- else its numbers don't count back from the last
   redis.call('PEXPIRE', P .. 'stream:' .. jk, stream_ttl)
   redis.call('PEXPIRE', P .. 'templates:' .. jk, stream_ttl)
   redis.call('PEXPIRE', job, record_ttl)
 end
 
 -- End a job from outside: under a new token, so that its holder is fenced; the terminal
--- gets the next number, whatever that is, and readers get it in the same step.
-local function close(P, channel, jk, state, payload, failure, now, stream_ttl, record_ttl)
+-- gets the next number, whatever that is, and readers get it in the same step. `began` is the
+-- present era's beginning, or 'lost' where the holder knows that frames are: then the next
+-- number may have been used, and another is taken.
+local function close(P, channel, jk, state, payload, failure, now, stream_ttl, record_ttl, began)
   local job = P .. 'job:' .. jk
-  local was = redis.call('HMGET', job, 'last', 'token')
-  local last = text((tonumber(was[1]) or 0) + 1)
+  local was = redis.call('HMGET', job, 'last', 'token', 'created', 'since', 'breaks')
+  local last, token = was[1] or '0', draw(P, now)
+  if began == 'lost' or is_older(was[3] or 0, was[4], began) then
+    local fields
+    fields, last = break_off(last, was[5], token, tonumber(began) or now * 1000)
+    redis.call('HSET', job, unpack(fields))
+  end
+  last = text(tonumber(last) + 1)
   redis.call('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
-  redis.call('HSET', job, 'last', last, 'token', draw(P, now), 'error', failure)
-  finish(P, jk, was[2] or '', state, now, stream_ttl, record_ttl, true)
+  redis.call('HSET', job, 'last', last, 'token', token, 'error', failure)
+  finish(P, jk, was[2] or '', state, now, stream_ttl, record_ttl, began ~= 'lost')
   redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
 end

@@ -2,7 +2,7 @@
 -- One tick of the rescuer; any number of processes may tick.
 --
 -- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch watched
---          unsettled beats fence totals job:* ...
+--          unsettled beats fence era totals job:* ...
 -- ARGV     channel prefix, control channel prefix, tick (ms), lease (ms), queue timeout (ms),
 --          stream ttl (ms), record ttl (ms), most jobs a tick, then payload of the terminal
 --          and failure as JSON, each: queue timeout, deadline, abandonment; then whether the
@@ -42,6 +42,8 @@ local function expired(key)
 end
 
 local server = string.match(info('server'), 'run_id:(%x+)') or ''
+local began = era(P, now, server)
+local new = now < began / 1000 + lease -- then a queued job may have a holder, who is to say so
 local was = redis.call('HMGET', P .. 'tick', 'last', 'until', 'server', 'scan', 'skip')
 local hold = tonumber(was[2]) or 0
 if not was[1] or now - was[1] > 3 * tick or was[3] ~= server then hold = now + lease end
@@ -66,7 +68,7 @@ if now >= hold then
     redis.call('ZREM', P .. 'watched', jk)
     local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'holder')
     if is[1] == 'queued' or is[1] == 'running' then
-      close(P, channel, jk, 'cancelled', ARGV[13], ARGV[14], now, stream_ttl, record_ttl)
+      close(P, channel, jk, 'cancelled', ARGV[13], ARGV[14], now, stream_ttl, record_ttl, began)
       if is[2] then redis.call('PUBLISH', control .. is[2], jk) end
       count(P, 'abandoned')
       abandoned[#abandoned + 1] = jk
@@ -75,12 +77,14 @@ if now >= hold then
 end
 
 for _, jk in expired('due') do
-  redis.call('ZREM', P .. 'due', jk)
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'deadline')
-  if is[1] == 'queued' then
+  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'deadline', 'created', 'since')
+  local held = new and is[1] == 'queued' and is_older(is[3], is[4], began)
+  if not held then redis.call('ZREM', P .. 'due', jk) end
+  if is[1] == 'queued' and not held then
     local payload, ended = 9, timed_out
     if is[2] and tonumber(is[2]) <= now then payload, ended = 11, late end
-    close(P, channel, jk, 'failed', ARGV[payload], ARGV[payload + 1], now, stream_ttl, record_ttl)
+    close(P, channel, jk, 'failed', ARGV[payload], ARGV[payload + 1], now, stream_ttl, record_ttl,
+      began)
     ended[#ended + 1] = jk
   end
 end
