@@ -9,8 +9,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
+from broker.cursor import is_lost
 from broker.dialects.neutral.translation import translate_request
-from broker.errors import BadCursor, BadRequest, OtherDialect
+from broker.errors import BadCursor, BadRequest, FramesLost, JobNotFound, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -22,6 +23,7 @@ from broker.tail import Reader
 
 T = TypeVar("T")
 
+_LOOK = 0.2  # seconds between looks for a job that the store may have lost
 _LARGE = 256 * 1024  # bytes of a body that is not sent over the connection of live messages
 
 
@@ -123,14 +125,49 @@ async def _create(core: Core, submission: Submission, over: Executor | None = No
     return creation
 
 
-def check_cursor(job: Job, cursor: int) -> None:
-    """Return if the job's stream reaches as far as the cursor.
+async def check_cursor(core: Core, job: Job, cursor: int) -> None:
+    """Return if the job's stream reaches as far as the cursor, or may have done.
 
     Raises:
-        BadCursor: it lies beyond the stream's end.
+        BadCursor: it lies beyond the stream's end, and no frames can have been lost.
+        StoreAway.
     """
-    if cursor > job.last:
+    if cursor > job.last and not await core.store.streams.may_have_lost(job):
         raise BadCursor(f"The stream ends at {job.last} so far.", param="Last-Event-ID")
+
+
+async def find_job(core: Core, key: str, cursor: int) -> Job:
+    """The record of the job that a reader with this cursor asks for.
+
+    With a cursor the job was there. Where the store has just come back without it, its worker may
+    be about to make it again, which is waited for.
+
+    Raises:
+        JobNotFound, JobGone, StoreAway. FramesLost: the store lost the job.
+    """
+    waited = False
+    while True:
+        try:
+            return await core.store.jobs.get(key)
+        except JobNotFound:
+            if waited and not core.tail.heals:
+                raise FramesLost("The store lost the job.") from None
+            if not cursor or not core.tail.heals:
+                raise
+        waited = True
+        await asyncio.sleep(_LOOK)
+
+
+async def known(core: Core, key: str) -> Job:
+    """The record of a job that was there a moment ago.
+
+    Raises:
+        FramesLost: the store lost it. JobGone, StoreAway.
+    """
+    try:
+        return await core.store.jobs.get(key)
+    except JobNotFound:
+        raise FramesLost("The store lost the job.") from None
 
 
 async def resume(
@@ -144,7 +181,8 @@ async def resume(
         StoreAway.
     """
     core.metrics.calls.labels("resumed" if cursor else "attached").inc()
-    if job.state.final and cursor >= (job.last if last is None else last(job)):
+    end = job.last if last is None else last(job)
+    if job.state.final and end <= cursor <= job.last and not is_lost(cursor, job.breaks):
         return None
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms
@@ -154,15 +192,25 @@ async def resume(
 async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:
     """All frames from the reader's cursor to the terminal; closes the reader.
 
-    A drain waits for it as for a stream: its caller holds no cursor to come back with.
+    A drain waits for it as for a stream: its caller holds no cursor to come back with. If the
+    store lost frames of those that are here, it reads again what came in their place.
 
     Raises:
         StoreAway, JobGone: the stream could not be read to its end.
+        FramesLost: the store lost the job.
     """
     frames: list[Frame] = []
     with core.following(reader):
         while True:
-            for segment in await reader.next():
+            try:
+                segments = await reader.next()
+            except FramesLost:
+                if not frames:
+                    raise
+                frames.clear()
+                reader.begin_again()
+                continue
+            for segment in segments:
                 frames += segment.frames
                 if segment.terminal is not None:
                     return frames, segment.terminal

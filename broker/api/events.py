@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import check_cursor, collect, resume, while_connected
+from broker.api.attach import check_cursor, collect, find_job, known, resume, while_connected
 from broker.api.core import core_of
 from broker.api.jobs import job_response, key_of
 from broker.api.locations import located
@@ -37,8 +37,8 @@ async def stream_events(request: Request) -> Response:
     headers = {"x-request-id": request_id, **located(request)}
     try:
         core.admit()
-        job = await _job(request)
-        check_cursor(job, cursor)
+        job = await _job(request, cursor)
+        await check_cursor(core, job, cursor)
         dialect = DIALECTS[job.dialect]
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
     except (Draining, StoreAway, StoreFull) as error:
@@ -67,7 +67,7 @@ async def get_result(request: Request) -> Response:
         async with asyncio.timeout(None if job.state.final else wait):
             frames, terminal = await while_connected(request, collect(core, reader))
     except TimeoutError:
-        return _pending(await core.store.jobs.get(job.key))
+        return _pending(await known(core, job.key))
     headers = {"x-request-id": job.request_id}
     if terminal.error is not None:
         response = failure_response(request.url.path, terminal.error, final=True)
@@ -77,14 +77,14 @@ async def get_result(request: Request) -> Response:
     return Response(answer, 200, headers, "application/json")
 
 
-async def _job(request: Request) -> Job:
+async def _job(request: Request, cursor: int = 0) -> Job:
     """The job that the path names, if the caller's ticket (should it be one) opens it.
 
     Raises:
-        BadRequestId, JobNotFound, JobGone, BadTicket, StoreAway.
+        BadRequestId, JobNotFound, JobGone, BadTicket, StoreAway; with a cursor FramesLost.
     """
     core = core_of(request)
-    job = await core.store.jobs.get(key_of(request))
+    job = await find_job(core, key_of(request), cursor)
     ticket: Ticket | None = request.scope.get("ticket")
     if ticket is not None:
         ticket.check(job, core.booth.now_ms)

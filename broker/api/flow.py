@@ -29,7 +29,7 @@ from typing import Protocol
 from broker.api.core import Core
 from broker.api.line import Left
 from broker.dialects import View
-from broker.errors import StreamholdError
+from broker.errors import FramesLost, StreamholdError
 from broker.tail import Reader, Segment
 
 PING = b": ping\n"
@@ -135,6 +135,8 @@ class Flow:
                 return None
             try:
                 segments = await self._reader.next()
+            except FramesLost:
+                return await self._lose()
             except StreamholdError as error:
                 return await self._part(error.code)
             if segments:
@@ -221,6 +223,11 @@ class Flow:
         """Note that this went out."""
         self._sent_at = monotonic()
         self._core.metrics.sent += len(text)
+
+    async def _lose(self) -> str:
+        """End with a terminal of this reader's own: what it was sent is lost."""
+        await self.send(self.render([Segment.lost_after(self._reader.cursor)]))
+        return await self.end()
 
     async def _part(self, reason: str) -> str:
         """End without a terminal: hand the stream back, or cut it off."""

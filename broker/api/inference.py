@@ -12,7 +12,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from broker import cursor as cursors
-from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
+from broker.api.attach import (
+    check_cursor,
+    collect,
+    find_job,
+    follow,
+    narrowed,
+    resume,
+    while_connected,
+)
 from broker.api.body import decode_object, read_json
 from broker.api.core import Core, account_of, core_of, request_id_of
 from broker.api.headers import header
@@ -82,8 +90,8 @@ class Inference:
 
     async def _attach(self, core: Core, submission: Submission, cursor: int) -> Reader | None:
         """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
-        job = await core.store.jobs.get(submission.key)
-        check_cursor(job, cursor)
+        job = await find_job(core, submission.key, cursor)
+        await check_cursor(core, job, cursor)
         if job.digest != submission.digest:
             raise RequestIdReused(f"It is {job.request_id!r}.", param="Idempotency-Key")
         after = cursor if submission.request.get("stream") else 0

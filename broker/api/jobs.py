@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import narrowed, submit
+from broker.api.attach import known, narrowed, submit
 from broker.api.body import decode_object, has_body, read_json
 from broker.api.core import account_of, core_of, request_id_of
 from broker.api.options import check, from_headers
@@ -64,7 +64,7 @@ async def create_job(request: Request) -> Response:
     request.scope["request_id"] = submission.request_id
     options = from_headers(request.scope["headers"]) if new.options is None else check(new.options)
     created = await submit(core, narrowed(core, submission, options))
-    job = await core.store.jobs.get(submission.key)
+    job = await known(core, submission.key)
     return job_response(job, 202 if created else 200)
 
 

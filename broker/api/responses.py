@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import check_cursor, resume
+from broker.api.attach import check_cursor, find_job, known, resume
 from broker.api.body import decode_object
 from broker.api.core import Core, account_of, core_of
 from broker.api.inference import Inference
@@ -44,7 +44,7 @@ class Responses(Inference):
         if not submission.request.get("background"):
             return await super()._answered(core, request, reader, submission, replays)
         reader.close()
-        job = await core.store.jobs.get(submission.key)
+        job = await known(core, submission.key)
         return await _shown(core, job, submission.request)
 
     def _located(self, submission: Submission) -> dict[str, str]:
@@ -57,12 +57,12 @@ async def retrieve(request: Request) -> Response:
     Those begin after ``starting_after``, or ``Last-Event-ID``: both are cursors.
     """
     core = core_of(request)
-    job = await _find(core, request)
     if not _flag(request, "stream"):
-        return await _shown(core, job)
+        return await _shown(core, await _find(core, request))
     after = request.headers.get("last-event-id") or request.query_params.get("starting_after")
     cursor = cursors.parse(after)
-    check_cursor(job, cursor)
+    job = await _find(core, request, cursor)
+    await check_cursor(core, job, cursor)
     reader = await resume(core, job, cursor, last_shown)
     headers = {"x-request-id": job.request_id, **located(request)}
     if reader is None:
@@ -122,7 +122,7 @@ async def list_input(request: Request) -> Response:
     return _json(listed, job)
 
 
-async def _find(core: Core, request: Request) -> Job:
+async def _find(core: Core, request: Request, cursor: int = 0) -> Job:
     """The job of the response that the path names.
 
     Raises:
@@ -133,7 +133,7 @@ async def _find(core: Core, request: Request) -> Job:
     key = key_of(name)
     if key is None:
         raise ResponseNotFound(f"It is {name[:100]!r}.")
-    job = await core.store.jobs.get(key)
+    job = await find_job(core, key, cursor)
     if job.account != account_of(request) or job.dialect != RESPONSES.name:
         raise ResponseNotFound(f"It is {name!r}.")
     if job.state.final and not job.keep:

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _PING = 2.0  # seconds
 _SUBSCRIBE_WAIT = 1.0  # seconds for a connection to come up before a call is refused
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
+_HEALING = 3.0  # leases within which a holder sends again what the store has lost
 
 
 class Tail:
@@ -41,6 +42,7 @@ class Tail:
         settings = store.settings
         self.generation = 0  # rises with each connection that was lost
         self.patience = settings.server.store_patience
+        self.healing = _HEALING * settings.worker.lease
         self.catch_ups = asyncio.Semaphore(settings.store.catch_ups)
         self.read = store.streams.read
         self._keys = store.keys
@@ -48,6 +50,7 @@ class Tail:
         self._fresh: dict[Feed, None] = {}  # of the messages that came together
         self._prefix = len(store.keys.channel_prefix)
         self._up = asyncio.Event()
+        self._back_at = 0.0  # the loop's time when the connection was back, after a loss
         self._down = asyncio.Event()  # set by the loss of the connection: cuts the pause short
         self._wire = Wire(
             settings.store_url.reveal(),
@@ -140,6 +143,13 @@ class Tail:
         return self._up.is_set()
 
     @property
+    def heals(self) -> bool:
+        """Whether the store has been away, and may still be sent what it lost."""
+        if not self.generation or not self._up.is_set():
+            return self.generation > 0
+        return asyncio.get_running_loop().time() < self._back_at + self.healing
+
+    @property
     def readers(self) -> int:
         return sum(feed.readers for feed in self._feeds.values())
 
@@ -187,6 +197,8 @@ class Tail:
                 await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
         if generation != self.generation:  # another connection by now, with half of them
             raise StoreAway()
+        if self.generation:
+            self._back_at = asyncio.get_running_loop().time()
         self._up.set()
         self._wake_all()
 
@@ -212,6 +224,8 @@ class Tail:
         self._up.clear()
         self._down.set()
         log.warning("tail.connection_lost", readers=self.readers)
+        for feed in self._feeds.values():
+            feed.reset()
         self._wake_all()
 
     def _wake_all(self) -> None:

@@ -34,4 +34,4 @@ async def read_back(store: Store, key: str) -> Back:
             frames += segment.after(cursor).frames
             cursor = last
         if len(entries.rows) < _PAGE:
-            return Back(frames, entries.templates, cursor)
+            return Back(frames, entries.templates, max(cursor, entries.last))

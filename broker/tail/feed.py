@@ -69,6 +69,12 @@ class Feed:
             self._drop()
         self.last = message.last
 
+    def reset(self) -> None:
+        """Forget all that was heard: the store that sent it may have lost it."""
+        self._clear()
+        self.last = 0
+        self.templates = {}
+
     def since(self, cursor: int) -> list[Segment] | None:
         """What the ring has after the cursor, without a gap; None if only the store can tell."""
         ring = self._ring

@@ -9,6 +9,10 @@ is either in what XRANGE brought or arrives on the feed. Why nothing doubles: on
 after the cursor is taken, from either. Each loss of the pub/sub connection starts a new
 ``generation``, and a reader that is not synced with the current one catches up first; the
 same when the feed has heard that the store went back (its ``turns``).
+
+A store that crashed with its host may come back without frames that this reader has sent on, or
+without the job. It waits for the holder to send them again. If that does not come, or if others
+stand after the lost ones (``broker.cursor``), it ends with FramesLost.
 """
 
 import asyncio
@@ -16,7 +20,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from broker.codec import UnknownTemplate
-from broker.errors import JobGone, StoreAway
+from broker.cursor import is_lost
+from broker.errors import FramesLost, JobNotFound, StoreAway
 from broker.store.streams import Entries
 from broker.tail.feed import Feed
 from broker.tail.segment import Segment
@@ -29,6 +34,7 @@ Sink = Callable[[list[Segment]], bool]
 _FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte is to be soon there
 _PAGE = 512  # entries; each full page is followed by one four times as large, up to here
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
+_HEALING_WAIT = 0.2  # seconds between looks at a store that has lost frames
 
 
 class Reader:
@@ -36,6 +42,7 @@ class Reader:
 
     __slots__ = (
         "_away_since",
+        "_behind_since",
         "_feed",
         "_generation",
         "_page",
@@ -60,6 +67,7 @@ class Reader:
         self._generation = -1  # the connection it is synced with
         self._turns = feed.turns
         self._away_since: float | None = None
+        self._behind_since: float | None = None  # that the store is, which lost frames
         self._page = _FIRST_PAGE
         self._poked = False
         self._sink: Sink | None = None
@@ -79,7 +87,8 @@ class Reader:
 
         Raises:
             StoreAway: the store was away for longer than the settings' patience.
-            JobNotFound, JobGone: the stream is no longer there.
+            FramesLost: the store lost what had been read, or the job. JobGone: the stream is no
+            longer there.
         """
         while not self._poked:
             if self._generation == self._tail.generation and self._turns == self._feed.turns:
@@ -187,15 +196,39 @@ class Reader:
                 raise
             await asyncio.sleep(_AWAY_WAIT)
             return []
+        except JobNotFound:  # it was there when this reader began
+            self._away_since = None
+            await self._await_healing(now, "The store lost the job.")
+            return []
         self._away_since = None
         self._feed.templates |= entries.templates
-        if entries.state.final and not entries.rows:
-            raise JobGone("The store lost frames that had been sent; the stream ends before them.")
+        if is_lost(self.cursor, entries.breaks):
+            raise FramesLost
+        if not entries.rows:
+            if entries.state.final:
+                raise FramesLost
+            if self.cursor > entries.last:
+                await self._await_healing(now)
+                return []
+        self._behind_since = None
         if len(entries.rows) < self._page:
             self._generation, self._turns = generation, turns
         else:
             self._page = min(self._page * 4, _PAGE)
         return self._segments(entries)
+
+    async def _await_healing(self, now: float, detail: str = "") -> None:
+        """Wait a moment for what the store has lost to be sent again."""
+        if self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since > self._tail.healing:
+            raise FramesLost(detail)
+        await asyncio.sleep(_HEALING_WAIT)
+
+    def begin_again(self) -> None:
+        """Read from the start: nothing of what was read has been passed on."""
+        self.cursor = 0
+        self._generation = -1
 
     def _segments(self, entries: Entries) -> list[Segment]:
         try:

@@ -4,14 +4,17 @@ All readers of a process share a live segment, so a thousand readers of one stre
 decoding and one rendering a view; each then only sends the same bytes.
 """
 
+import time
 from collections.abc import Mapping
 
 import msgspec
 
 from broker.codec import Template, decode
+from broker.cursor import never_used
 from broker.dialects import View
 from broker.frames import Frame, Kind
-from broker.model import Terminal
+from broker.model import JobState, Terminal
+from broker.store.streams import FRAMES_LOST
 
 _TERMINAL = int(Kind.TERMINAL)  # in the hot loop a member of an enum costs as much as the rest
 _ANSWER = (Kind.DIALECT, Kind.USAGE, Kind.WHOLE)
@@ -41,6 +44,16 @@ class Segment:
             UnknownTemplate: read the templates again.
         """
         return cls(last, decode(payload, templates))
+
+    @classmethod
+    def lost_after(cls, cursor: int) -> "Segment":
+        """The end for a reader who has read up to the cursor what the store has lost since.
+
+        Its number is nobody else's.
+        """
+        terminal = Terminal(JobState.FAILED, error=FRAMES_LOST)
+        frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
+        return cls(never_used(cursor, time.time_ns() // 1000), [frame])
 
     def after(self, cursor: int) -> "Segment":
         """What of this comes after the cursor; itself if that is all."""

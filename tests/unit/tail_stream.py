@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from broker.codec import Encoder, Template, parse_definition
-from broker.errors import StoreAway
+from broker.errors import JobNotFound, StoreAway
 from broker.frames import Frame, Kind, Message
 from broker.model import JobState, Terminal
 from broker.store.streams import Entries
@@ -34,6 +34,9 @@ class Stream:
         self.state = JobState.RUNNING
         self.generation = 0
         self.patience = 0.0
+        self.healing = 60.0
+        self.missing = False  # the store has lost the job
+        self.breaks: tuple[tuple[int, int], ...] = ()
         self.catch_ups = asyncio.Semaphore(2)
         self.reads: list[int] = []
         self.away = False
@@ -82,11 +85,14 @@ class Stream:
         self.reads.append(after)
         for _ in range(self.turns):
             await asyncio.sleep(0)
+        if self.missing:
+            raise JobNotFound()
         found = Entries(
             state=self.state,
             last=len(self.frames),
             rows=[row for row in self.entries if row[0] > after][:count],
             templates=dict(self.templates),
+            breaks=self.breaks,
         )
         for _ in range(self.turns):
             await asyncio.sleep(0)

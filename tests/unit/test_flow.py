@@ -13,6 +13,7 @@ from broker.api.rounds import Rounds
 from broker.dialects.native import NativeView
 from broker.model import JobState
 from broker.tail import Reader
+from broker.tail import reader as reader_module
 from tests.unit.tail_stream import Stream
 
 QUIET = 1000.0  # seconds; rounds never come of themselves here
@@ -305,21 +306,32 @@ async def test_a_drain_hands_back_or_lets_go_on() -> None:
     assert chat.ended == ["aborted"]
 
 
-async def test_a_store_away_for_too_long_parts_them() -> None:
+async def test_a_store_away_for_too_long_parts_them(monkeypatch: pytest.MonkeyPatch) -> None:
     native, chat = await resting(hands_back=True), await resting()
+    monkeypatch.setattr(reader_module, "_AWAY_WAIT", 0)
     for scene in (native, chat):
-        scene.stream.state = JobState.COMPLETED  # the store has lost what had been sent
-        scene.stream.go_back(1)
-        scene.stream.reconnect()
-    await turns()
-    assert (native.ended, chat.ended) == ([], [])
-    for scene in (native, chat):
-        scene.stream.state = JobState.COMPLETED
+        scene.stream.patience = -1.0
+        scene.stream.away = True
         scene.stream.reconnect()
     await turns()
     assert (native.ended, chat.ended) == (["handed_back"], ["aborted"])
     assert b"id: 1\n" in native.line.take()[0]
     assert chat.line.texts == []
+
+
+async def test_what_the_store_lost_ends_in_a_terminal_that_says_so() -> None:
+    scene = await resting(hands_back=True)
+    scene.stream.go_back(1)
+    scene.stream.state = JobState.COMPLETED
+    scene.stream.reconnect()
+    await turns()
+    assert scene.ended == ["terminal"]
+    end, last = scene.line.take()
+    assert last == b"END"
+    number = int(end.partition(b"\n")[0].removeprefix(b"id: "))
+    assert number > 10**14  # nobody else's
+    assert b"event: end\n" in end
+    assert b'"type":"frames_lost"' in end
 
 
 async def test_a_connection_that_cannot_be_had_stays_the_server_s() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from broker.errors import JobGone, StoreAway
+from broker.errors import StoreAway
 from broker.model import JobState, Terminal
 from broker.tail import reader as reader_module
 from broker.tail.feed import _MOST_MESSAGES
@@ -221,44 +221,6 @@ async def test_leaving_leaves() -> None:
     stream = Stream()
     stream.reader().close()
     assert stream.left == 1
-
-
-# ── A store that went back ────────────────────────────────────────────────────────────────
-
-
-async def test_frames_sent_again_are_not_given_again() -> None:
-    stream = Stream()
-    reader = stream.reader()
-    reader.begin()
-    stream.write("a")
-    stream.write("b")
-    stream.write("c")
-    assert await read(reader) == ["a", "b", "c"]
-    stream.go_back(2)
-    stream.write("b")
-    stream.write("c")
-    stream.write("d")
-    assert await read(reader) == ["d"]
-
-
-async def test_a_stream_that_ends_before_the_cursor_is_gone() -> None:
-    stream = Stream()
-    reader, behind = stream.reader(), stream.reader()
-    reader.begin()
-    behind.begin()
-    stream.write("a")
-    stream.write("b")
-    stream.write("c")
-    assert await read(reader) == ["a", "b", "c"]
-    waiting = asyncio.create_task(read(reader))
-    await asyncio.sleep(0)
-    stream.go_back(2)
-    stream.write(end=True)
-    with pytest.raises(JobGone):
-        await waiting
-    found = await behind.next()
-    assert [segment.last for segment in found] == [1, 2]
-    assert behind.ended
 
 
 # ── Into a sink ───────────────────────────────────────────────────────────────────────────
