@@ -65,12 +65,13 @@ def check_calls(history: History) -> Iterator[Violation]:
         if [attempt["number"] for attempt in attempts] != list(range(1, len(attempts) + 1)):
             yield Violation("calls", final.job, f"attempts out of order: {_outcomes(attempts)}")
         recorded = sum(1 for attempt in attempts if attempt["provider"])
-        # What the holder of a job that was ended elsewhere could not tell any more is settled in
-        # the record alone: of one that was cancelled, or given up while its worker stood still.
-        error = (final.record["error"] or {}).get("type")
-        elsewhere = final.record["state"] == "cancelled" or error == "worker_lost"
-        told = min(final.told, recorded) if elsewhere else recorded
-        if final.told != told:
+        # What a holder could not tell any more, from which the job was taken, is settled in the
+        # record alone. Such an attempt is `lost`, or its job was cancelled.
+        cancelled = final.record["state"] == "cancelled"
+        untold = sum(
+            1 for each in attempts if each["provider"] and (cancelled or each["outcome"] == "lost")
+        )
+        if not recorded - untold <= final.told <= recorded:
             text = f"{final.told} told in the stream, recorded: {_outcomes(attempts)}"
             yield Violation("calls", final.job, text)
         if any(attempt["outcome"] is None for attempt in attempts):

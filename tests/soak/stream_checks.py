@@ -7,19 +7,21 @@ from itertools import pairwise
 from tests.soak.history import Final, History, Mark, Read
 from tests.soak.violation import Violation
 
+_BROKEN = 10**14  # numbers after a break are above, and no stream is so long
 _VIEWS = {-1: "native", -2: "chat", -3: "usage"}  # by the number of the reader after the end
 
 
 def check_numbers(history: History) -> Iterator[Violation]:
-    """The stream's numbers have no gap, and its record ends where it does."""
+    """The stream's numbers have no gap but at a break, and its record ends where it does."""
     finals = {final.job: final for final in history.finals}
     for job, stream in _references(history, "native").items():
         numbers = [number for number, _ in stream]
-        if numbers != list(range(1, len(numbers) + 1)):
+        steps = pairwise((0, *numbers))
+        if any(later != before + 1 and later < _BROKEN for before, later in steps):
             yield Violation("numbers", job, f"{numbers[:3]} … {numbers[-3:]} of {len(numbers)}")
         record = finals[job].record if job in finals else None
-        if record is not None and record["cursor"] != len(numbers):
-            yield Violation("numbers", job, f"{len(numbers)} frames, cursor {record['cursor']}")
+        if record is not None and record["cursor"] != max(numbers, default=0):
+            yield Violation("numbers", job, f"{numbers[-3:]}, cursor {record['cursor']}")
 
 
 def check_transcripts(history: History) -> Iterator[Violation]:

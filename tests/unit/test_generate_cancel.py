@@ -9,7 +9,19 @@ import pytest
 
 from broker.model import JobState
 from tests.store.samples import HOLDER, running
-from tests.unit.generate_rig import RETRY, Hang, Rig, Scripted, chunk, open_rig, outcomes, said
+from tests.unit.generate_rig import (
+    RETRY,
+    Hang,
+    Rig,
+    Scripted,
+    chunk,
+    lose,
+    open_rig,
+    outcomes,
+    said,
+    stop,
+)
+from workers import generate as generate_module
 from workers.providers.base import ProviderFailure
 
 
@@ -107,6 +119,45 @@ async def test_a_job_that_goes_on_elsewhere_is_not_ours_to_settle(rig: Rig) -> N
     with pytest.raises(asyncio.CancelledError):
         await task
     assert outcomes(await rig.job(claim)) == [(1, "one", "handed_over")]
+
+
+async def test_what_was_paid_for_nothing_is_recorded_once_the_job_has_ended(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off from the store while its call ran to the end, and the job was another's by then."""
+    monkeypatch.setattr(generate_module, "_LATER", 0.0)
+    claim = await running(rig.store)
+    paid = {"total_tokens": 7}
+    append, called, cut_off = rig.store.streams.append, asyncio.Event(), asyncio.Event()
+
+    async def held(*args: Any) -> list[int]:
+        called.set()
+        await cut_off.wait()
+        return await append(*args)
+
+    monkeypatch.setattr(rig.store.streams, "append", held)
+    task = rig.start(claim, one=Scripted([chunk("hi"), stop()], usage=paid))
+    await called.wait()
+    for _ in range(50):  # to the call's end
+        await asyncio.sleep(0)
+    assert rig.hold.pen.final
+    await lose(rig, claim)
+    (again,) = await rig.store.queue.claim(rig.store.keys.partitions[0], "worker-2", 1)
+    cut_off.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outcomes(await rig.job(claim)) == [(1, "", "lost")]  # it goes on, and is not ours
+    second = Scripted([chunk("hi"), stop()], usage={"total_tokens": 5})
+    await rig.run(again, one=second)
+    await asyncio.gather(*generate_module._LATE)
+    job = await rig.job(claim)
+    assert (job.state, outcomes(job)) == (
+        JobState.COMPLETED,
+        [(1, "one", "lost"), (2, "one", "completed")],
+    )
+    assert job.attempts[0].usage == paid
+    assert job.usage == {"total_tokens": 12}
+    assert len([kind for kind, _ in await rig.told(claim) if kind == "NATIVE"]) == 1
 
 
 async def test_a_fenced_job_stops_its_call(rig: Rig) -> None:

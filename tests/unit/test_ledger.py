@@ -207,11 +207,28 @@ def test_closing_tells_what_the_record_lacks_and_the_sum() -> None:
     ledger.settle(REQUEST, Transcript())
     known = ledger.tried[0]
     fields = ledger.closing(job(known, attempt(2, B), claims=1))
-    assert {name: each.outcome for name, each in recorded(fields).items()} == {
-        "attempt:2": "cancelled"
-    }
+    assert {name: each.outcome for name, each in recorded(fields).items()} == {"attempt:2": "lost"}
     assert msgspec.json.decode(dict(fields)["usage"]) == {**ESTIMATED, "total_tokens": 3}
     assert CALLING_TOLD in fields
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"), [(JobState.COMPLETED, "lost"), (JobState.CANCELLED, "completed")]
+)
+def test_what_the_stream_does_not_have_did_not_complete(state: JobState, outcome: str) -> None:
+    """The provider had answered whole, and the store had given the job to another by then."""
+    ledger = Ledger(job(claims=1))
+    opened(ledger)
+    ledger.reply.usage = {"total_tokens": 2}
+    ledger.end("completed")
+    ended = job(Attempt(1, "", "", 1.0, outcome="lost"), attempt(2, B), claims=2)
+    ended.state = state
+    assert ledger.owes(ended)
+    fields = recorded(ledger.closing(ended))
+    assert {name: (each.outcome, each.usage) for name, each in fields.items()} == {
+        "attempt:1": (outcome, {"total_tokens": 2})
+    }
+    assert not ledger.owes(job(attempt(1), claims=2))
 
 
 def test_closing_after_a_later_claim_leaves_its_mark_alone() -> None:
