@@ -82,6 +82,11 @@ class SseReader:
         return self._call is not None
 
     @property
+    def model(self) -> str | None:
+        """The model of its chat request; None for the native view."""
+        return None if self._call is None else str(self._call["model"])
+
+    @property
     def cursor(self) -> int:
         return self.events[-1].id if self.events else 0
 

@@ -77,4 +77,4 @@ async def test_everything_killed_at_once_goes_on_where_it_was(make_cluster: Make
         await reader.finish(WAIT)
         assert reader.transcript == await replay(cluster, prompt, 1)
         assert (await terminal_of(cluster, prompt)).state is JobState.FAILED
-        assert len(await stored_frames(cluster, prompt)) == reader.cursor
+        assert len(await stored_frames(cluster, prompt)) == len(reader.events)

@@ -1,7 +1,7 @@
 """The store killed, paused, or restarted without the end of its log, in mid-stream."""
 
 import asyncio
-import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -10,8 +10,20 @@ import pytest
 
 from broker.errors import StoreAway
 from broker.store.wire import Wire
-from rig.cluster import WAIT, Cluster, ask, until
+from rig.cluster import WAIT, Cluster, ask
 from rig.evidence import check_whole, replay, terminal_of
+from rig.lost_tail import (
+    ask_whole,
+    crash,
+    crash_for,
+    final_statuses,
+    grown,
+    leave,
+    replays,
+    says_so,
+    under_way,
+    used_twice,
+)
 from rig.sse_reader import SseReader, always
 from rig.store_server import StoreServer
 from tests.fault.conftest import Make
@@ -20,7 +32,8 @@ MakeStore = Callable[..., StoreServer]
 
 PAUSE = 10.0  # seconds
 LONG = 380  # tokens
-LOST = 20_000  # bytes of the append-only file
+LOST, CLAIMS = 20_000, 40_000  # bytes of the append-only file
+AWAY = 3.0  # seconds
 REFUSED_WITHIN = 8.0  # seconds: the store's timeout of 5, and a margin for the machine
 
 
@@ -73,38 +86,103 @@ async def test_workers_send_again_what_a_host_crash_lost(make_cluster: Make) -> 
     cluster = await make_cluster(apis=2, workers=2)
     model = "sim/tokens=120,interval=25ms,obfuscation=1"
     readers = await _read(cluster, model, 10)
-    await _crash_host(cluster)
+    await grown(cluster, LOST)
+    await crash_for(cluster, LOST, 0.0)
     for reader in readers:
         await _check(cluster, reader, model, 120)
     assert any('"writer.rewind"' in log.read_text() for log in cluster.logs())
 
 
-async def test_frames_that_nobody_holds_any_more_end_the_stream(make_cluster: Make) -> None:
-    """Told apart from a whole answer, in the record and to those who come later."""
-    config = "[worker]\nkeep_acknowledged = 0\n"
-    cluster = await make_cluster(apis=2, workers=1, config=config)
-    readers = await _read(cluster, "sim/tokens=2000,interval=25ms", 3)
-    await _crash_host(cluster)
-    prompts = [reader.request_id for reader in readers]
-    await cluster.until_ended(prompts)
+@pytest.mark.parametrize("lost", [LOST, CLAIMS, 1 << 40], ids=["frames", "claims", "everything"])
+async def test_what_the_store_lost_while_it_was_away_is_sent_again(
+    make_cluster: Make, lost: int
+) -> None:
+    """However long it is away; and whoever comes back with a cursor goes on from it.
+
+    Claims and jobs that are lost are made again by those who hold them.
+    """
+    config = "[worker]\nkeep_acknowledged = 1.0\n"  # less than it is away
+    cluster = await make_cluster(apis=2, workers=2, config=config)
+    model = "sim/tokens=200,interval=25ms,obfuscation=1"
+    readers = await under_way(cluster, "r", model, 6)
+    if lost == LOST:
+        await grown(cluster, lost)
+    back = asyncio.ensure_future(crash_for(cluster, lost, AWAY))
+    await leave(readers[::2])
+    await back
+    for reader in readers[::2]:
+        reader.start()
     for reader in readers:
         await reader.finish(WAIT)
+    sent = await replays(cluster, readers)
+    assert [reader.transcript for reader in readers] == [each.sent for each in sent]
+    assert [final_statuses(reader) for reader in readers] == [[]] * 6
+    for reader in readers:
+        await check_whole(cluster, reader.request_id, 200)
+
+
+async def test_frames_that_nobody_holds_any_more_end_the_stream(make_cluster: Make) -> None:
+    """Told apart from a whole answer: to who stayed, comes back, waits, and asks later."""
+    config = "[worker]\nkeep_acknowledged = 0\n"
+    cluster = await make_cluster(apis=2, workers=1, config=config)
+    model = "sim/tokens=2000,interval=25ms"
+    waiting = asyncio.ensure_future(ask_whole(cluster, "waits", model, 0))
+    readers = await under_way(cluster, "r", model, 4)
+    await cluster.until_active(5)
+    await grown(cluster, LOST)
+    crash(cluster, LOST)
+    await leave(readers[::2])
+    await asyncio.to_thread(cluster.server.start)
+    await cluster.until_ended([reader.request_id for reader in readers])
+    cursors = [reader.cursor for reader in readers]
+    for reader in readers[::2]:
+        reader.start()
+    for reader in readers:
+        await reader.finish(WAIT)
+        assert says_so(reader)
+        assert final_statuses(reader) == []
         terminal = await terminal_of(cluster, reader.request_id)
         assert terminal.error is not None
         assert terminal.error.type == "frames_lost"
         assert await cluster.sim_calls(reader.request_id) == 1
-        # It saw the terminal, or its place is beyond the end: 400, and never a clean end.
-        assert reader.events[-1].ends or reader.statuses == [400]
+    assert used_twice(readers, await replays(cluster, readers)) == []
+    status, text = await waiting
+    assert (status, "frames_lost" in text) == (502, True)
+    url = f"{cluster.urls[1]}/v1/jobs/{readers[0].request_id}/events"
+    end = (await cluster.job(readers[0].request_id)).last
+    assert await _status_after(cluster, url, end) == 204
+    for cursor in (cursors[0], readers[0].cursor):  # a lost one, and that of an end of its own
+        assert await _status_after(cluster, url, cursor) == 200
 
 
-async def _crash_host(cluster: Cluster) -> None:
-    """Kill the store and start it without the last moments of its log: of appends alone."""
-    (log,) = cluster.server.data.glob("appendonlydir/*.incr.aof")
-    claimed = log.stat().st_size
-    await until(lambda: log.stat().st_size > claimed + LOST)
-    cluster.server.kill()
-    os.truncate(log, log.stat().st_size - LOST)
-    cluster.server.start()
+async def test_a_job_that_is_lost_with_its_worker_is_no_job_that_never_was(
+    make_cluster: Make,
+) -> None:
+    """The store comes back empty, and nobody is there to make the job again."""
+    cluster = await make_cluster(apis=1, workers=1)
+    model = "sim/tokens=2000,interval=25ms"
+    waiting = asyncio.ensure_future(ask_whole(cluster, "waits", model, 0))
+    readers = await under_way(cluster, "r", model, 2)
+    await cluster.until_active(3)
+    crash(cluster, 1 << 40)
+    cluster.signal_worker(0, signal.SIGKILL)
+    await asyncio.to_thread(cluster.server.start)
+    status, text = await waiting
+    assert (status, "frames_lost" in text) == (502, True)
+    for reader in readers:
+        await reader.finish(WAIT)
+        assert says_so(reader)
+        assert reader.statuses == []
+    async with cluster.session.get(f"{cluster.urls[0]}/v1/jobs/waits") as response:
+        assert response.status == 404
+
+
+async def _status_after(cluster: Cluster, url: str, cursor: int) -> int:
+    headers = {"Last-Event-ID": str(cursor)}
+    async with cluster.session.get(url, headers=headers) as response:
+        if response.status == 200:
+            assert b"frames_lost" in await response.read()
+        return response.status
 
 
 async def test_a_paused_store_robs_nobody(make_cluster: Make) -> None:

@@ -5,6 +5,7 @@ from bench.faults.cases import (
     cancel,
     loss_table,
     rolling,
+    store_lost,
     store_pause,
     storm,
     worker_kill,
@@ -19,4 +20,5 @@ CASES: dict[str, Case] = {
     "cancel": cancel.measure,
     "storm": storm.measure,
     "store-pause": store_pause.measure,
+    "store-lost": store_lost.measure,
 }
