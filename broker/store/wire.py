@@ -34,7 +34,7 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from broker.errors import StoreAway
-from broker.store.scripts import ReplyError
+from broker.store.scripts import ReplyError, translate
 
 Push = Callable[[bytes, bytes], None]
 Ends = Callable[[], None]
@@ -323,11 +323,15 @@ class Wire:
         await self._send(protocol, ("CLIENT", "SETNAME", self._name))
         if self._options.get("db"):
             await self._send(protocol, ("SELECT", self._options["db"]))
-        with suppress(ReplyError):  # a managed store may not let us ask
-            found = _RUN_ID.search(await self._send(protocol, ("INFO", "server")))
-            if found is not None:
-                protocol.server = found[1].decode()
-                self._servers.add(protocol.server)
+        try:
+            info = await self._send(protocol, ("INFO", "server"))
+        except ReplyError as error:
+            if isinstance(translate(error), StoreAway):
+                raise
+            return  # a managed store may not let us ask
+        if (found := _RUN_ID.search(info)) is not None:
+            protocol.server = found[1].decode()
+            self._servers.add(protocol.server)
 
 
 def _tls(options: Any) -> ssl.SSLContext:
