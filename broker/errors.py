@@ -176,6 +176,13 @@ class QueueFull(StreamholdError):
     retryable = True
 
 
+class Overloaded(StreamholdError):
+    """This process has too much to do just now."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class Draining(StreamholdError):
     """This process is shutting down and takes no new calls."""
 

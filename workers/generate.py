@@ -147,9 +147,13 @@ class Generation:
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
-        if self._claim.body is None:
+        outline = self._job.outline
+        if outline is not None:  # whoever calls has the rest prepared
+            self._caller.request = outline.request
+        elif self._claim.body is not None:
+            self._caller.request = msgspec.json.decode(self._claim.body)
+        else:
             return _BODY_LOST
-        self._caller.request = msgspec.json.decode(self._claim.body)
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
