@@ -142,12 +142,3 @@ def read(body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)  # makes nothing of what is not read here
     except msgspec.DecodeError:
         return msgspec.convert(json.loads(body), kind)
-
-
-def loads(body: bytes) -> Any:
-    """The JSON in a body, lone surrogates included."""
-    # msgspec refuses lone surrogates (\ud83d), which a client may well send back to us.
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return json.loads(body)
