@@ -16,7 +16,7 @@ from bench.pair.ratio import Pair
 from bench.program import ProgramError, environment_of
 
 _SCRIPT = Path(__file__).with_name("translating.py")
-_REPEATS = 6  # of each direction, and one before them that is not counted
+_REPEATS = 4  # of each direction, and one before them that is not counted
 
 
 class Translator:

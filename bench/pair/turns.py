@@ -29,7 +29,7 @@ from bench.subject import Subject
 
 UNITS = {"first_token": "ms added", "cpu": "µs/token", "translate": "ms of CPU"}
 FIGURES = tuple(UNITS)
-PLAN = Plan(calls=250, stream_tokens=125)
+PLAN = Plan(calls=150, stream_tokens=125)
 _WARM_UP = 20  # calls of each that are not counted
 _LONGEST = 120.0  # seconds that the deployments of a pair may be measured
 

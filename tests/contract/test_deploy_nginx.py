@@ -222,6 +222,21 @@ async def test_with_no_process_left_callers_are_told_to_come_back(
             assert (await response.json())["error"]["type"] == "server_error"
 
 
+async def test_readers_come_back_while_every_process_drains(
+    proxy: Proxy, http: aiohttp.ClientSession
+) -> None:
+    for upstream in proxy.upstreams:
+        upstream.status = 503
+    async with http.get(proxy.url + EVENTS) as response:
+        assert response.status == 200
+        assert (await response.text()).startswith("event: retry\nretry: 1000\ndata: {")
+    async with http.get(f"{proxy.url}{EVENTS}?view=dialect") as response:  # an SDK's
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+    proxy.upstreams[0].status = 404
+    async with http.get(proxy.url + EVENTS) as response:
+        assert response.status == 404
+
+
 async def test_no_log_has_a_ticket(proxy: Proxy, http: aiohttp.ClientSession) -> None:
     """Whatever goes wrong above; an address of no secret shows that errors are logged at all."""
     ticket = "?ticket=a-secret"
