@@ -8,7 +8,8 @@
 
 A child that ran for ten seconds is sound again: its next wait is the shortest. A start *failed*
 if the child ended before it was ready; one whose readiness nobody asks for, if it ended by itself
-within those ten seconds. What fails so again and again will not be mended by another start.
+within those ten seconds. What fails so again and again will not be mended by another start. A
+signal speaks against a child only until it has been ready once: later somebody may be killing it.
 """
 
 import asyncio
@@ -62,6 +63,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._proven = False  # it has been ready once
         self._failed = 0  # starts in a row
         self._said: list[str] = []  # by the process that ended last, at its end
 
@@ -90,8 +92,7 @@ class Child:
             sound = loop.time() - started >= SOUND_AFTER
             if sound:
                 wait = FIRST_WAIT
-            by_itself = self.plan.is_ready is None and not _signalled(status)
-            await self._count(status, failed=not was_ready or (by_itself and not sound))
+            await self._count(status, failed=self._has_failed(status, was_ready, sound))
             log.warning("child.died", child=self.plan.name, status=status, restart_in=wait)
             await _first_of(wait, self._stopping)
             wait = min(wait * 2, LONGEST_WAIT)
@@ -105,6 +106,12 @@ class Child:
         self._stopping.set()
         if self.plan.death == signal.SIGKILL:
             self._hurried.set()
+
+    def _has_failed(self, status: int | str, was_ready: bool, sound: bool) -> bool:
+        if self.plan.is_ready is None:
+            return not sound and not _signalled(status)
+        self._proven = self._proven or was_ready
+        return not was_ready and not (self._proven and _signalled(status))
 
     async def _count(self, status: int | str, *, failed: bool) -> None:
         """Take note of an end. Raises StartFailed if there shall be no other start."""

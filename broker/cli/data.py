@@ -22,7 +22,7 @@ from broker.cli import store_log, valkey
 from broker.errors import ConfigError
 
 # What `up` and the store put into the folder; whatever else is there is hidden by the folder.
-_KEPT = ("up.lock", store_log.FOLDER, f"{store_log.FOLDER}/*", "*.rdb", "*.aof")
+_KEPT = (store_log.FOLDER, f"{store_log.FOLDER}/*", "*.rdb", "*.aof")
 _PATIENCE = 3.0  # seconds for the store of an `up` that was just killed to close its files
 
 
@@ -43,12 +43,22 @@ class DataFolder:
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path = path.resolve()
-            _close_to_others(self.path)
+            opened = _make_private(self.path)
+            opened |= _all_private(self.path, "up.lock")
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
             self.lock = os.open(self.path / "up.lock", flags, 0o600)
         except OSError as error:
             raise ConfigError(f"--data-dir {path}: {error.strerror}") from error
         self._take()
+        try:  # only now: a store that runs replaces its files
+            opened |= _all_private(self.path, *_KEPT)
+        except (ConfigError, OSError) as error:
+            os.close(self.lock)
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"--data-dir {path}: {error.strerror}") from error
+        if opened:
+            log.warning("up.data_was_open_to_others", folder=str(self.path))
         _clear(self._holder())
         self.sockets = valkey.make_socket_folder()
         self._write(_Holder(os.getpid(), str(self.sockets)))
@@ -90,26 +100,23 @@ def _clear(last: _Holder | None) -> None:
         shutil.rmtree(last.socket_folder, ignore_errors=True)
 
 
-def _close_to_others(folder: Path) -> None:
-    """Make the folder, and what the store and ``up`` keep in it, this user's alone.
-
-    Raises:
-        ConfigError: something in it is another's, or a link, or the folder is meant for many.
-        OSError: it can't be done.
-    """
-    if folder.stat().st_mode & stat.S_ISVTX:
-        raise ConfigError(f"{folder} is shared by all users; name a --data-dir of its own.")
-    opened = _make_private(folder)
-    for name in _KEPT:
-        for path in sorted(folder.glob(name)):
-            opened |= _make_private(path)
-    if opened:
-        log.warning("up.data_was_open_to_others", folder=str(folder))
+def _all_private(folder: Path, *names: str) -> bool:
+    """``_make_private`` of all that the folder has under these names."""
+    paths = sorted(path for name in names for path in folder.glob(name))
+    had_any = [_make_private(path) for path in paths]
+    return any(had_any)
 
 
 def _make_private(path: Path) -> bool:
-    """Take all rights of others from a file or folder; whether they had any."""
+    """Take all rights of others from a file or folder; whether they had any.
+
+    Raises:
+        ConfigError: it is another's, or a link, or a folder that is meant for many.
+        OSError: it can't be done.
+    """
     found = path.lstat()
+    if found.st_mode & stat.S_ISVTX:
+        raise ConfigError(f"{path} is shared by all users; name a --data-dir of its own.")
     if stat.S_ISLNK(found.st_mode):
         raise ConfigError(f"{path} is a link, which could lead anywhere; put what it names there.")
     if found.st_uid != os.geteuid():

@@ -166,6 +166,39 @@ async def test_kills_from_outside_are_no_failed_starts(caplog: pytest.LogCapture
 
 
 @pytest.mark.usefixtures("quick")
+async def test_nor_are_kills_of_a_child_that_has_worked(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Somebody kills it, each time before it is ready again."""
+    ready = tmp_path / "ready"
+    ready.touch()
+
+    async def is_ready() -> bool:
+        return ready.exists()
+
+    watched = Watched(Plan("sleeper", SLEEPER, is_ready=is_ready))
+    await watched.child.ready.wait()
+    ready.unlink()
+    pid = None
+    for _ in range(MOST_FAILED + 2):
+        pid = await watched.pid(other_than=pid)
+        os.kill(pid, signal.SIGKILL)
+    await watched.pid(other_than=pid)
+    watched.child.stop()
+    await watched.task
+    assert len(deaths(caplog)) == MOST_FAILED + 2
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_is_killed_before_it_ever_worked_is_given_up() -> None:
+    """As by the kernel, for the memory that it takes."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    plan = Plan("hungry", [sys.executable, "-I", "-S", "-c", code], is_ready=never_ready)
+    with pytest.raises(StartFailed, match="5 times in a row, with -9"):
+        await Watched(plan).task
+
+
+@pytest.mark.usefixtures("quick")
 async def test_what_a_person_must_mend_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
     plan = failing("can't read", is_ready=never_ready, explain=lambda: "The disk is broken.")
     with pytest.raises(StartFailed, match="ended at once, with 3") as caught:

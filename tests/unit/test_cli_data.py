@@ -147,8 +147,9 @@ def test_a_link_is_refused_and_what_it_names_is_left_alone(tmp_path: Path, place
     link = tmp_path / "d" / place
     link.parent.mkdir(parents=True)
     link.symlink_to(precious)
-    with pytest.raises(ConfigError, match="is a link"):
-        DataFolder(tmp_path / "d")
+    for _ in range(2):  # the lock is given up
+        with pytest.raises(ConfigError, match="is a link"):
+            DataFolder(tmp_path / "d")
     assert precious.stat().st_mode & 0o777 == 0o755
 
 

@@ -133,7 +133,7 @@ async def test_no_time_is_given_to_what_has_lost_its_store(
     async def is_ready() -> bool:
         return not flag.exists()
 
-    code = "import os, sys, time; time.sleep(0 if os.path.exists(sys.argv[1]) else 60)"
+    code = "import os, sys, time; os.path.exists(sys.argv[1]) and sys.exit(1); time.sleep(60)"
     command = [sys.executable, "-I", "-S", "-c", code, str(flag)]
     store = Plan("store", command, is_ready=is_ready, death=signal.SIGTERM)
     supervisor = Supervisor([[store], [fakes.plan("deaf", deaf=True)]], lambda: None)
