@@ -155,6 +155,12 @@ class ConfigError(StreamholdError):
     code = "configuration"
 
 
+class StartFailed(StreamholdError):
+    """A process of the deployment can't be started."""
+
+    code = "start_failed"
+
+
 class StoreAway(StreamholdError):
     """The store can't be reached just now."""
 
