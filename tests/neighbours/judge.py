@@ -47,7 +47,9 @@ def check_calls(history: History) -> Iterator[Violation]:
     for call in history.of(Call):
         if call.problem:
             span = (call.begun, call.ended)
-            yield Violation("call", call.job, f"{_told(call)}: {call.problem}{during(history, span)}")
+            yield Violation(
+                "call", call.job, f"{_told(call)}: {call.problem}{during(history, span)}"
+            )
 
 
 def check_silence(history: History) -> Iterator[Violation]:

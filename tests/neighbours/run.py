@@ -1,7 +1,7 @@
 """One run: the deployment warms up, its rest is measured, then attackers come beside the innocent.
 
-    start ── innocent calls ─────────────────────────────────────────▶ end of all calls
-              ── warm-up ─▶ rest ── assaults, one to three at a time ─▶ ── settling ─▶ judged
+start ── innocent calls ─────────────────────────────────────────▶ end of all calls
+          ── warm-up ─▶ rest ── assaults, one to three at a time ─▶ ── settling ─▶ judged
 """
 
 import time
@@ -105,7 +105,5 @@ def _settle(scene: Scene, history: History, folder: Path) -> None:
         ]
         state = str(record.get("state", ""))
         history.add(
-            Settled(
-                job=call.job, calls=counts.get(call.job, 0), state=state, attempts=attempts
-            )
+            Settled(job=call.job, calls=counts.get(call.job, 0), state=state, attempts=attempts)
         )

@@ -111,7 +111,15 @@ def headers(drawn: random.Random) -> Iterator[Strike]:
     while True:
         value = drawn.choice(
             (
-                *(b"", b"\xff\xfe", "🚀".encode(), b"a" * 9_000, b"a" * 70_000, b"\t", b"9" * 5_000),
+                *(
+                    b"",
+                    b"\xff\xfe",
+                    "🚀".encode(),
+                    b"a" * 9_000,
+                    b"a" * 70_000,
+                    b"\t",
+                    b"9" * 5_000,
+                ),
                 *(b"cancel", b"-1", b"0", b"1e9", b"nan", b"inf", b"0.0001", b"batch, batch"),
             )
         )
