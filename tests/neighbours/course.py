@@ -24,10 +24,12 @@ _WORKER = 400  # jobs a process
 CONFIG = f"""
 [server]
 max_body = {MAX_BODY}
+drain = 2.0
 [worker]
 concurrency = {_WORKER}
 batch_share = 0.5
 lease = {LEASE}
+drain = 2.0
 """
 
 

@@ -166,14 +166,20 @@ def stalled(history: History, process: str) -> float | None:
 
 
 def during(history: History, span: Span) -> str:
-    """The attacks that were on, or just over."""
+    """The attacks that were on, or just over; else the last one before."""
     on = [
         f"{assault.kind} #{assault.number}"
         for assault in history.of(Assaulted)
         if assault.begun <= span[1] and assault.ended + LINGERS >= span[0]
     ]
     killed = [f"kill of {ended.part}" for ended in _kills(history, span)]
-    return f" [{', '.join(on + killed) or 'no attack'}]"
+    if not on + killed:
+        before = [assault for assault in history.of(Assaulted) if assault.ended < span[0]]
+        last = max(before, key=lambda assault: assault.ended, default=None)
+        if last is None:
+            return " [before any attack]"
+        on = [f"{span[0] - last.ended:.0f} s after {last.kind} #{last.number}"]
+    return f" [{', '.join(on + killed)}]"
 
 
 def _settled(history: History) -> Iterator[tuple[Call, Settled]]:

@@ -67,8 +67,8 @@ def _watch(
 ) -> None:
     """Look at the deployment's processes until the innocent's calls and the attacks have ended."""
     meter = Meter(history)
-    kills = list(plan.kills)
-    known, killed = scene.pids, set[int]()
+    kills, killed = list(plan.kills), set[int]()
+    known = scene.pids
     time.sleep(max(0.0, begin - time.monotonic()))
     meter.begin(known)
     deadline = begin + plan.seconds + _SETTLES
@@ -80,10 +80,10 @@ def _watch(
         if kills and now >= begin + kills[0].at:
             killed.add(_kill(scene, kills.pop(0)))
         pids = scene.pids
-        for part, pid in known.items():
-            if pids.get(part) != pid:
-                history.add(Ended(part=part, pid=pid, at=now, planned=pid in killed))
-        known = {**known, **pids}
+        for part, pid in [each for each in known.items() if pids.get(each[0]) != each[1]]:
+            history.add(Ended(part=part, pid=pid, at=now, planned=pid in killed))
+            del known[part]
+        known |= pids
         meter.look(pids)
         time.sleep(_LOOK)
 
@@ -99,6 +99,9 @@ def _settle(scene: Scene, history: History, folder: Path) -> None:
     counts = scene.provider_calls()
     for call in load(folder).of(Call):
         record = scene.record(call.job)
+        if record is None:
+            history.add(Fault(what="settling", text="no API process answers any more"))
+            return
         attempts = [
             (str(attempt["provider"]), str(attempt["outcome"]))
             for attempt in record.get("attempts", ())

@@ -13,7 +13,8 @@ import re
 import signal
 import subprocess
 import sys
-from http.client import HTTPConnection
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from tests.neighbours.course import INNOCENT, render
 from tests.neighbours.history import Fault, History
 
 _ROOT = Path(__file__).parents[2]
+_PATIENCE = 15.0  # seconds for an answer once all is over
 _TOLD = 2000  # characters of a defect
 
 
@@ -106,10 +108,13 @@ class Scene:
         calls: dict[str, int] = get(self.provider_url, "/sim/calls")["by_prompt"]
         return calls
 
-    def record(self, job: str) -> dict[str, Any]:
-        """What the innocent account sees of a job; without a state if there is none."""
-        found: dict[str, Any] = get(self.urls[0], f"/v1/jobs/{job}")
-        return found
+    def record(self, job: str) -> dict[str, Any] | None:
+        """What the innocent account sees of a job, a problem included; None if nobody answers."""
+        for url in self.urls:
+            with suppress(OSError, HTTPException):
+                found: dict[str, Any] = get(url, f"/v1/jobs/{job}")
+                return found
+        return None
 
     def close(self, history: History) -> None:
         """End all; what was wrong is noted."""
@@ -135,7 +140,7 @@ class Scene:
 
 def get(url: str, path: str) -> Any:
     """JSON of a server of the scene."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=_PATIENCE)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {INNOCENT}"})
         return json.load(connection.getresponse())

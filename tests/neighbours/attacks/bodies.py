@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from tests.neighbours.attacks.calls import ACCOUNTS, DIALECTS, LIMIT, PATHS, PROVIDERS
-from tests.neighbours.attacks.strike import JSON, Ask, Body, Piece, Sending, Strike
+from tests.neighbours.attacks.strike import JSON, Ask, Body, Piece, Reading, Sending, Strike
 
 _SMALLEST = 200_000  # bytes
 _ODD = 1.0 / 8  # how often a body is just over the limit
@@ -28,7 +28,7 @@ def unfinished(drawn: random.Random) -> Iterator[Strike]:
     """Bodies that are cut, come in small pieces, or never end."""
     while True:
         fill = drawn.choice(list(SHAPES.values()))
-        sending = drawn.choice(("cut", "unfinished", "slow"))
+        sending: Sending = drawn.choice(("cut", "unfinished", "slow"))
         yield (_ask(drawn, fill, _size(drawn), sending),)
 
 
@@ -69,7 +69,7 @@ def _ask(drawn: random.Random, fill: Fill, size: int, sending: Sending) -> Ask:
         opening = b'{"dialect":"%b","request":' % dialect.encode()
         pieces = (Piece(opening), *pieces, Piece(b"}"))
     path = PATHS["jobs" if native else dialect]
-    reading = drawn.choice(("all", "all", "leave"))
+    reading: Reading = drawn.choice(("all", "all", "leave"))
     account = drawn.randrange(ACCOUNTS)
     return Ask(b"POST", path, JSON, Body(pieces), account, sending, reading)
 

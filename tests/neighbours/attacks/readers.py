@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 from tests.neighbours.attacks.calls import DIALECTS, PROVIDERS, call, name
-from tests.neighbours.attacks.strike import Ask, Strike, Wait
+from tests.neighbours.attacks.strike import Ask, Reading, Strike, Wait
 
 _HOLD = 20.0  # seconds that a reader takes nothing
 _AT_ONCE = 100
@@ -57,6 +57,6 @@ def again_and_again(drawn: random.Random) -> Iterator[Strike]:
             cursor = b"%d" % drawn.choice((0, 1, drawn.randrange(2_000), drawn.randrange(10**6)))
             fields = ((b"last-event-id", cursor),)
             target = f"/v1/jobs/{job}/events".encode()
-            how = drawn.choice(("none", "leave", "leave"))
+            how: Reading = drawn.choice(("none", "leave", "leave"))
             asked = Ask(b"GET", target, fields, account=account, reading=how, enough=500)
             yield (Wait(0.5), asked)

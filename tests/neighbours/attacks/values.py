@@ -19,6 +19,14 @@ from tests.neighbours.attacks.strike import JSON, Ask, Body, Fields, Piece, Stri
 
 _MODEL = "tokens=3,interval=0"
 _WORDS = ("../", "..%2f", "..\\", "%00", "?", "#", "//", ":generateContent", "é", "🚀", " ", "\t")
+_VALUES = (
+    *(b"", b"\t", b"\xff\xfe", "🚀".encode(), b"a" * 9_000, b"a" * 70_000, b"9" * 5_000),
+    *(b"cancel", b"-1", b"0", b"1e9", b"nan", b"inf", b"0.0001", b"batch, batch"),
+)
+_FIELDS = (
+    *("temperature", "seed", "max_tokens", "max_completion_tokens", "n", "top_p", "metadata"),
+    *("max_output_tokens", "stop", "stream", "thinking", "tools", "x"),
+)
 _OPTIONS = ("targets", "retries", "attempts", "deadline", "priority", "on-disconnect", "grace")
 
 
@@ -86,10 +94,7 @@ def numbers(drawn: random.Random) -> Iterator[Strike]:
         )
         dialect = drawn.choice(DIALECTS)
         model = f"{drawn.choice(PROVIDERS)}/{_MODEL}"
-        field = drawn.choice(
-            ("temperature", "seed", "max_tokens", "max_completion_tokens", "n", "top_p")
-            + ("max_output_tokens", "metadata", "stop", "stream", "thinking", "tools", "x")
-        )
+        field = drawn.choice(_FIELDS)
         made = bytes(small(request(dialect, model, "attack")))
         body = made[:-1] + f',"{field}":{text}}}'.encode()
         path = PATHS[dialect]
@@ -109,20 +114,7 @@ def numbers(drawn: random.Random) -> Iterator[Strike]:
 def headers(drawn: random.Random) -> Iterator[Strike]:
     """Header values: none that latin-1 has, of any size and number, and such as break a line."""
     while True:
-        value = drawn.choice(
-            (
-                *(
-                    b"",
-                    b"\xff\xfe",
-                    "🚀".encode(),
-                    b"a" * 9_000,
-                    b"a" * 70_000,
-                    b"\t",
-                    b"9" * 5_000,
-                ),
-                *(b"cancel", b"-1", b"0", b"1e9", b"nan", b"inf", b"0.0001", b"batch, batch"),
-            )
-        )
+        value = drawn.choice(_VALUES)
         option = b"x-streamhold-" + drawn.choice(_OPTIONS).encode()
         names = (option, b"idempotency-key", b"last-event-id", b"anthropic-beta", b"accept", b"x")
         fields: Fields = ((drawn.choice(names), value),) * drawn.choice((1, 1, 2, 50, 500))
