@@ -61,10 +61,12 @@ def make_plan(seed: int, minutes: float, only: Sequence[str] = ()) -> Plan:
 def _lane(drawn: random.Random, lane: int, seconds: float) -> Iterator[tuple[float, float]]:
     at = 0.0
     while at < seconds:
-        length = min(drawn.uniform(_SHORTEST, _LONGEST), seconds)
+        length = round(drawn.uniform(_SHORTEST, _LONGEST), 2)
+        if at + length + _SHORTEST / 2 > seconds:  # no rest that is too short to attack in
+            length = round(seconds - at, 2)
         if _BUSY[lane] == 1.0 or drawn.random() < _BUSY[lane]:
-            yield round(at, 2), round(min(length, seconds - at), 2)
-        at += length
+            yield at, length
+        at = round(at + max(length, 0.01), 2)
 
 
 def _deck(drawn: random.Random, kinds: Sequence[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 Fields = tuple[tuple[bytes, bytes], ...]
 
 JSON: Fields = ((b"content-type", b"application/json"),)
+_SHOWN = 250  # bytes of a body that a description shows
 _BLOCK = 256 * 1024  # bytes, about, of what is written at once
 
 
@@ -122,5 +123,7 @@ def _step(step: Ask | Raw | Wait) -> str:
     if isinstance(step, Raw):
         return f"raw {b''.join(step.parts)[:60]!r}"
     size = f" {step.body.size:,} bytes {step.sending}" if step.body is not None else ""
+    if step.body is not None and step.body.size < _SHOWN:
+        size += f" {bytes(step.body).decode('latin1')}"
     target = step.target[:70].decode("latin1")
     return f"{step.method.decode('latin1')} {target}{size}, reads {step.reading}"

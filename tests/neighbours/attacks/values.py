@@ -34,14 +34,14 @@ def long_names(drawn: random.Random) -> Iterator[Strike]:
     """Models with names of any length, in calls, counts, options and addresses."""
     while True:
         size = drawn.choice((300, 5_000, 100_000, 3_000_000, 20_000_000))
-        dialect = drawn.choice(DIALECTS)
+        dialect, unit = drawn.choice(DIALECTS), drawn.choice((b"m", "é".encode(), rb"\n"))
         provider = drawn.choice(("sim/", "sim-messages/", "sim-gemini/", "steady/", ""))
         parts = (b'{"max_tokens":9,"model":"%b' % provider.encode(), b'","messages":[],"input":""}')
         said = b'"messages":[{"role":"user","content":"attack"}]'
         body = Body(
             (
                 Piece(parts[0]),
-                Piece(drawn.choice((b"m", "é".encode(), rb"\n")), size),
+                Piece(unit, size // len(unit)),
                 Piece(parts[1].replace(b'"messages":[]', said)),
             )
         )
