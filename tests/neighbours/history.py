@@ -75,6 +75,14 @@ class Memory(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     rest: int
 
 
+class Delayed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """How long a process was ready to run and had no core, while attacks went on."""
+
+    part: str
+    seconds: float
+    of: float  # seconds
+
+
 class Ended(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """A process of the deployment is gone; ``planned`` if the plan killed it."""
 
@@ -111,7 +119,9 @@ class Fault(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     text: str
 
 
-Line = Call | Probe | Probed | Stall | Watched | Memory | Ended | Assaulted | Settled | Fault
+Line = (
+    Call | Probe | Probed | Stall | Watched | Memory | Delayed | Ended | Assaulted | Settled | Fault
+)
 _T = TypeVar("_T", bound=Line)
 
 

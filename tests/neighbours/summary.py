@@ -1,9 +1,9 @@
 """The table at the end of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tests.neighbours.history import Assaulted, Call, History, Memory, Probed
+from tests.neighbours.history import Assaulted, Call, Delayed, History, Memory, Probed
 from tests.neighbours.judge import BODIES, MEASURING, slow_looks, stalled, waits
 from tests.soak.violation import Violation
 
@@ -19,7 +19,8 @@ def render(history: History) -> str:
     longest = max((seconds for _, _, seconds in waits(history)), default=0.0)
     events = sum(call.events for call in calls)
     lost = sum(call.lost for call in calls)
-    shares = {name: stalled(history, name) for name in MEASURING}
+    shares = {name: stalled(history, name) or 0.0 for name in MEASURING}
+    delays = history.of(Delayed)
     rows = [
         ("innocent calls", _listed(ways)),
         ("events", f"{events}, {sum(call.connections for call in calls)} connections"),
@@ -28,7 +29,8 @@ def render(history: History) -> str:
         ("looks at /healthz", f"{sum(looks.values())}"),
         ("slowest of them", f"{slowest * 1000:.0f} ms" if slowest else "below 100 ms"),
         *(("memory", line) for line in _memory(history)),
-        ("stalls discounted", ", ".join(f"{n} {s or 0.0:.1%}" for n, s in shares.items())),
+        ("waited for a core", _listed_shares({d.part: d.seconds / d.of for d in delays})),
+        ("stalls discounted", _listed_shares(shares)),
         *(("attacks", line) for line in _attacks(history)),
     ]
     width = max(len(name) for name, _ in rows)
@@ -63,3 +65,7 @@ def _attacks(history: History) -> list[str]:
 
 def _listed(words: Counter[str]) -> str:
     return ", ".join(f"{word} {count}" for word, count in words.most_common() if count)
+
+
+def _listed_shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.neighbours.history import History, Memory
+from tests.neighbours.history import Delayed, History, Memory
 from tests.neighbours.memory import Meter, family
 
 _MB = 1 << 20
@@ -52,9 +52,12 @@ def test_a_peak_is_found_after_it_is_over(program: subprocess.Popen[str]) -> Non
     assert program.stdout.readline() == "had\n"
     meter.look(pids)
     meter.look(pids)  # nothing new
+    meter.end()
+    (delayed,) = history.of(Delayed)
+    assert 0.0 <= delayed.seconds <= delayed.of
     found = {memory.part: memory for memory in history.of(Memory)}
     assert set(found) == {"api-0", "api-0's child"}
-    assert len(history.lines) == 2
+    assert len(history.of(Memory)) == 2
     assert found["api-0"].peak - found["api-0"].rest > 75 * _MB
     assert found["api-0's child"].peak > 60 * _MB
     assert found["api-0's child"].rest == found["api-0"].rest
