@@ -1,7 +1,8 @@
-"""How much memory each process of the deployment takes, and how long it had to wait for a core.
+"""How much memory each process of the deployment takes, and how long it waited for a core.
 
 ``VmHWM`` is the most that a process ever had resident; writing 5 to ``clear_refs`` begins it
 anew, so no peak between two looks is missed. A child process belongs to the part that made it.
+The waits for a core are shown and never judged: on a busy machine they explain the others.
 """
 
 import time
