@@ -19,9 +19,8 @@ from tests.neighbours.attacks.kinds import KINDS, strikes_of
 from tests.neighbours.history import Assaulted, History, open_history
 from tests.neighbours.orders import Orders, read_orders, sleep_until
 from tests.neighbours.plan import Assault, make_plan
+from tests.neighbours.scene import YIELDING
 from tests.neighbours.wire import Striking
-
-_YIELDING = 10  # of nice
 
 
 class Attack:
@@ -100,6 +99,6 @@ async def _main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(_YIELDING)
+    os.nice(YIELDING)
     raise_file_limit()
     uvloop.run(_main(Path(sys.argv[1])))

@@ -22,7 +22,7 @@ from tests.neighbours.history import (
     Stall,
     Watched,
 )
-from tests.neighbours.lag import without
+from tests.neighbours.lag import Stalls
 from tests.soak.violation import Violation
 
 SILENCE = 1.0  # seconds that an innocent reader may wait, for its first event as for any other
@@ -66,7 +66,7 @@ def waits(history: History) -> Iterator[tuple[Call, Span, float]]:
     stalls = _stalls(history, ("innocent", provider.NAME))
     for call in history.of(Call):
         for gap in call.gaps:
-            yield call, gap, without(gap, stalls)
+            yield call, gap, stalls.without(gap)
 
 
 def check_health(history: History) -> Iterator[Violation]:
@@ -82,7 +82,7 @@ def slow_looks(history: History) -> Iterator[tuple[Probe, float]]:
     """The looks that were noted, and their seconds without stalls."""
     stalls = _stalls(history, ("prober",))
     for probe in history.of(Probe):
-        yield probe, without((probe.begun, probe.ended), stalls)
+        yield probe, stalls.without((probe.begun, probe.ended))
 
 
 def check_memory(history: History) -> Iterator[Violation]:
@@ -162,7 +162,7 @@ def stalled(history: History, process: str) -> float | None:
     watched = max((w.seconds for w in history.of(Watched) if w.process == process), default=0.0)
     if not watched:
         return None
-    return sum(stop - start for start, stop in _stalls(history, (process,))) / watched
+    return _stalls(history, (process,)).seconds / watched
 
 
 def during(history: History, span: Span) -> str:
@@ -204,8 +204,8 @@ def _grace(history: History, gap: Span) -> float:
     return LEASE + RESCUE if _kills(history, gap) else 0.0
 
 
-def _stalls(history: History, processes: tuple[str, ...]) -> list[Span]:
-    return [(s.begun, s.ended) for s in history.of(Stall) if s.process in processes]
+def _stalls(history: History, processes: tuple[str, ...]) -> Stalls:
+    return Stalls((s.begun, s.ended) for s in history.of(Stall) if s.process in processes)
 
 
 def _told(call: Call) -> str:

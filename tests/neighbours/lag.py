@@ -8,6 +8,7 @@ socket of a client without a core was not late. Two stalls at one time count onc
 
 import asyncio
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from tests.neighbours.history import History, Span, Stall, Watched
@@ -31,14 +32,29 @@ async def watch(process: str, history: History) -> None:
             history.add(Watched(process=process, seconds=now - begun))
 
 
-def without(span: Span, stalls: Iterable[Span]) -> float:
-    """The seconds of a span that no stall covers."""
-    begun, ended = span
-    left = ended - begun
-    covered = begun  # up to here
-    for start, stop in sorted(stalls):
-        start, stop = max(start, covered), min(stop, ended)
-        if stop > start:
-            left -= stop - start
-            covered = stop
-    return left
+class Stalls:
+    """Stalls of several processes, those that overlap as one."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._begins: list[float] = []
+        self._ends: list[float] = []
+        for begun, ended in sorted(spans):
+            if self._ends and begun <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], ended)
+            else:
+                self._begins.append(begun)
+                self._ends.append(ended)
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return sum(self._ends) - sum(self._begins)
+
+    def without(self, span: Span) -> float:
+        """The seconds of a span that no stall covers."""
+        begun, ended = span
+        left = ended - begun
+        first = bisect_right(self._ends, begun)
+        for place in range(first, bisect_left(self._begins, ended)):
+            left -= min(self._ends[place], ended) - max(self._begins[place], begun)
+        return left

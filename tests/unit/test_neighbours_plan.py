@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 
 import pytest
 
@@ -90,6 +91,15 @@ def test_most_bodies_are_json_and_end_in_a_small_message(shape: str) -> None:
         assert said[-1]["content"] == "attack"
         sound += 1
     assert sound
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses"])
+def test_arguments_are_json_within_json(dialect: str) -> None:
+    for seed in range(6):
+        _, bulk = SHAPES["arguments"](random.Random(seed), dialect, 2_000)
+        messages = json.loads(b"[%b{}]" % bytes(Body(bulk)))
+        call = messages[1]["tool_calls"][0]["function"] if dialect == "chat" else messages[1]
+        assert json.loads(call["arguments"])["a"][-1] == 0
 
 
 def test_some_bodies_are_over_the_limit_and_many_just_below() -> None:

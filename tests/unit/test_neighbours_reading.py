@@ -11,7 +11,7 @@ import pytest
 from rig.sse_reader import Event
 from tests.neighbours.calls import OTHERS, STREAMS, draw
 from tests.neighbours.history import History, Line, Stall, Watched
-from tests.neighbours.lag import watch, without
+from tests.neighbours.lag import Stalls, watch
 from tests.neighbours.reading import Broken, Reading
 from tests.neighbours.surfaces import end_of, text_of, text_of_whole, uncut
 
@@ -162,10 +162,13 @@ def test_calls_follow_from_the_seed_and_meet_every_way() -> None:
 
 
 def test_stalls_that_overlap_count_once() -> None:
-    assert without((10.0, 12.0), []) == 2.0
-    assert without((10.0, 12.0), [(9.0, 10.5), (10.25, 10.75), (11.5, 13.0)]) == 0.75
-    assert without((10.0, 12.0), [(11.0, 11.5), (10.0, 11.75)]) == 0.25
-    assert without((10.0, 12.0), [(13.0, 14.0), (8.0, 9.0)]) == 2.0
+    span = (10.0, 12.0)
+    assert Stalls([]).without(span) == 2.0
+    assert Stalls([(9.0, 10.5), (10.25, 10.75), (11.5, 13.0)]).without(span) == 0.75
+    assert Stalls([(11.0, 11.5), (10.0, 11.75)]).without(span) == 0.25
+    assert Stalls([(13.0, 14.0), (8.0, 9.0)]).without(span) == 2.0
+    assert Stalls([(8.0, 14.0), (9.0, 10.0)]).without(span) == 0.0
+    assert Stalls([(8.0, 9.0), (8.5, 10.0), (11.0, 11.5)]).seconds == 2.5
 
 
 class Noting(History):

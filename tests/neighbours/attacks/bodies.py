@@ -200,6 +200,51 @@ def tools(drawn: random.Random, dialect: str, size: int) -> tuple[bytes, tuple[P
     )
 
 
+def arguments(drawn: random.Random, dialect: str, size: int) -> tuple[bytes, tuple[Piece, ...]]:
+    """Calls of tools that were made before: one with much in it, or very many, each answered."""
+    unit = drawn.choice((b"{},", b"0,", b"[],", rb"\"\","))
+    opening, answered = {
+        "chat": (
+            b'{"role":"assistant","tool_calls":[{"id":"c","type":"function",'
+            b'"function":{"name":"f","arguments":"{\\"a\\":[',
+            b'0]}"}}]},{"role":"tool","tool_call_id":"c","content":"x"},',
+        ),
+        "messages": (
+            b'{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{"a":[',
+            b'0]}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c"}]},',
+        ),
+        "responses": (
+            b'{"type":"function_call","call_id":"c","name":"f","arguments":"{\\"a\\":[',
+            b'0]}"},{"type":"function_call_output","call_id":"c","output":"x"},',
+        ),
+    }[dialect]
+    if dialect == "messages":
+        unit = unit.replace(b"\\", b"")
+    said = Piece(b'{"role":"user","content":"attack"},')
+    if drawn.random() < 0.5:
+        return b"", (said, Piece(opening), _fitted(unit, size - 400), Piece(answered))
+    return b"", (said, _fitted(opening + unit + answered, size - 400))
+
+
+def schema(drawn: random.Random, dialect: str, size: int) -> tuple[bytes, tuple[Piece, ...]]:
+    """A tool, or an answer's form, whose schema is large."""
+    flat = b'"p%08d":{"type":"string"},'
+    inside = (
+        Piece(b'{"type":"object","properties":{'),
+        _fitted(flat, size - 400, numbered=True),
+        Piece(b'"q":{}}}'),
+    )
+    before, after = {
+        "chat": (b'[{"type":"function","function":{"name":"t","parameters":', b"}}]"),
+        "messages": (b'[{"name":"t","input_schema":', b"}]"),
+        "responses": (b'[{"type":"function","name":"t","parameters":', b"}]"),
+    }[dialect]
+    if dialect == "chat" and drawn.random() < 0.5:
+        before = b'{"type":"json_schema","json_schema":{"name":"n","schema":'
+        return b"response_format", (Piece(before), *inside, Piece(b"}}"))
+    return b"tools", (Piece(before), *inside, Piece(after))
+
+
 def blank(drawn: random.Random, dialect: str, size: int) -> tuple[bytes, tuple[Piece, ...]]:
     """White space, which means nothing."""
     unit = drawn.choice((b" ", b"\n", b" \t\r\n"))
@@ -216,5 +261,7 @@ SHAPES: dict[str, Fill] = {
     "numbers": numbers,
     "pictures": pictures,
     "tools": tools,
+    "arguments": arguments,
+    "schema": schema,
     "blank": blank,
 }

@@ -111,6 +111,22 @@ def changes(drawn: random.Random) -> Iterator[Strike]:
         yield (begun, *drawn.sample(ends, drawn.randint(1, 4)))
 
 
+def pages(drawn: random.Random) -> Iterator[Strike]:
+    """What anyone may look at, and what is dear to make."""
+    while True:
+        names = (
+            "metrics",
+            "openapi.json",
+            "readyz",
+            "v1/models",
+            "v1/providers",
+            "v1/models/sim/x",
+        )
+        target = f"/{drawn.choice(names)}".encode()
+        account = drawn.choice((-1, 0, 1))
+        yield (Ask(b"GET", target, account=account, reading=drawn.choice(("all", "none"))),)
+
+
 def breakers(drawn: random.Random) -> Iterator[Strike]:
     """Calls of the innocent's own routes that fail by their caller's fault."""
     while True:

@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "flood-slots": Kind(floods.slots, 30, 0.01),
     "flood-listings": Kind(floods.listings, 8, 0.02),
     "flood-tickets": Kind(floods.tickets, 10, 0.01),
+    "flood-pages": Kind(floods.pages, 10, 0.01),
     "flood-changes": Kind(floods.changes, 20, 0.03),
     "breaker": Kind(floods.breakers, 20, 0.03),
 }

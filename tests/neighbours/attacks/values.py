@@ -35,7 +35,7 @@ def long_names(drawn: random.Random) -> Iterator[Strike]:
     while True:
         size = drawn.choice((300, 5_000, 100_000, 3_000_000, 20_000_000))
         dialect, unit = drawn.choice(DIALECTS), drawn.choice((b"m", "é".encode(), rb"\n"))
-        provider = drawn.choice(("sim/", "sim-messages/", "sim-gemini/", "steady/", ""))
+        provider = drawn.choice(("sim/", "sim-messages/", "sim-gemini/", ""))
         parts = (b'{"max_tokens":9,"model":"%b' % provider.encode(), b'","messages":[],"input":""}')
         said = b'"messages":[{"role":"user","content":"attack"}]'
         body = Body(
