@@ -28,7 +28,9 @@ from tests.soak.violation import Violation
 SILENCE = 1.0  # seconds that an innocent reader may wait, for its first event as for any other
 HEALTH = 0.25  # seconds that /healthz may take
 BODIES = 12  # times the largest body a process may grow above its rest
-RESCUE = 1.5  # seconds from a lost lease to the next worker's first event
+# Seconds from the death of a worker to the next one's first event: its lease, once more where
+# the rescuers were held up themselves, and the time to take the job over.
+RESCUED = 2 * LEASE + 1.5
 LINGERS = 5.0  # seconds after its end that an attack may still be what hurts
 STALLED = 0.35  # of its time that a process of the harness may stall; more proves nothing
 MEASURING = ("innocent", "prober", provider.NAME)
@@ -192,16 +194,15 @@ def _settled(history: History) -> Iterator[tuple[Call, Settled]]:
 
 def _kills(history: History, span: Span) -> list[Ended]:
     """The planned kills that a span may have felt."""
-    felt = LEASE + RESCUE
     return [
         ended
         for ended in history.of(Ended)
-        if ended.planned and ended.at <= span[1] and ended.at + felt >= span[0]
+        if ended.planned and ended.at <= span[1] and ended.at + RESCUED >= span[0]
     ]
 
 
 def _grace(history: History, gap: Span) -> float:
-    return LEASE + RESCUE if _kills(history, gap) else 0.0
+    return RESCUED * len(_kills(history, gap))
 
 
 def _stalls(history: History, processes: tuple[str, ...]) -> Stalls:

@@ -81,8 +81,8 @@ BROKEN: list[tuple[str, Check, History]] = [
     ("one stall, seen twice", judging.check_silence, run(
         gap(14.0, 15.5), stall("innocent", 14.0, 14.3), stall("provider", 14.0, 14.3)
     )),
-    ("longer than a lost lease", judging.check_silence, run(gap(14.9, 19.5), KILL)),
-    ("a kill long before", judging.check_silence, run(gap(19.0, 20.5), KILL)),
+    ("longer than a rescue", judging.check_silence, run(gap(14.9, 21.6), KILL)),
+    ("a kill long before", judging.check_silence, run(gap(21.0, 22.5), KILL)),
     ("slow", judging.check_health, run(probe(15.26))),
     ("refused", judging.check_health, run(probe(15.01, 503))),
     ("no answer", judging.check_health, run(probe(15.2, 0))),
@@ -126,7 +126,7 @@ HEALTHY: list[tuple[str, History]] = [
     ("both in turn", run(
         gap(14.0, 15.5), stall("provider", 14.0, 14.3), stall("innocent", 14.2, 14.6)
     )),
-    ("a planned kill", run(gap(14.9, 18.0), TWICE, KILL)),
+    ("a planned kill", run(gap(14.9, 21.2), TWICE, KILL)),
     ("a slow look of a stalled prober", run(probe(15.8), stall("prober", 14.5, 15.7))),
     ("a look in time", run(probe(15.2))),
     ("as large as may be", run(memory(BOUND))),
@@ -159,7 +159,7 @@ def test_a_violation_names_the_attack_that_was_on() -> None:
     assert str(late).endswith("[21 s after body-keys #3]")
     (early,) = judge(run(changed(CALL, gaps=[(5.0, 6.5)], begun=5.0)))
     assert str(early).endswith("[before any attack]")
-    (killed,) = judge(run(gap(14.9, 19.5), TWICE, KILL))
+    (killed,) = judge(run(gap(14.9, 21.6), TWICE, KILL))
     assert str(killed).endswith("[body-keys #3, kill of worker-0]")
 
 
