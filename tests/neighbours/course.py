@@ -66,7 +66,7 @@ ROUTES = tuple(route(dialect, pace) for dialect in DIALECTS for pace in PACES)
 
 
 def render(sim_url: str, steady_url: str) -> str:
-    """The configuration file. Both addresses end in ``/v1``."""
+    """The configuration file. Both addresses end in ``/v1``, or stand for one that does."""
     parts = [CONFIG, account("innocent", INNOCENT)]
     for number in range(ACCOUNTS):
         limit = f"concurrency = {_LIMIT}\n" if number < ACCOUNTS - 1 else ""
@@ -74,7 +74,7 @@ def render(sim_url: str, steady_url: str) -> str:
     for dialect in DIALECTS:
         names = {"sim": sim_url, "steady": steady_url, "reserve": steady_url}
         for name, url in names.items():
-            base = url.replace("/v1", "/v1beta") if dialect == "gemini" else url
+            base = f"{url}beta" if dialect == "gemini" else url
             parts.append(
                 f'[providers.{provider(name, dialect)}]\nbase_url = "{base}"\n'
                 f'dialect = "{dialect}"\nprefill = true\n'

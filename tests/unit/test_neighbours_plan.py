@@ -122,7 +122,9 @@ def test_a_head_frames_its_body_in_one_way() -> None:
 
 
 def test_the_configuration_keeps_the_innocents_providers_apart() -> None:
-    text = configuration("http://sim/v1", "http://steady/v1")
+    text = configuration("{sim}", "http://steady/v1")
+    assert text.count('base_url = "{sim}"') == 3
+    assert text.count('base_url = "{sim}beta"') == 1
     assert text.count('base_url = "http://steady/v1"') == 6
     assert text.count('base_url = "http://steady/v1beta"') == 2
     assert text.count("[accounts.") == 4

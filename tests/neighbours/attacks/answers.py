@@ -29,7 +29,9 @@ def large_chunks(drawn: random.Random) -> Iterator[Strike]:
     while True:
         size = drawn.choice((1_000, 10_000, 100_000, 1_000_000))
         count = min(20_000, 30_000_000 // size)
-        words = [f"tokens={count},interval=0,size={size}", f"tokens=3,bigchunk={size * 15}"]
+        batch = drawn.choice((1, 10, 1000))
+        words = [f"tokens={count},interval=0,batch={batch},size={size}"]
+        words += [f"tokens=3,bigchunk={size * 15}"]
         more = drawn.choice(("", ",escape", ",nousage", ",obfuscation=1", ",nostream"))
         model = f"{drawn.choice(PROVIDERS)}/{drawn.choice(words)}{more}"
         yield (call(drawn, model, reading=_reading(drawn), seconds=40.0),)
