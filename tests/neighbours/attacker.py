@@ -16,7 +16,7 @@ import uvloop
 
 from broker.process import raise_file_limit
 from tests.neighbours.attacks.kinds import KINDS, strikes_of
-from tests.neighbours.history import Assaulted, History, open_history
+from tests.neighbours.history import Assaulted, Fault, History, open_history
 from tests.neighbours.orders import Orders, read_orders, sleep_until
 from tests.neighbours.plan import Assault, make_plan
 from tests.neighbours.scene import YIELDING
@@ -26,7 +26,8 @@ from tests.neighbours.wire import Striking
 class Attack:
     """One assault, as it goes."""
 
-    def __init__(self, orders: Orders, assault: Assault) -> None:
+    def __init__(self, orders: Orders, assault: Assault, history: History) -> None:
+        self._history = history
         self._orders = orders
         self._assault = assault
         self._kind = KINDS[assault.kind]
@@ -37,7 +38,7 @@ class Attack:
         self._outcomes: Counter[str] = Counter()
         self._begun = 0
 
-    async def carry_out(self, history: History) -> None:
+    async def carry_out(self) -> None:
         """From its time on, for its seconds."""
         await sleep_until(self._orders.attacks_from + self._assault.at)
         begun = time.monotonic()
@@ -46,7 +47,7 @@ class Attack:
                 await self._strike_on()
         except TimeoutError:
             await self._stop()
-        history.add(
+        self._history.add(
             Assaulted(
                 number=self._assault.number,
                 kind=self._assault.kind,
@@ -80,7 +81,8 @@ class Attack:
         self._running.discard(task)
         self._turns.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._outcomes[f"{type(error).__name__}: {error}"] += 1
+            text = f"{self._assault.kind}: {type(error).__name__} {error}"
+            self._history.add(Fault(what="harness", text=text))
 
     async def _stop(self) -> None:
         for task in self._running:
@@ -95,7 +97,7 @@ async def _main(folder: Path) -> None:
     plan = make_plan(orders.seed, orders.minutes, orders.only)
     async with asyncio.TaskGroup() as group:
         for assault in plan.assaults:
-            group.create_task(Attack(orders, assault).carry_out(history))
+            group.create_task(Attack(orders, assault, history).carry_out())
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ class Scene:
     @property
     def pids(self) -> dict[str, int]:
         """The deployment's processes, ``up`` among them."""
-        return {**self.deployment.pids, "up": self.deployment.up.process.pid}
+        up = self.deployment.up.process
+        return {**self.deployment.pids, **({"up": up.pid} if up.poll() is None else {})}
 
     def kill(self, part: str) -> None:
         os.kill(self.pids[part], signal.SIGKILL)

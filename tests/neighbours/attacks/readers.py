@@ -3,17 +3,27 @@
 import random
 from collections.abc import Iterator
 
-from tests.neighbours.attacks.calls import DIALECTS, PROVIDERS, call, name
-from tests.neighbours.attacks.strike import Ask, Reading, Strike, Wait
+from tests.neighbours.attacks.calls import (
+    ACCOUNTS,
+    DIALECTS,
+    PATHS,
+    PROVIDERS,
+    call,
+    name,
+    request,
+    small,
+)
+from tests.neighbours.attacks.strike import JSON, Ask, Reading, Strike, Wait
 
 _HOLD = 20.0  # seconds that a reader takes nothing
 _AT_ONCE = 100
+_LISTED = 150  # jobs
 
 
 def stalls(drawn: random.Random) -> Iterator[Strike]:
     """A hundred readers of one long stream, and of its result, none of which takes it."""
     while True:
-        job, account = name(drawn), drawn.randrange(3)
+        job, account = name(drawn), drawn.randrange(ACCOUNTS)
         tokens = drawn.choice((50_000, 150_000))
         model = f"{drawn.choice(PROVIDERS)}/tokens={tokens},interval=0,batch=1000"
         begun = call(drawn, model, drawn.choice(DIALECTS), job=job, account=account)
@@ -38,9 +48,13 @@ def whole_answers(drawn: random.Random) -> Iterator[Strike]:
 
 
 def listings(drawn: random.Random) -> Iterator[Strike]:
-    """Listings of jobs with much to list, not taken."""
+    """Listings of jobs with much to list, not taken; the jobs are made first."""
+    for _ in range(_LISTED):
+        told = {"request": request("chat", "sim/tokens=1,interval=0", "attack")}
+        told["metadata"] = {"x": "y" * drawn.choice((1_000, 50_000))}
+        yield (Ask(b"POST", PATHS["jobs"], JSON, small(told), drawn.randrange(ACCOUNTS)),)
     while True:
-        account = drawn.randrange(3)
+        account = drawn.randrange(ACCOUNTS)
         limit = drawn.choice((b"", b"?limit=100", b"?limit=1000"))
         asked = Ask(b"GET", b"/v1/jobs" + limit, account=account, reading="stall", enough=1)
         yield (asked._replace(seconds=_HOLD),)
@@ -49,7 +63,7 @@ def listings(drawn: random.Random) -> Iterator[Strike]:
 def again_and_again(drawn: random.Random) -> Iterator[Strike]:
     """Readers of one stream that come and go at once, at any cursor."""
     while True:
-        job, account = name(drawn), drawn.randrange(3)
+        job, account = name(drawn), drawn.randrange(ACCOUNTS)
         model = f"sim/tokens={drawn.choice((2_000, 100_000))},interval=0,batch=100"
         begun = call(drawn, model, "chat", job=job, account=account)
         yield (begun._replace(reading="leave", enough=20_000),)
