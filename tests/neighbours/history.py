@@ -75,12 +75,13 @@ class Memory(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     rest: int
 
 
-class Delayed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """How long a process was ready to run and had no core, while attacks went on."""
+class Waiting(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """For how long in all a process has been ready to run and had no core: see ``cores``."""
 
     part: str
+    pid: int
+    at: float
     seconds: float
-    of: float  # seconds
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -120,7 +121,7 @@ class Fault(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 Line = (
-    Call | Probe | Probed | Stall | Watched | Memory | Delayed | Ended | Assaulted | Settled | Fault
+    Call | Probe | Probed | Stall | Watched | Memory | Waiting | Ended | Assaulted | Settled | Fault
 )
 _T = TypeVar("_T", bound=Line)
 

@@ -7,6 +7,7 @@ A wait is judged without the stalls of the processes that measured it and of its
 from collections.abc import Callable, Iterator
 
 from tests.neighbours import provider
+from tests.neighbours.cores import Cores
 from tests.neighbours.course import LEASE, MAX_BODY
 from tests.neighbours.history import (
     Assaulted,
@@ -56,11 +57,12 @@ def check_calls(history: History) -> Iterator[Violation]:
 
 def check_silence(history: History) -> Iterator[Violation]:
     """No innocent caller waited longer than the bound."""
+    cores = Cores(history)
     for call, gap, seconds in waits(history):
         if seconds > SILENCE + _grace(history, gap):
             where = f"{gap[0] - call.begun:.1f} s after its begin"
-            text = f"{_told(call)}: nothing for {seconds:.2f} s, {where}{during(history, gap)}"
-            yield Violation("silence", call.job, text)
+            text = f"{_told(call)}: nothing for {seconds:.2f} s, {where}{cores.during(gap)}"
+            yield Violation("silence", call.job, text + during(history, gap))
 
 
 def waits(history: History) -> Iterator[tuple[Call, Span, float]]:
@@ -73,10 +75,12 @@ def waits(history: History) -> Iterator[tuple[Call, Span, float]]:
 
 def check_health(history: History) -> Iterator[Violation]:
     """``/healthz`` answered 200 within its bound, every time."""
+    cores = Cores(history)
     for probe, seconds in slow_looks(history):
         if probe.status != 200 or seconds > HEALTH:
             span = (probe.begun, probe.ended)
             text = f"{probe.status or 'no answer'} after {seconds * 1000:.0f} ms"
+            text += cores.during(span)
             yield Violation("healthz", f"api-{probe.api}", text + during(history, span))
 
 

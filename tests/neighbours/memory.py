@@ -1,15 +1,15 @@
-"""How much memory each process of the deployment takes, and how long it waited for a core.
+"""How much memory each process of the deployment takes: the kernel's own peaks.
 
 ``VmHWM`` is the most that a process ever had resident; writing 5 to ``clear_refs`` begins it
 anew, so no peak between two looks is missed. A child process belongs to the part that made it.
-The waits for a core are shown and never judged: on a busy machine they explain the others.
 """
 
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.neighbours.history import Delayed, History, Memory
+from tests.neighbours.cores import waited
+from tests.neighbours.history import History, Memory, Waiting
 
 PARTS = ("api", "worker")  # names begin so; the store is apart
 _STEP = 1 << 20  # bytes; a peak that is less above the last one is not noted
@@ -28,7 +28,6 @@ class Meter:
         self._rests: dict[str, int] = {}  # by part
         self._own: dict[int, int] = {}  # rests by process
         self._peaks: dict[int, int] = {}
-        self._waited: dict[str, tuple[int, float, float]] = {}  # by part: process, when, seconds
 
     def begin(self, pids: Mapping[str, int]) -> None:
         """What the processes have now is their rest; their peaks begin anew."""
@@ -36,30 +35,24 @@ class Meter:
             if not part.startswith(PARTS):
                 continue
             self._rests[part] = _status(pid, "VmRSS") or 0
-            self._waited[part] = (pid, time.monotonic(), _waited(pid) or 0.0)
             for each in family(pid):
                 self._own[each] = _status(each, "VmRSS") or 0
                 Path(f"/proc/{each}/clear_refs").write_text("5")
 
     def look(self, pids: Mapping[str, int]) -> None:
-        """Note the peaks that have grown."""
+        """Note the peaks that have grown, and the waits for a core."""
         for part, pid in pids.items():
             if part not in self._rests:
                 continue
+            seconds = waited(pid)
+            if seconds is not None:
+                line = Waiting(part=part, pid=pid, at=time.monotonic(), seconds=seconds)
+                self._history.add(line)
             for each in family(pid):
                 peak = _status(each, "VmHWM")
                 if peak is not None and peak > self._peaks.get(each, 0) + _STEP:
                     self._peaks[each] = peak
                     self._note(part if each == pid else f"{part}'s child", part, each, peak)
-
-    def end(self) -> None:
-        """Note how long each process that is still there has waited for a core since ``begin``."""
-        now = time.monotonic()
-        for part, (pid, begun, before) in self._waited.items():
-            waited = _waited(pid)
-            if waited is not None:
-                line = Delayed(part=part, seconds=waited - before, of=now - begun)
-                self._history.add(line)
 
     def _note(self, name: str, part: str, pid: int, peak: int) -> None:
         rest = self._own.get(pid, self._rests[part])
@@ -92,11 +85,3 @@ def _status(pid: int, field: str) -> int | None:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     return None  # a process that has ended, but was not waited for
-
-
-def _waited(pid: int) -> float | None:
-    """Seconds that a process's main thread was ready to run and did not; None if it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except OSError:
-        return None

@@ -86,7 +86,6 @@ def _watch(
         known |= pids
         meter.look(pids)
         time.sleep(_LOOK)
-    meter.end()
 
 
 def _kill(scene: Scene, kill: Kill) -> int:

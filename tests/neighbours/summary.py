@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tests.neighbours.history import Assaulted, Call, Delayed, History, Memory, Probed
+from tests.neighbours.cores import Cores
+from tests.neighbours.history import Assaulted, Call, History, Memory, Probed
 from tests.neighbours.judge import BODIES, MEASURING, slow_looks, stalled, waits
 from tests.soak.violation import Violation
 
@@ -20,7 +21,6 @@ def render(history: History) -> str:
     events = sum(call.events for call in calls)
     lost = sum(call.lost for call in calls)
     shares = {name: stalled(history, name) or 0.0 for name in MEASURING}
-    delays = history.of(Delayed)
     rows = [
         ("innocent calls", _listed(ways)),
         ("events", f"{events}, {sum(call.connections for call in calls)} connections"),
@@ -29,7 +29,7 @@ def render(history: History) -> str:
         ("looks at /healthz", f"{sum(looks.values())}"),
         ("slowest of them", f"{slowest * 1000:.0f} ms" if slowest else "below 100 ms"),
         *(("memory", line) for line in _memory(history)),
-        ("waited for a core", _listed_shares({d.part: d.seconds / d.of for d in delays})),
+        ("waited for a core", _listed_shares(Cores(history).shares)),
         ("stalls discounted", _listed_shares(shares)),
         *(("attacks", line) for line in _attacks(history)),
     ]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.neighbours import judge as judging
+from tests.neighbours.cores import Cores
 from tests.neighbours.course import MAX_BODY
 from tests.neighbours.history import (
     Assaulted,
@@ -20,6 +21,7 @@ from tests.neighbours.history import (
     Probed,
     Settled,
     Stall,
+    Waiting,
     Watched,
 )
 from tests.neighbours.judge import CHECKS, judge
@@ -161,6 +163,22 @@ def test_a_violation_names_the_attack_that_was_on() -> None:
     assert str(early).endswith("[before any attack]")
     (killed,) = judge(run(gap(14.9, 21.6), TWICE, KILL))
     assert str(killed).endswith("[body-keys #3, kill of worker-0]")
+
+
+def waiting(part: str, *points: tuple[float, float]) -> list[Line]:
+    return [Waiting(part=part, pid=len(part), at=at, seconds=sum_) for at, sum_ in points]
+
+
+def test_a_violation_names_who_waited_for_a_core() -> None:
+    lines = [
+        *waiting("api-0", (13.0, 1.0), (13.9, 1.1), (14.5, 1.2), (15.6, 1.3), (18.0, 3.0)),
+        *waiting("worker-0", (13.0, 5.0), (13.9, 5.0), (14.5, 5.5), (15.6, 5.7), (18.0, 9.0)),
+        *waiting("worker-1.", (17.0, 0.0), (18.0, 1.0)),
+    ]
+    (silence,) = judge(run(gap(14.0, 15.5), *lines))
+    assert "worker-0 waited 0.70 s for a core [" in str(silence)
+    shares = Cores(History(lines)).shares
+    assert shares == {"api-0": 0.4, "worker-0": 0.8, "worker-1.": 1.0}
 
 
 def test_every_check_is_tried() -> None:

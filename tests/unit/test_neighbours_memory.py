@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.neighbours.history import Delayed, History, Memory
+from tests.neighbours.history import History, Memory, Waiting
 from tests.neighbours.memory import Meter, family
 
 _MB = 1 << 20
@@ -52,9 +52,8 @@ def test_a_peak_is_found_after_it_is_over(program: subprocess.Popen[str]) -> Non
     assert program.stdout.readline() == "had\n"
     meter.look(pids)
     meter.look(pids)  # nothing new
-    meter.end()
-    (delayed,) = history.of(Delayed)
-    assert 0.0 <= delayed.seconds <= delayed.of
+    first, second = history.of(Waiting)
+    assert 0.0 <= first.seconds <= second.seconds
     found = {memory.part: memory for memory in history.of(Memory)}
     assert set(found) == {"api-0", "api-0's child"}
     assert len(history.of(Memory)) == 2
