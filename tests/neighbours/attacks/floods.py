@@ -17,6 +17,7 @@ from tests.neighbours.attacks.values import beta
 from tests.neighbours.course import ROUTES
 
 CROWD = 2  # the account without a limit on its open jobs
+_ROW = 40  # calls that fail in one way; a breaker opens after ten
 _BATCH: Fields = ((b"x-streamhold-priority", b"batch"),)
 
 
@@ -128,19 +129,24 @@ def pages(drawn: random.Random) -> Iterator[Strike]:
 
 
 def breakers(drawn: random.Random) -> Iterator[Strike]:
-    """Calls of the innocent's own routes that fail by their caller's fault."""
+    """Calls of the innocent's own routes that fail by their caller's fault, a row of each."""
     while True:
-        account, route = drawn.randrange(ACCOUNTS), drawn.choice(ROUTES)
-        kind = drawn.choice(("header", "header", "deadline", "leave", "cut", "refused"))
-        if kind == "header":
-            yield (beta(drawn, route, account),)
-            continue
-        fields: Fields = {
-            "deadline": ((b"x-streamhold-deadline", b"1"),),
-            "leave": ((b"x-streamhold-on-disconnect", b"cancel"), (b"x-streamhold-grace", b"1")),
-        }.get(kind, ())
-        asked = call(drawn, route, "chat", account=account, fields=fields)
-        if kind == "refused":  # the provider finds no number of choices of this size
-            told = request("chat", route, "attack", n=drawn.choice((0, 500, -1)))
-            asked = asked._replace(body=small(told))
-        yield (asked._replace(reading="leave", enough=300, seconds=4.0),)
+        kind = drawn.choice(("header", "header", "header", "deadline", "leave", "refused"))
+        routes = [route for route in ROUTES if kind != "header" or "messages" in route]
+        route, account = drawn.choice(routes), drawn.randrange(ACCOUNTS)
+        for _ in range(_ROW):
+            yield (_failing(drawn, kind, route, account),)
+
+
+def _failing(drawn: random.Random, kind: str, route: str, account: int) -> Ask:
+    if kind == "header":
+        return beta(drawn, route, account)
+    fields: Fields = {
+        "deadline": ((b"x-streamhold-deadline", b"1"),),
+        "leave": ((b"x-streamhold-on-disconnect", b"cancel"), (b"x-streamhold-grace", b"1")),
+    }.get(kind, ())
+    asked = call(drawn, route, "chat", account=account, fields=fields)
+    if kind == "refused":  # the provider finds no number of choices of this size
+        told = request("chat", route, "attack", n=drawn.choice((0, 500, -1)))
+        asked = asked._replace(body=small(told))
+    return asked._replace(reading="leave", enough=300, seconds=4.0)
