@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from broker.api.headers import header
-from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
+from broker.api.problems import LATE
+from broker.errors import BadRequest, SlowRequest, TooLarge, UnsupportedMediaType
 
 _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
 
@@ -26,6 +27,8 @@ async def read_json(request: Request, limit: int) -> bytes:
     Raises:
         UnsupportedMediaType: it is not declared as application/json.
         TooLarge: it is over the limit, by its header or in fact.
+        SlowRequest: it was not there in time.
+        BadRequest: the client left within it.
     """
     kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -38,6 +41,8 @@ async def read_json(request: Request, limit: int) -> bytes:
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
+            if request.scope.get(LATE):
+                raise SlowRequest("Its body is not complete.")
             raise BadRequest("The connection ended within the body.")
         part = message.get("body", b"")
         size += len(part)
