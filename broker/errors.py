@@ -80,12 +80,6 @@ class UnknownCoding(StreamholdError):
     code = "unknown_transfer_coding"
 
 
-class UnknownVersion(StreamholdError):
-    """The request comes in a version of HTTP that is not spoken here."""
-
-    code = "unknown_http_version"
-
-
 class TooLarge(StreamholdError):
     """The request body is over the limit."""
 

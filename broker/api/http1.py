@@ -32,7 +32,6 @@ from broker.errors import (
     SlowRequest,
     StreamholdError,
     UnknownCoding,
-    UnknownVersion,
 )
 from broker.model import new_request_id
 
@@ -75,7 +74,8 @@ class Http1(H11Protocol):
             try:
                 event = connection.next_event()
             except h11.RemoteProtocolError as error:
-                await self._refuse(_as_ours(error))
+                whole = error.error_status_hint != 431 and not connection.trailing_data[1]
+                await self._refuse(_as_ours(error), b"" if whole else connection.trailing_data[0])
                 return
             if event is h11.NEED_DATA:
                 break
@@ -98,7 +98,7 @@ class Http1(H11Protocol):
     async def _begin(self, connection: h11.Connection, request: h11.Request) -> None:
         self._watch.answers()
         if request.http_version not in _VERSIONS:
-            await self._refuse(UnknownVersion("It is 1.1 or 1.0."))
+            await self._refuse(BadRequest("This is HTTP/1.1, or 1.0."))
             return
         if connection._cstate.pending_switch_proposals:
             connection._cstate.pending_switch_proposals.clear()
@@ -122,7 +122,8 @@ class Http1(H11Protocol):
     async def late_head(self) -> None:
         """Refuse a request whose head is not there in time."""
         if not self.over:
-            await self._refuse(SlowRequest("Its head is not complete."))
+            begun = cast(h11.Connection, self.connection).trailing_data[0]
+            await self._refuse(SlowRequest("Its head is not complete."), begun)
 
     def late_body(self) -> bool:
         """Let the application refuse a request whose body is not there in time.
@@ -143,12 +144,14 @@ class Http1(H11Protocol):
         self.task_group.spawn(stream.app_put, {"type": "http.disconnect"})
         return True
 
-    async def _refuse(self, error: StreamholdError) -> None:
+    async def _refuse(self, error: StreamholdError, begun: bytes = b"") -> None:
+        """Answer an error, and close. ``begun`` is what there is of a head that is not whole."""
         self.over = True
         if self.connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            asked = getattr(self.stream, "scope", {}).get("method")
-            for event in _events(error, self.config.response_headers("h11")):
-                if asked != "HEAD" or not isinstance(event, h11.Data):
+            scope = getattr(self.stream, "scope", {})
+            path = scope.get("path") or _path_in(begun)
+            for event in _events(path, error, self.config.response_headers("h11")):
+                if scope.get("method") != "HEAD" or not isinstance(event, h11.Data):
                     await self._send_h11_event(cast(Any, event))
         await self.send(Closed())
         await self._close_stream()
@@ -157,18 +160,27 @@ class Http1(H11Protocol):
 def bare_answer(error: StreamholdError) -> bytes:
     """The bytes of an answer on a connection on which nothing was read."""
     connection = h11.Connection(h11.SERVER)
-    return b"".join(connection.send(event) or b"" for event in _events(error, []))
+    return b"".join(connection.send(event) or b"" for event in _events("", error, []))
 
 
-def _events(error: StreamholdError, more: list[tuple[bytes, bytes]]) -> Iterator[h11.Event]:
-    """An answer for which there is no request; the connection ends with it."""
-    response = error_response("", error)
+def _events(
+    path: str, error: StreamholdError, more: list[tuple[bytes, bytes]]
+) -> Iterator[h11.Event]:
+    """An answer that no application makes; the connection ends with it."""
+    response = error_response(path, error)
     response.headers["x-request-id"] = new_request_id()
     response.headers["connection"] = "close"
     headers = [*response.raw_headers, *more]
     yield h11.Response(status_code=response.status_code, headers=headers)
     yield h11.Data(data=bytes(response.body))
     yield h11.EndOfMessage()
+
+
+def _path_in(begun: bytes) -> str:
+    """The path in a request's line, if that is whole: errors have the shape of its surface."""
+    line, end, _ = begun.partition(b"\r\n")
+    words = line.split(b" ")
+    return words[1].decode("latin1") if end and len(words) == 3 else ""
 
 
 def _as_ours(error: h11.RemoteProtocolError) -> StreamholdError:

@@ -34,7 +34,6 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.AccountBusy: 429,
     errors.HeadTooLarge: 431,
     errors.UnknownCoding: 501,
-    errors.UnknownVersion: 505,
     errors.Crowded: 503,
     errors.QueueFull: 503,
     errors.StoreAway: 503,

@@ -217,7 +217,8 @@ class Watch:
         elif state is State.SENDING and of.unsent < self._size:
             self.sends(of.unsent)
         else:
-            self._times.cut("stalled")
+            if of.unsent:  # else it is a client that went on sending, refused as it was
+                self._times.cut("stalled")
             of.abort()
 
     def _look_at_body(self, of: Watched) -> None:

@@ -1,6 +1,5 @@
 """What gives way when files run short, and what is said of it."""
 
-import json
 from typing import Any
 
 import pytest
@@ -19,18 +18,20 @@ class Idle:
         self.gone = True
 
 
-def crowded(capsys: pytest.CaptureFixture[str]) -> list[Any]:
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert all(line["event"] == "connections.crowded" for line in lines)
-    return [(line["files"], line["closed"], line["refused"]) for line in lines]
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The lines: how many files there are, connections closed and refused."""
+    found: list[Any] = []
+
+    def warning(event: str, *, files: int, closed: int, refused: int) -> None:
+        assert event == "connections.crowded"
+        found.append((files, closed, refused))
+
+    monkeypatch.setattr(log, "warning", warning)
+    return found
 
 
-@pytest.fixture(autouse=True)
-def lines(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure("api")
-
-
-def test_the_longest_idle_give_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_longest_idle_give_way(logged: list[Any]) -> None:
     cut: list[str] = []
     crowd = Crowd(160, cut.append)
     idle = [Idle() for _ in range(20)]
@@ -40,27 +41,25 @@ def test_the_longest_idle_give_way(capsys: pytest.CaptureFixture[str]) -> None:
     assert crowd.admits(140, 0.0)  # of 160 files 20 are in reserve
     assert [each.gone for each in idle] == [True] * 3 + [False] * 17
     assert cut == ["crowded"] * 3
-    assert crowded(capsys) == [(160, 3, 0)]
+    assert logged == [(160, 3, 0)]
 
 
 @pytest.mark.parametrize(("file", "idle"), [(140, 0), (150, 20)])
-def test_else_the_new_one_is_refused(
-    file: int, idle: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_else_the_new_one_is_refused(file: int, idle: int, logged: list[Any]) -> None:
     """Where none is idle; and where even the reserve is half used."""
     cut: list[str] = []
     crowd = Crowd(160, cut.append)
     crowd.waiting.update(dict.fromkeys(Idle() for _ in range(idle)))
     assert not crowd.admits(file, 0.0)
     assert cut.count("refused") == 1
-    assert crowded(capsys)[0][2] == 1
+    assert logged[0][2] == 1
 
 
-def test_a_storm_makes_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_storm_makes_few_lines(logged: list[Any]) -> None:
     crowd = Crowd(160, lambda _: None)
     for tenth in range(250):
         crowd.admits(150, tenth / 10)
-    assert crowded(capsys) == [(160, 0, 1), (160, 0, 100), (160, 0, 100)]
+    assert logged == [(160, 0, 1), (160, 0, 100), (160, 0, 100)]
 
 
 @pytest.mark.parametrize("limit", [-1, 1 << 30])
