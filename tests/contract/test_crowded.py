@@ -1,12 +1,10 @@
 """At the limit of open files: who gives way, who is refused, and that it is known."""
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -65,17 +63,13 @@ async def counted(deployment: Deployment, reason: str) -> float:
     return sum(map(float, re.findall(name, page.decode())))
 
 
-def files(deployment: Deployment) -> int:
-    return len(os.listdir(Path(f"/proc/{deployment.pids['api-0']}/fd")))
-
-
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT"])
 async def test_those_that_wait_give_way(small: Deployment, sent: bytes) -> None:
     before = await counted(small, "crowded")
     async with many(small, sent):
         for _ in range(20):
             assert await healthy(small)
-        assert files(small) < FILES
+        assert small.open_files("api-0") < FILES
     assert await counted(small, "crowded") > before
     (line, *_) = (line for line in small.up.events() if line["event"] == "connections.crowded")
     assert (line["level"], line["files"]) == ("warning", FILES)
@@ -89,7 +83,7 @@ async def test_else_new_ones_are_refused_until_there_is_room(small: Deployment) 
         refusal = b"" if ended.exception() is not None else ended.result()
         assert refusal == b"" or refusal.startswith(b"HTTP/1.1 503 "), refusal
         assert not await healthy(small)
-        assert files(small) < FILES
+        assert small.open_files("api-0") < FILES
     await until(lambda: healthy(small), TIMEOUT)
     assert await counted(small, "refused") > 0
 

@@ -4,16 +4,20 @@ What a test waits for is the end of the connection; without a deadline it would 
 """
 
 import asyncio
+import json
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 
 from rig.cluster import until
 from tests.contract.conftest import ALICE
-from tests.contract.left import CHAT, JOBS, LEFT, head, length, post
+from tests.contract.left import CHAT, HEALTH, JOBS, LEFT, Left, head, length, post
 from tests.contract.raw import TIMEOUT, connected, fetch, to_the_end
-from tests.deployment import Deployment, account
+from tests.deployment import Deployment, account, ask
 
 SHORT = 0.4  # seconds that any state may last
 CONFIG = f"""
@@ -32,9 +36,15 @@ max_body = 200_000
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Its end is a test, too: with connections in every state it is as clean as without."""
     deployment = Deployment(tmp_path_factory.mktemp("hasty"), config=CONFIG)
     yield deployment
-    deployment.close()
+    parts = urlsplit(deployment.urls[0])
+    with ExitStack() as stack:
+        for left in LEFT.values():
+            client = socket.create_connection((parts.hostname, parts.port))
+            stack.enter_context(client).sendall(left.sent)
+        deployment.close()
 
 
 async def _drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
@@ -45,8 +55,15 @@ async def _drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
 
 
 async def _others_are_served(deployment: Deployment) -> None:
-    response, body = await fetch("GET", f"{deployment.urls[0]}/healthz")
-    assert (response.status, body) == (200, b'{"status":"ok"}')
+    async def served() -> bool:
+        try:
+            response, body = await fetch("GET", f"{deployment.urls[0]}/healthz")
+        except (asyncio.IncompleteReadError, ConnectionError):  # we were too slow ourselves
+            return False
+        assert (response.status, body) == (200, b'{"status":"ok"}')
+        return True
+
+    await until(served, TIMEOUT)
 
 
 async def _counted(deployment: Deployment) -> dict[str, float]:
@@ -56,22 +73,62 @@ async def _counted(deployment: Deployment) -> dict[str, float]:
     return {reason: float(count) for reason, count in re.findall(name, page.decode())}
 
 
-@pytest.mark.parametrize("what", LEFT)
-async def test_a_connection_that_is_left(hasty: Deployment, what: str) -> None:
-    left = LEFT[what]
-    async with connected(hasty.urls[0]) as (reader, writer):
+async def _leave(deployment: Deployment, left: Left) -> bytes:
+    """Leave a connection so, and see it end: what came until then."""
+    async with connected(deployment.urls[0]) as (reader, writer):
         writer.write(left.sent)
         dripping = asyncio.ensure_future(_drip(writer, left.drip))
         try:
-            await _others_are_served(hasty)
+            await _others_are_served(deployment)
             async with asyncio.timeout(TIMEOUT):
                 received = await to_the_end(reader)
         finally:
             dripping.cancel()
             await asyncio.gather(dripping, return_exceptions=True)
+    return received
+
+
+def _check(received: bytes, expected: tuple[int, ...]) -> None:
     statuses = tuple(map(int, re.findall(rb"HTTP/1\.1 (\d+) ", received)))
-    assert statuses == left.statuses, received
+    assert statuses == expected, received
     assert received.count(b"x-request-id: ") == sum(status >= 200 for status in statuses)
+
+
+@pytest.mark.parametrize("what", LEFT)
+async def test_a_connection_that_is_left(hasty: Deployment, what: str) -> None:
+    _check(await _leave(hasty, LEFT[what]), LEFT[what].statuses)
+
+
+async def test_nothing_stays_of_them(hasty: Deployment) -> None:
+    """All of them at once, several times each."""
+    before = hasty.open_files("api-0")
+    await asyncio.gather(*(_leave(hasty, left) for left in [*LEFT.values()] * 3))
+    await until(lambda: hasty.open_files("api-0") <= before, TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("more", "statuses"),
+    [
+        (b"", (200,)),
+        (b"GET /hea", (200, 408)),
+        (b"\x00garbage\r\n\r\n", (200, 400)),
+        (HEALTH, (200, 200)),
+        (HEALTH + b"G", (200, 200, 408)),
+        (post(JOBS, length(9)), (200, 408)),
+    ],
+)
+async def test_a_connection_that_a_stream_gives_back(
+    hasty: Deployment, more: bytes, statuses: tuple[int, ...]
+) -> None:
+    call = {**ask("sim/tokens=40,interval=20ms", "given back"), "stream": True}
+    body = json.dumps(call).encode()
+    async with connected(hasty.urls[0]) as (reader, writer), asyncio.timeout(TIMEOUT):
+        writer.write(post(CHAT, length(len(body))) + body)
+        received = await reader.readuntil(b"\nid: 35\n")  # it was taken by now
+        writer.write(more)
+        received += await to_the_end(reader)
+    assert b"[DONE]" in received
+    _check(received, statuses)
 
 
 @pytest.mark.parametrize(
