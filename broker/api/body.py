@@ -36,21 +36,19 @@ async def read_json(request: Request, limit: int) -> bytes:
     declared = header(request, b"content-length") or ""
     if declared.isdecimal() and (len(declared) > _MOST_DIGITS or int(declared) > limit):
         raise TooLarge(f"It may have {limit} bytes.")
-    parts: list[bytes] = []
-    size, more = 0, True
+    # Not a list of its parts: if they are of a byte or two, it takes twenty times as much.
+    body, more = bytearray(), True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             if request.scope.get(LATE):
                 raise SlowRequest("Its body is not complete.")
             raise BadRequest("The connection ended within the body.")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
+        body += message.get("body", b"")
+        if len(body) > limit:
             raise TooLarge(f"It may have {limit} bytes.")
-        parts.append(part)
         more = message.get("more_body", False)
-    return b"".join(parts)
+    return bytes(body)
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
