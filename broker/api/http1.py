@@ -15,6 +15,7 @@ Three more things are done otherwise than hypercorn does them:
     no request      what h11 can't read is refused with a problem that says what was wrong
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ from broker.errors import (
 )
 from broker.model import new_request_id
 
+_AHEAD = 64 * 1024  # bytes that are read of requests that come before their turn
 _VERSIONS = (b"1.1", b"1.0")
 # What h11 says of a header that it doesn't take, and the header.
 _NAMED = {
@@ -51,7 +53,9 @@ class Http1(H11Protocol):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.over = False
-        self._watch: Watch = cast(Any, self.send).__self__.watch
+        connection = cast(Any, self.send).__self__
+        self._watch: Watch = connection.watch
+        self._reader: asyncio.StreamReader = connection.reader
 
     @property
     def hears(self) -> bool:
@@ -80,8 +84,7 @@ class Http1(H11Protocol):
             if event is h11.NEED_DATA:
                 break
             if event is h11.PAUSED:
-                await self.can_read.clear()
-                await self.can_read.wait()
+                await self._turn(connection)
             elif isinstance(event, h11.Request):
                 await self._begin(connection, event)
             elif self.stream is None:  # it is answered, and its connection closing
@@ -94,6 +97,33 @@ class Http1(H11Protocol):
             else:  # the client's end of the connection is closed
                 break
         self._time(connection)
+
+    async def _turn(self, connection: h11.Connection) -> None:
+        """Wait until the request before this one is answered.
+
+        Some more is read meanwhile, or a client that has sent its next request ahead, or a
+        single byte, could leave and nobody would notice.
+        """
+        await self.can_read.clear()
+        turn = asyncio.ensure_future(self.can_read.wait())
+        try:
+            while not turn.done() and len(connection.trailing_data[0]) < _AHEAD:
+                data = await _read_until(turn, self._reader)
+                if data is None:
+                    break
+                connection.receive_data(data)
+                if not data:
+                    self._tell_of_leaving()
+                    break
+            await turn
+        finally:
+            turn.cancel()
+
+    def _tell_of_leaving(self) -> None:
+        """Let the application know, which may take its time to hear it."""
+        stream = self.stream
+        if isinstance(stream, HTTPStream) and not stream.closed:
+            self.task_group.spawn(stream.app_put, {"type": "http.disconnect"})
 
     async def _begin(self, connection: h11.Connection, request: h11.Request) -> None:
         self._watch.answers()
@@ -141,7 +171,7 @@ class Http1(H11Protocol):
             return False
         self.over = True
         cast(dict[str, Any], stream.scope)[LATE] = True
-        self.task_group.spawn(stream.app_put, {"type": "http.disconnect"})
+        self._tell_of_leaving()
         return True
 
     async def _refuse(self, error: StreamholdError, begun: bytes = b"") -> None:
@@ -155,6 +185,19 @@ class Http1(H11Protocol):
                     await self._send_h11_event(cast(Any, event))
         await self.send(Closed())
         await self._close_stream()
+
+
+async def _read_until(turn: asyncio.Future[Any], reader: asyncio.StreamReader) -> bytes | None:
+    """What the client sends next, nothing at its end; None if it is our turn before."""
+    reading = asyncio.ensure_future(reader.read(_AHEAD))
+    try:
+        await asyncio.wait((turn, reading), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        reading.cancel()  # it has no effect on one that is done
+    (data,) = await asyncio.gather(reading, return_exceptions=True)
+    if isinstance(data, asyncio.CancelledError):
+        return None
+    return b"" if isinstance(data, OSError) else cast(bytes, data)
 
 
 def bare_answer(error: StreamholdError) -> bytes:
