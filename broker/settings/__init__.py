@@ -52,6 +52,7 @@ class Server(Section, frozen=True):
     grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
+    stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
 
 
 class Store(Section, frozen=True):
@@ -76,6 +77,7 @@ class Worker(Section, frozen=True):
     lease: float = 2.0
     renew: float = 0.5
     rescue_tick: float = 0.25
+    stuck: float = 30.0  # a worker whose loop is held for so long loses its jobs
     attempts: int = 3  # tries of a job in all, whatever ended each
     losses: int = 3  # workers that a job may lose; then it is taken to be what kills them
     backoff: float = 0.2  # before the second try; doubles, with jitter
