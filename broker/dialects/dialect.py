@@ -22,7 +22,9 @@ class Diverged(Exception):
 
 
 class Transcript(Protocol):
-    """The delivered part of an answer.
+    """The delivered part of an answer, fed with the frames of its stream as they are read back.
+
+    It keeps texts and lengths, not frames; fed in steps it is the same as fed at once.
 
     ``before`` counts the characters delivered by attempts before the last; ``usage`` is what
     the last one's provider said it cost in all, unless that is a sum over attempts already,
@@ -32,6 +34,10 @@ class Transcript(Protocol):
     before: int
     usage: Object | None
     said: Object | None
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
+        ...
 
     @property
     def silent(self) -> bool:
@@ -51,6 +57,12 @@ class Transcript(Protocol):
     def length(self) -> int:
         """Characters delivered."""
         ...
+
+
+class Begin(Protocol):
+    """Makes a transcript of a stream's first frames, or of one that says nothing yet."""
+
+    def __call__(self, frames: Iterable[Frame] = ()) -> Transcript: ...
 
 
 class Joint(Protocol):
@@ -90,7 +102,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
     fold: Callable[[Iterable[Frame]], Object]
-    transcript: Callable[[Iterable[Frame]], Transcript]
+    transcript: Begin
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
     continued: Callable[[Object, Any], Object]
