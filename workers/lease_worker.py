@@ -45,7 +45,8 @@ from workers.breakers import BreakerView
 from workers.hold import Hold
 from workers.pen import Fenced
 from workers.poller import Poller
-from workers.settling import settle
+from workers.read_backs import ReadBacks
+from workers.settling import Settling
 from workers.slots import Slots
 from workers.writer import Writer
 
@@ -79,8 +80,10 @@ class LeaseWorker(Worker):
             partition.number: Writer(store.streams, partition, settings)
             for partition in store.keys.partitions
         }
+        self.read_backs = ReadBacks(store)
+        self.ctx["read_backs"] = self.read_backs
+        self._settling: Settling | None = None
         self.rescuer = Rescuer(store, self._settle)
-        self._settling: set[asyncio.Task[None]] = set()
         self.breakers = BreakerView(store.breakers)
         self.ctx["breakers"] = self.breakers
         self._breaker_channel = store.keys.breaker_channel.encode()
@@ -298,11 +301,9 @@ class LeaseWorker(Worker):
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
-        task = self.loop.create_task(
-            settle(self.store, self.ctx["providers"], key), name=f"settle {key}"
-        )
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        if self._settling is None:
+            self._settling = Settling(self.store, self.ctx["providers"], self.read_backs)
+        self._settling.add(key)
 
     # ── Cron ──────────────────────────────────────────────────────────────────────────
 
@@ -377,9 +378,9 @@ class LeaseWorker(Worker):
         tasks = list(self.tasks.values())
         for hold in list(self.holds.values()):
             hold.take_away()
-        for settling in self._settling:
-            settling.cancel()
-        await asyncio.gather(*tasks, *self._settling, return_exceptions=True)
+        if self._settling is not None:
+            await self._settling.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._control_task is not None:
             self._control_task.cancel()
         self.turns.stop()

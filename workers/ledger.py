@@ -159,15 +159,18 @@ class Ledger:
         last = self.last
         return last is not None and last.outcome is not None and last.usage is None
 
-    def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
-        """Give the last attempt its usage: what the stream says, or else an estimate."""
+    def settle(self, prompt: int | None, transcript: Transcript) -> None:
+        """Give the last attempt its usage: what the stream says, or else an estimate.
+
+        ``prompt`` is what its prompt is estimated at, in tokens; None if the request is gone.
+        """
         attempt, dialect = self.last, self._dialect
-        if attempt is None or dialect is None or not self.unmeasured or not request:
+        if attempt is None or dialect is None or not self.unmeasured:
             return
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
             said = self.reply.said or transcript.said
-            attempt.usage = transcript.usage or dialect.estimate(request, delivered, events, said)
+            attempt.usage = transcript.usage or dialect.estimate(prompt, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property
@@ -197,6 +200,13 @@ class Ledger:
         """What was written since the store's last word is lost: it is to be told all again."""
         self._fields = [CALLING_TOLD]
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
+
+    def late(self) -> list[Field]:
+        """After the terminal: what was settled since, and what all attempts cost with it."""
+        fields, usage = self.take_fields(), self.usage()
+        if fields and usage:
+            fields.append(("usage", msgspec.json.encode(usage)))
+        return fields
 
     def closing(self, job: Job) -> list[Field]:
         """For a job that was ended from outside: what its record does not know yet of us."""

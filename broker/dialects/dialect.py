@@ -111,8 +111,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     leads_to_call: Callable[[Frame], bool]
     # Whether a frame's body says no more than that the answer begins: see ``opening``.
     opens: Callable[[bytes], bool] = lambda _body: False
-    # Request, characters delivered, frames received, what was said of the cost → usage.
-    estimate: Callable[[Object, int, int, Object | None], Object]
+    prompt: Callable[[Object], int]  # about how many tokens a request's prompt is
+    # The same (None: the request is gone), characters delivered, frames received, what was said
+    # of the cost → usage.
+    estimate: Callable[[int | None, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]
     failure: Callable[[Failure], Object]
     # Whether a request may be asked for after its job's end, and is kept until then.

@@ -145,9 +145,7 @@ class StandIn:
             client.close()
 
 
-def _run_script(
-    client: Client, name: str, prefix: str, args: Sequence[str | bytes | int]
-) -> None:
+def _run_script(client: Client, name: str, prefix: str, args: Sequence[str | bytes | int]) -> None:
     try:
         client.execute_command("EVALSHA", digest_of(name), 1, prefix, *args)
     except NoScriptError:

@@ -6,7 +6,7 @@ the loop turns between two of them. Whoever reads keeps of a step what it needs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from broker.codec import Template
@@ -32,7 +32,7 @@ class Back(NamedTuple):
     last: int
 
 
-async def pages(store: Store, key: str, after: int = 0) -> AsyncIterator[Back]:
+async def pages(store: Store, key: str, after: int = 0) -> AsyncGenerator[Back, None]:
     """The stream after the cursor, in order, as far as it goes; each part has a frame.
 
     Raises:

@@ -9,7 +9,7 @@ from broker.dialects.messages.joint import Joint
 from broker.dialects.messages.request import BETA, check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
-from broker.dialects.messages.usage import estimate
+from broker.dialects.messages.usage import estimate, prompt
 from broker.dialects.messages.view import MessagesView
 from broker.dialects.opening import opens_messages
 
@@ -38,6 +38,7 @@ MESSAGES = Dialect(
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_messages,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

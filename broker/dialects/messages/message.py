@@ -55,11 +55,11 @@ class Block:
                 self.fields[key] = value
 
     def _cite(self, citation: Any) -> None:
-        known = self.fields.get("citations")
-        if known is None or known is not self._citations:
-            known = self._citations = list(known) if isinstance(known, list) else []
-            self.fields["citations"] = known
-        known.append(citation)
+        known, own = self.fields.get("citations"), self._citations
+        if own is None or own is not known:
+            own = self._citations = list(known) if isinstance(known, list) else []
+            self.fields["citations"] = own
+        own.append(citation)
 
     def text(self, key: str = "text") -> str:
         """A growing text so far."""

@@ -109,7 +109,7 @@ class Gathered:
         part = self._part(index, "content", place)
         if part is not None:
             known, own = part.get("annotations"), self._annotations.get((index, place))
-            if own is None or known is not own:
+            if own is None or own is not known:
                 own = self._annotations[index, place] = list(known or ())
                 part["annotations"] = own
             own.append(event.get("annotation"))

@@ -10,6 +10,7 @@ from broker.frames import Frame, Kind, begins_attempt
 
 Place = tuple[Any, ...]
 
+
 class Transcript:
     """The delivered part of an answer; see ``broker.dialects.chat.transcript``.
 
