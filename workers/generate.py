@@ -323,6 +323,10 @@ class Generation:
             if self._ledger.unmeasured:
                 transcript = self._dialect.transcript()
                 if self._caller.delivered:
+                    if self._read_backs.takes_long(job.last):  # others would record it as lost
+                        fields = self._ledger.closing(job)
+                        await self._store.jobs.settle(job.key, fields, last=False)
+                        job = await self._store.jobs.get(job.key)
                     read = await self._read_backs.read(job.key, self._dialect, job.last)
                     transcript = read.transcript
                 self._settle(transcript)

@@ -211,7 +211,8 @@ class Ledger:
     def closing(self, job: Job) -> list[Field]:
         """For a job that was ended from outside: what its record does not know yet of us."""
         known = {each.number: each for each in job.attempts if each.outcome and each.provider}
-        ours = {each.number: each for each in self._ours if each.number not in known}
+        mine = [*self._ours, *([self.last] if self.last is not None else ())]
+        ours = {each.number: each for each in mine if _is_news(each, known.get(each.number))}
         fields = [*map(attempt_field, ours.values())]
         if self.is_last(job):  # else the mark is a later claim's
             fields.append(CALLING_TOLD)
@@ -228,3 +229,8 @@ class Ledger:
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)
         self._fields.append(attempt_field(attempt))
+
+
+def _is_news(attempt: Attempt, known: Attempt | None) -> bool:
+    """Whether a record with no such attempt, or that one, lacks how it ended or what it cost."""
+    return known is None or bool(attempt.usage and not known.usage)

@@ -37,6 +37,10 @@ class ReadBacks:
         self._store = store
         self._long = asyncio.Semaphore(most)
 
+    def takes_long(self, length: int) -> bool:
+        """Whether a stream of so many frames is a long one."""
+        return length > _LONG
+
     async def read(
         self, key: str, dialect: Dialect, length: int, until: int | None = None
     ) -> Found:
@@ -45,7 +49,7 @@ class ReadBacks:
         Raises:
             StoreAway, JobGone, JobNotFound.
         """
-        if length <= _LONG:
+        if not self.takes_long(length):
             return await self._read(key, dialect, until)
         async with self._long:
             return await self._read(key, dialect, until)

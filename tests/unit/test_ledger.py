@@ -234,6 +234,18 @@ def test_closing_tells_what_the_record_lacks_and_the_sum() -> None:
     assert CALLING_TOLD in fields
 
 
+def test_closing_adds_what_an_attempt_cost_whose_end_is_known() -> None:
+    """Its holder recorded the end, and died before it had measured the stream."""
+    ended = attempt(1, outcome="cancelled")
+    ledger = Ledger(job(ended, claims=1))
+    ledger.settle(PROMPT, said("Hello there"))
+    fields = ledger.closing(job(attempt(1, outcome="cancelled"), claims=1))
+    (told,) = recorded(fields).values()
+    assert (told.outcome, told.usage) == ("cancelled", ledger.usage())
+    measured = attempt(1, outcome="lost", usage={"total_tokens": 9})
+    assert recorded(ledger.closing(job(measured, claims=1))) == {}, "another was faster"
+
+
 def test_closing_after_a_later_claim_leaves_its_mark_alone() -> None:
     ledger = Ledger(job(claims=1))
     opened(ledger)
