@@ -23,10 +23,11 @@ from workers.breakers import BreakerView, Passage
 from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
-from workers.pen import Pen
+from workers.pen import Field, Pen
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
 
+_AT_ONCE = 500  # frames that are written in one turn of the loop
 _HURRIED = 2  # deliveries that do not linger, of those that say something
 
 
@@ -202,20 +203,29 @@ class Caller:
                 pour.take(received)
                 if self._hold.pen.crowded:
                     await self._hold.pen.room()
-        self.deliver(intake.end())
+        rest = intake.end()
+        if len(rest) <= _AT_ONCE:
+            self.deliver(rest)
+        else:  # tool calls that were held
+            await self._hold.pen.write_together(rest, self._told(straight=False))
 
     def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
         if not frames:
             return
-        fields = self._ledger.known(straight=straight)
-        if not self.delivered:
-            self.delivered = True
-            fields.append(("delivered", b"1"))
+        fields = self._told(straight=straight)
         if not self._hurried and not self._hurries and self._opens(frames):
             self._hold.pen.write(frames, fields, idle=True)
             return
         self._hurried += 1
         self._hold.pen.write(frames, fields, urgent=self._hurried <= _HURRIED)
+
+    def _told(self, *, straight: bool) -> list[Field]:
+        """What is recorded beside frames that are delivered now."""
+        fields = self._ledger.known(straight=straight)
+        if not self.delivered:
+            self.delivered = True
+            fields.append(("delivered", b"1"))
+        return fields
 
     def _opens(self, frames: Sequence[Frame]) -> bool:
         """Whether they say no more than that the answer begins: the first word is to follow."""

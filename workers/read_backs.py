@@ -3,7 +3,8 @@
 An answer that was lost is gone on with from its own stream, and what it cost is estimated from
 it where its provider never said. A stream may be of any length. So it is read page by page, the
 loop turns between two steps of it (``broker.tail.back``), what is kept is texts and lengths
-(``dialect.Transcript``), and of long ones a worker reads a few at a time: the others wait.
+(``dialect.Transcript``), and a worker reads a few streams at a time: the others wait. Short ones
+don't wait for long ones.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from broker.store import Store
 from broker.tail.back import pages
 from workers.attaching import Stand
 
-_LONG = 4096  # frames; what is shorter is read at once, in some ten steps
-_MOST = 2  # long ones at once
+_LONG = 4096  # frames; what is shorter is read in some ten steps
+_MOST_LONG, _MOST_SHORT = 2, 4  # at once: a turn of the loop has a step of each
 
 
 class Found(NamedTuple):
@@ -33,9 +34,10 @@ class Found(NamedTuple):
 class ReadBacks:
     """Of one worker."""
 
-    def __init__(self, store: Store, most: int = _MOST) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._long = asyncio.Semaphore(most)
+        self._long = asyncio.Semaphore(_MOST_LONG)
+        self._short = asyncio.Semaphore(_MOST_SHORT)
 
     def takes_long(self, length: int) -> bool:
         """Whether a stream of so many frames is a long one."""
@@ -49,9 +51,7 @@ class ReadBacks:
         Raises:
             StoreAway, JobGone, JobNotFound.
         """
-        if not self.takes_long(length):
-            return await self._read(key, dialect, until)
-        async with self._long:
+        async with self._long if self.takes_long(length) else self._short:
             return await self._read(key, dialect, until)
 
     async def _read(self, key: str, dialect: Dialect, until: int | None) -> Found:

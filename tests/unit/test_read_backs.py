@@ -117,29 +117,31 @@ def test_a_stand_is_of_the_last_attempt() -> None:
     assert (stand.notice, stand.place, stand.begun, stand.stored) == ({"number": 2}, 4, True, 1)
 
 
-async def test_long_streams_wait_for_one_another_and_short_ones_for_nobody(
+async def test_few_streams_are_read_at_once_and_short_ones_don_t_wait_for_long_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(read_backs, "_LONG", 2)
     async with open_fake() as store:
-        claims = [await written(store, f"r{n}", "a", "b") for n in range(4)]
-        short = await written(store, "short", "a")
-        read, reading, let = store.streams.read, [], asyncio.Event()
+        long = [await written(store, f"long{n}", "a", "b") for n in range(4)]
+        short = [await written(store, f"short{n}", "a") for n in range(6)]
+        read, let = store.streams.read, asyncio.Event()
+        reading: list[str] = []
 
         async def held(key: str, after: int, count: int) -> Any:
             reading.append(key)
-            if key != short.job.key:
-                await let.wait()
+            await let.wait()
             return await read(key, after, count)
 
         cast(Any, store.streams).read = held
-        reads = ReadBacks(store, most=2)
+        reads = ReadBacks(store)
         assert reads.takes_long(3)
         assert not reads.takes_long(2)
-        tasks = [asyncio.create_task(reads.read(c.job.key, CHAT, 3)) for c in claims]
+        tasks = [asyncio.create_task(reads.read(c.job.key, CHAT, 3)) for c in long]
+        tasks += [asyncio.create_task(reads.read(c.job.key, CHAT, 2)) for c in short]
         for _ in range(10):
             await asyncio.sleep(0)
-        assert len(reading) == 2
-        assert (await reads.read(short.job.key, CHAT, 2)).last == 2
+        wanted = [each.job.key for each in (*long[:2], *short[:4])]
+        assert reading == wanted
         let.set()
-        assert [found.last for found in await asyncio.gather(*tasks)] == [3] * 4
+        ends = [found.last for found in await asyncio.gather(*tasks)]
+        assert ends == [3] * 4 + [2] * 6

@@ -57,8 +57,8 @@ class Block:
     def _cite(self, citation: Any) -> None:
         known, own = self.fields.get("citations"), self._citations
         if own is None or own is not known:
-            own = self._citations = list(known) if isinstance(known, list) else []
-            self.fields["citations"] = own
+            own = list(known) if isinstance(known, list) else []
+            self._citations = self.fields["citations"] = own
         own.append(citation)
 
     def text(self, key: str = "text") -> str:

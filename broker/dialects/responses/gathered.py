@@ -110,8 +110,8 @@ class Gathered:
         if part is not None:
             known, own = part.get("annotations"), self._annotations.get((index, place))
             if own is None or own is not known:
-                own = self._annotations[index, place] = list(known or ())
-                part["annotations"] = own
+                own = list(known or ())
+                self._annotations[index, place] = part["annotations"] = own
             own.append(event.get("annotation"))
 
     def _part(self, index: int, where: str, place: Any) -> dict[str, Any] | None:
