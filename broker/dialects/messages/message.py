@@ -55,8 +55,9 @@ class Block:
                 self.fields[key] = value
 
     def _cite(self, citation: Any) -> None:
-        known, own = self.fields.get("citations"), self._citations
-        if own is None or own is not known:
+        own = self._citations
+        if own is None or self.fields.get("citations") is not own:
+            known = self.fields.get("citations")
             own = list(known) if isinstance(known, list) else []
             self._citations = self.fields["citations"] = own
         own.append(citation)

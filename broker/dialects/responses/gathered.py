@@ -108,9 +108,9 @@ class Gathered:
         place = event.get("content_index")
         part = self._part(index, "content", place)
         if part is not None:
-            known, own = part.get("annotations"), self._annotations.get((index, place))
-            if own is None or own is not known:
-                own = list(known or ())
+            own = self._annotations.get((index, place))
+            if own is None or part.get("annotations") is not own:
+                own = list(part.get("annotations") or ())
                 self._annotations[index, place] = part["annotations"] = own
             own.append(event.get("annotation"))
 
