@@ -55,9 +55,9 @@ class Block:
                 self.fields[key] = value
 
     def _cite(self, citation: Any) -> None:
-        own = self._citations
-        if own is None or self.fields.get("citations") is not own:
-            known = self.fields.get("citations")
+        known = self.fields.get("citations")
+        own = self._citations if known is self._citations else None
+        if own is None:
             own = list(known) if isinstance(known, list) else []
             self._citations = self.fields["citations"] = own
         own.append(citation)

@@ -108,9 +108,10 @@ class Gathered:
         place = event.get("content_index")
         part = self._part(index, "content", place)
         if part is not None:
-            own = self._annotations.get((index, place))
-            if own is None or part.get("annotations") is not own:
-                own = list(part.get("annotations") or ())
+            known, own = part.get("annotations"), self._annotations.get((index, place))
+            own = own if own is known else None
+            if own is None:
+                own = list(known or ())
                 self._annotations[index, place] = part["annotations"] = own
             own.append(event.get("annotation"))
 
