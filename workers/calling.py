@@ -14,20 +14,21 @@ from typing import Any
 from broker import log
 from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
-from broker.frames import Frame, Kind
+from broker.frames import Frame
 from broker.model import Failure
 from broker.routing import Mode, Policy, Run, Target
 from broker.settings import Settings
-from workers.attaching import Attaching, Severed
+from workers.attaching import Attaching, Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
-from workers.pen import Pen
+from workers.pen import Field, Pen
 from workers.preparing import Preparing
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
 
+_AT_ONCE = 500  # frames that are written in one turn of the loop
 _HURRIED = 2  # deliveries that do not linger, of those that say something
 
 
@@ -74,16 +75,19 @@ class Caller:
         self._ledger.end("completed")
         return None
 
-    async def attach(self, severed: Severed, policy: Policy) -> Failure | None:
-        """Go on with a lost call, which its provider has gone on with; None if it is whole."""
+    async def attach(
+        self, severed: Severed, before: Transcript | None, policy: Policy
+    ) -> Failure | None:
+        """Go on with a lost call, which its provider has gone on with; None if it is whole.
+
+        ``before`` is what other attempts had delivered before it, None if that is nothing.
+        """
         attempt, target = severed.attempt, severed.target
         await asyncio.sleep(self._attaching.pause(policy.backoff))
         frame, fields = self._ledger.reopen(attempt)
         self._hold.pen.write([frame], fields)
         start = self._hold.pen.last
-        begun = any(frame.kind != Kind.NATIVE for frame in severed.before)
-        before = self._dialect.transcript(severed.before)
-        joining = self._joining(severed.mode, before) if begun else None
+        joining = self._joining(severed.mode, before) if before is not None else None
         intake, cursor = Intake(joining, self._holding(policy)), self._ledger.cursor(attempt)
         if not intake.straight or cursor is None:
             intake, cursor = Intake(joining, self._holding(policy), severed.stored), None
@@ -127,7 +131,7 @@ class Caller:
         )
         return failure
 
-    def severed(self, frames: Sequence[Frame]) -> Severed | None:
+    def severed(self, stand: Stand) -> Severed | None:
         """The call before, if it was lost and its provider goes on with it."""
         attempt = self._ledger.last
         settings = self._settings.providers.get(attempt.provider) if attempt else None
@@ -136,14 +140,13 @@ class Caller:
             or settings is None
             or not settings.resumes
             or attempt not in self._ledger.tried
-            or self._job.losses >= self._settings.worker.losses
         ):
             return None
         provider = self._providers.get(attempt.provider, self._job.dialect)
         if not provider.knows(Held(attempt.provider_id)):
             return None
         target = (self._job.model, attempt.provider, attempt.model)
-        return self._attaching.severed(attempt, frames, self._settings.timeouts_for(*target).total)
+        return self._attaching.severed(attempt, stand, self._settings.timeouts_for(*target).total)
 
     def stop(self) -> None:
         """Nobody will ask for the last call again: if it goes on without us, it is to end."""
@@ -215,20 +218,29 @@ class Caller:
                 pour.take(received)
                 if self._hold.pen.crowded:
                     await self._hold.pen.room()
-        self.deliver(intake.end())
+        rest = intake.end()
+        if len(rest) <= _AT_ONCE:
+            self.deliver(rest)
+        else:  # tool calls that were held
+            await self._hold.pen.write_together(rest, self._told(straight=False))
 
     def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
         if not frames:
             return
-        fields = self._ledger.known(straight=straight)
-        if not self.delivered:
-            self.delivered = True
-            fields.append(("delivered", b"1"))
+        fields = self._told(straight=straight)
         if not self._hurried and not self._hurries and self._opens(frames):
             self._hold.pen.write(frames, fields, idle=True)
             return
         self._hurried += 1
         self._hold.pen.write(frames, fields, urgent=self._hurried <= _HURRIED)
+
+    def _told(self, *, straight: bool) -> list[Field]:
+        """What is recorded beside frames that are delivered now."""
+        fields = self._ledger.known(straight=straight)
+        if not self.delivered:
+            self.delivered = True
+            fields.append(("delivered", b"1"))
+        return fields
 
     def _opens(self, frames: Sequence[Frame]) -> bool:
         """Whether they say no more than that the answer begins: the first word is to follow."""

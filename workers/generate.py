@@ -8,6 +8,9 @@ What the routing decides is in ``broker.routing``: ``next_step`` before the firs
 frame, ``after_loss`` after it; this module only carries it out, and ``calling`` makes the calls.
 A lost call that its provider goes on with comes before all that: it is attached to.
 
+A job that has lost too many workers is taken to be what kills them. It is ended before its request
+is decoded or its stream read: see ``_give_up``.
+
 Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
 connection, and nothing more is written under this token.
@@ -47,13 +50,15 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
-from broker.tail.back import read_back
+from workers.attaching import Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
 from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
+from workers.read_backs import Found, ReadBacks
+from workers.settling import prompt_tokens
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(
@@ -80,6 +85,7 @@ class Generation:
         providers: Providers,
         breakers: BreakerView,
         store: Store,
+        read_backs: ReadBacks,
     ) -> None:
         self._hold = hold
         self._claim = hold.claim
@@ -89,6 +95,7 @@ class Generation:
         self._settings = settings
         self._breakers = breakers
         self._store = store
+        self._read_backs = read_backs
         self._caller = Caller(hold, settings, providers, breakers)
 
     async def run(self) -> None:
@@ -97,6 +104,9 @@ class Generation:
         Raises:
             Fenced, FramesLost: the stream stopped being ours.
         """
+        if self._job.losses >= self._settings.worker.losses:
+            await self._give_up()
+            return
         failure = await self._answer_in_time()
         state = JobState.COMPLETED if failure is None else JobState.FAILED
         parting = self._parting(failure)
@@ -124,9 +134,39 @@ class Generation:
         """Write a failed terminal, whatever was going on, and return when it is stored."""
         self._caller.stop()
         self._ledger.end("failed", failure)
-        self._ledger.settle(self._caller.request, self._dialect.transcript(()))
+        self._settle(self._dialect.transcript())
         self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
         await self._hold.pen.settled()
+
+    async def _give_up(self) -> None:
+        """End a job that has lost too many workers, without touching what may have killed them.
+
+        What its last attempt cost is estimated once the job has ended, if the stream must be read
+        for it: should that be what kills, it does so no more often than it is tried, which is once.
+        """
+        delivered = self._caller.delivered
+        self._caller.stop()
+        if not delivered:
+            self._settle(self._dialect.transcript())
+        failure = LOST_MID_STREAM if delivered else LOST
+        self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
+        await self._hold.pen.settled()
+        if delivered and self._ledger.unmeasured:
+            await self._settle_late()
+
+    async def _settle_late(self) -> None:
+        try:
+            found = await self._read_backs.read(self._job.key, self._dialect, self._hold.pen.last)
+            self._settle(found.transcript)
+            await self._store.jobs.settle(self._job.key, self._ledger.late())
+        except StreamholdError as error:
+            log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
+
+    def _settle(self, transcript: Transcript) -> None:
+        """Give the last attempt its usage, if its provider did not."""
+        if self._ledger.unmeasured:
+            prompt = prompt_tokens(self._job, self._dialect, self._claim.body, self._caller.request)
+            self._ledger.settle(prompt, transcript)
 
     async def _answer_in_time(self) -> Failure | None:
         """``_answer``, cut off at the job's deadline, which is of the store's clock."""
@@ -141,8 +181,8 @@ class Generation:
                 raise
             self._caller.stop()
             self._ledger.end("failed", DEADLINE)
-            transcript = await self._transcript()
-            self._ledger.settle(self._caller.request, transcript)
+            transcript = (await self._read_back()).transcript
+            self._settle(transcript)
             return None if transcript.complete(self._choices) else DEADLINE
 
     async def _answer(self) -> Failure | None:
@@ -173,19 +213,20 @@ class Generation:
 
     async def _try_targets(self, policy: Policy) -> Failure | None:
         while True:
-            frames = await self._read_back()
-            transcript = self._dialect.transcript(frames)
+            found = await self._read_back()
+            transcript = found.transcript
             severed = None
-            if frames or self._ledger.count:  # nearly always nothing is left from before
+            if found.last or self._ledger.count:  # nearly always nothing is left from before
                 whole = transcript.complete(self._choices)  # lost before its terminal
-                severed = None if whole else self._caller.severed(frames)
+                severed = None if whole else self._caller.severed(found.stand)
                 if severed is None:
-                    self._ledger.settle(self._caller.request, transcript)
+                    self._settle(transcript)
                     if whole:
                         return None
                     self._caller.stop()
             if severed is not None:
-                failure = await self._caller.attach(severed, policy)
+                before = await self._before(severed)
+                failure = await self._caller.attach(severed, before, policy)
             else:
                 step, passage = await self._choose(policy, transcript)
                 if passage is None:
@@ -195,7 +236,7 @@ class Generation:
                 failure = await self._caller.call(step, passage, policy, transcript)
             if failure is None:
                 if self._ledger.unmeasured:
-                    self._ledger.settle(self._caller.request, await self._transcript())
+                    self._settle((await self._read_back()).transcript)
                 return None
 
     async def _choose(
@@ -218,8 +259,6 @@ class Generation:
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
     ) -> Run | End:
-        if self._job.losses >= self._settings.worker.losses:  # it kills its workers
-            return End(LOST_MID_STREAM if self._caller.delivered else LOST)
         tried = self._ledger.tried
         if not self._caller.delivered:
             return next_step(policy, tried, shut)
@@ -230,29 +269,32 @@ class Generation:
     def _choices(self) -> int:
         return self._dialect.choices(self._caller.request)
 
-    async def _transcript(self) -> Transcript:
-        """Where the begun answer stands."""
-        return self._dialect.transcript(await self._read_back())
+    async def _before(self, severed: Severed) -> Transcript | None:
+        """What other attempts had delivered before a lost call; None if that is nothing."""
+        if not severed.begun:
+            return None
+        return (await self._read_back(severed.place)).transcript
 
-    async def _read_back(self) -> Sequence[Frame]:
-        """The stream of the begun answer; nothing if none was begun."""
+    async def _read_back(self, until: int | None = None) -> Found:
+        """Where the begun answer stands, or stood at a frame; nowhere if none was begun."""
+        pen = self._hold.pen
         while self._caller.delivered:
-            await self._hold.pen.settled()
+            await pen.settled()
             try:
-                back = await read_back(self._store, self._job.key)
+                found = await self._read_backs.read(self._job.key, self._dialect, pen.last, until)
             except StoreAway:  # it comes back, or the lease is lost and with it this task
                 await asyncio.sleep(_AWAY)
             except (JobGone, JobNotFound) as error:  # deleted from under us
                 raise Fenced() from error
             else:
-                if back.last < self._hold.pen.last:  # the store's host crashed and lost its end
-                    self._hold.pen.send_again()
-                    if not self._hold.pen.dirty:
-                        raise FramesLost(back.last)
+                if found.last < min(pen.last, until or pen.last):
+                    pen.send_again()  # the store's host crashed and lost its end
+                    if not pen.dirty:
+                        raise FramesLost(found.last)
                     continue
-                self._hold.pen.adopt(back.templates)
-                return back.frames
-        return ()
+                pen.adopt(found.templates)
+                return found
+        return Found(self._dialect.transcript(), Stand(), {}, 0)
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()
@@ -282,9 +324,16 @@ class Generation:
             if not job.state.final:
                 return
             self._caller.stop()
-            back = await read_back(self._store, job.key) if self._caller.delivered else None
-            transcript = self._dialect.transcript(back.frames if back else ())
-            self._ledger.settle(self._caller.request, transcript)
+            if self._ledger.unmeasured:
+                transcript = self._dialect.transcript()
+                if self._caller.delivered:
+                    if self._read_backs.takes_long(job.last):  # others would record it as lost
+                        fields = self._ledger.closing(job)
+                        await self._store.jobs.settle(job.key, fields, last=False)
+                        job = await self._store.jobs.get(job.key)
+                    read = await self._read_backs.read(job.key, self._dialect, job.last)
+                    transcript = read.transcript
+                self._settle(transcript)
             fields, last = self._ledger.closing(job), self._ledger.is_last(job)
             if fields or last:
                 await self._store.jobs.settle(job.key, fields, last=last)
@@ -300,7 +349,14 @@ class Generation:
 async def generate(ctx: dict[str, Any], key: str) -> None:
     """arq's function for an inference: run the job that ``ctx["hold"]`` holds."""
     hold: Hold = ctx["hold"]
-    generation = Generation(hold, ctx["settings"], ctx["providers"], ctx["breakers"], ctx["store"])
+    generation = Generation(
+        hold,
+        ctx["settings"],
+        ctx["providers"],
+        ctx["breakers"],
+        ctx["store"],
+        ctx["read_backs"],
+    )
     rid = hold.claim.job.request_id
     try:
         try:

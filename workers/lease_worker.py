@@ -10,6 +10,8 @@ test pins the signatures of what is overridden here.
                        ▲  ▲
      renewer: lost? ───┘  └─── control channel: cancelled
 
+A thread renews in the loop's place while that is busy: see ``broker.store.stand_in``.
+
 Four loops run beside the jobs: a poller a partition, the renewer, the rescuer, and the
 writers' flushes. One that dies of a defect ends the worker: its leases expire and its jobs
 are rescued, which is better than holding them without renewing.
@@ -35,13 +37,16 @@ from broker.queue.rescuer import Rescuer
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.queue import Claim
+from broker.store.stand_in import Order
 from broker.store.wire import Wire
+from broker.turns import Turns
 from workers import cron
 from workers.breakers import BreakerView
 from workers.hold import Hold
 from workers.pen import Fenced
 from workers.poller import Poller
-from workers.settling import settle
+from workers.read_backs import ReadBacks
+from workers.settling import Settling
 from workers.slots import Slots
 from workers.writer import Writer
 
@@ -75,8 +80,10 @@ class LeaseWorker(Worker):
             partition.number: Writer(store.streams, partition, settings)
             for partition in store.keys.partitions
         }
+        self.read_backs = ReadBacks(store)
+        self.ctx["read_backs"] = self.read_backs
+        self._settling: Settling | None = None
         self.rescuer = Rescuer(store, self._settle)
-        self._settling: set[asyncio.Task[None]] = set()
         self.breakers = BreakerView(store.breakers)
         self.ctx["breakers"] = self.breakers
         self._breaker_channel = store.keys.breaker_channel.encode()
@@ -101,6 +108,10 @@ class LeaseWorker(Worker):
         # When the leases of each were last renewed: told by the answer, for after a stop the next
         # renewal begins before the answers that came meanwhile are read.
         self._beats = {partition.number: self.loop.time() for partition in partitions}
+        self.turns = Turns()
+        self._stand_in = store.stand_in(
+            "worker", self.turns, self._renewals, every=settings.renew, stuck=settings.stuck
+        )
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -123,6 +134,8 @@ class LeaseWorker(Worker):
         if self.cron_jobs:
             loops.append(self._cron())
         self._on_control_lost()  # subscribe
+        self.turns.start()
+        self._stand_in.start()
         log.info("worker.started", holder=self.holder, concurrency=self.max_jobs)
         async with asyncio.TaskGroup() as group:
             for loop in loops:
@@ -194,6 +207,7 @@ class LeaseWorker(Worker):
         """
         while True:
             begun = self.loop.time()
+            everywhere = True
             for partition in self.store.keys.partitions:
                 old = begun - self._settings.renew
                 holds = [hold for hold in self._holds_in(partition) if hold.pen.renewed <= old]
@@ -204,6 +218,7 @@ class LeaseWorker(Worker):
                         partition, self.holder, [hold.lease for hold in holds]
                     )
                 except StoreAway:
+                    everywhere = False
                     continue  # our appends say that we live, and the rescuer holds off
                 self._beats[partition.number] = begun
                 for hold, was_over, kept in zip(holds, over, renewed, strict=True):
@@ -212,9 +227,21 @@ class LeaseWorker(Worker):
                     elif kept and was_over:
                         log.warning("job.terminal_lost", job_key=hold.key)
                         hold.pen.send_again()
+            if everywhere:
+                self._stand_in.said()
             for writer in self.writers.values():
                 writer.forget(self.loop.time())
             await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
+
+    def _renewals(self) -> list[Order]:
+        """The renewal of every lease that we hold. Called in a thread: it only looks."""
+        leases: dict[Partition, list[tuple[str, int]]] = {}
+        holds = [*self.holds.copy().values(), *(hold for _, hold in self._ended.copy())]
+        for hold in holds:
+            leases.setdefault(self.store.keys.partition(hold.key), []).append(hold.lease)
+        return [
+            self.store.leases.renewal(partition, "", held) for partition, held in leases.items()
+        ]
 
     async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Those of the claims that are still ours.
@@ -274,11 +301,9 @@ class LeaseWorker(Worker):
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
-        task = self.loop.create_task(
-            settle(self.store, self.ctx["providers"], key), name=f"settle {key}"
-        )
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        if self._settling is None:
+            self._settling = Settling(self.store, self.ctx["providers"], self.read_backs)
+        self._settling.add(key)
 
     # ── Cron ──────────────────────────────────────────────────────────────────────────
 
@@ -353,11 +378,13 @@ class LeaseWorker(Worker):
         tasks = list(self.tasks.values())
         for hold in list(self.holds.values()):
             hold.take_away()
-        for settling in self._settling:
-            settling.cancel()
-        await asyncio.gather(*tasks, *self._settling, return_exceptions=True)
+        if self._settling is not None:
+            await self._settling.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._control_task is not None:
             self._control_task.cancel()
+        self.turns.stop()
+        await self._stand_in.close()
         await self._control.close()
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)

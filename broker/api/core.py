@@ -22,11 +22,15 @@ from broker.offload import Offload
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
+from broker.store.keys import Partition
+from broker.store.stand_in import Order
 from broker.tail import Reader, Tail
+from broker.turns import Turns
 
 Cut = Callable[[], None]
 
-_ATTEND = 0.5  # seconds
+_ATTEND = 0.5  # seconds between two reports of our readers
+_LEEWAY = 2 * _ATTEND  # seconds that one may come late, before their jobs' grace runs
 _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are over by then
 
 
@@ -52,6 +56,10 @@ class Core:
         self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
+        self.turns = Turns()
+        self._stand_in = self.store.stand_in(
+            "api", self.turns, self._attendance, every=_ATTEND, stuck=settings.server.stuck
+        )
 
     @property
     def has_memory(self) -> bool:
@@ -111,20 +119,33 @@ class Core:
         """Say of the jobs that readers' leaving cancels which of them have one here.
 
         Nothing is said when a reader leaves, or this process dies: its grace then runs from
-        the last time, and ends unless it has come back, here or elsewhere.
+        the last time, and ends unless it has come back, here or elsewhere. While the loop is held
+        a thread says it instead: see ``broker.store.stand_in``.
         """
         while True:
             await asyncio.sleep(_ATTEND)
-            pairs = {reader.key: grace for reader, grace in self._watched.items()}
-            for partition in self.store.keys.partitions:
-                here = [
-                    (key, grace + int(_ATTEND * 1000))
-                    for key, grace in pairs.items()
-                    if self.store.keys.partition(key) is partition
-                ]
-                if here:
-                    with suppress(StoreAway):  # its ticks are missing then: nothing is cancelled
-                        await self.store.leases.attend(partition, here)
+            everywhere = True
+            for partition, here in self._attended().items():
+                try:
+                    await self.store.leases.attend(partition, here)
+                except StoreAway:  # its ticks are missing then: nothing is cancelled
+                    everywhere = False
+            if everywhere:
+                self._stand_in.said()
+
+    def _attended(self) -> dict[Partition, list[tuple[str, int]]]:
+        """The jobs that have a reader here, each with its grace (ms), by partition."""
+        pairs = {reader.key: grace for reader, grace in self._watched.copy().items()}
+        found: dict[Partition, list[tuple[str, int]]] = {}
+        for key, grace in pairs.items():
+            here = found.setdefault(self.store.keys.partition(key), [])
+            here.append((key, grace + int(_LEEWAY * 1000)))
+        return found
+
+    def _attendance(self) -> list[Order]:
+        """What is to be said of them. Called in a thread: it only looks."""
+        attended = self._attended()
+        return [self.store.leases.attendance(at, here) for at, here in attended.items()]
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
@@ -136,6 +157,8 @@ class Core:
         ]
         for loop in loops:
             loop.add_done_callback(_must_not_end)
+        self.turns.start()
+        self._stand_in.start()
         await self.store.warn()
         try:
             yield {"core": self}
@@ -143,6 +166,8 @@ class Core:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            self.turns.stop()
+            await self._stand_in.close()
             if self._http is not None:
                 await self._http.close()
             await self.offload.close()

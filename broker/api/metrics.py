@@ -83,6 +83,11 @@ class _Seen(Collector):
         yield GaugeMetricFamily("streamhold_workers", "Workers that beat", rescuer.workers)
         yield GaugeMetricFamily("streamhold_readers", "Readers of this process", tail.readers)
         yield GaugeMetricFamily(
+            "streamhold_loop_held_seconds",
+            "Longest time that work held this process's loop",
+            self._core.turns.longest,
+        )
+        yield GaugeMetricFamily(
             "streamhold_store_up", "1 if the store answers", float(bool(rescuer.ticks))
         )
         yield GaugeMetricFamily(

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from broker.dialects import View
-from broker.dialects.body import prompt_length
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -23,7 +22,9 @@ class Diverged(Exception):
 
 
 class Transcript(Protocol):
-    """The delivered part of an answer.
+    """The delivered part of an answer, fed with the frames of its stream as they are read back.
+
+    It keeps texts and lengths, not frames; fed in steps it is the same as fed at once.
 
     ``before`` counts the characters delivered by attempts before the last; ``usage`` is what
     the last one's provider said it cost in all, unless that is a sum over attempts already,
@@ -33,6 +34,10 @@ class Transcript(Protocol):
     before: int
     usage: Object | None
     said: Object | None
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
+        ...
 
     @property
     def silent(self) -> bool:
@@ -52,6 +57,12 @@ class Transcript(Protocol):
     def length(self) -> int:
         """Characters delivered."""
         ...
+
+
+class Begin(Protocol):
+    """Makes a transcript of a stream's first frames, or of one that says nothing yet."""
+
+    def __call__(self, frames: Iterable[Frame] = ()) -> Transcript: ...
 
 
 class Joint(Protocol):
@@ -88,11 +99,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     request_id_header: bytes | None = None  # in which its clients look for the request id too
     check: Callable[[Object], None]  # raises BadRequest
-    asks: tuple[str, ...]  # the fields of a request that its prompt is made of
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
     fold: Callable[[Iterable[Frame]], Object]
-    transcript: Callable[[Iterable[Frame]], Transcript]
+    transcript: Begin
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
     continued: Callable[[Object, Any], Object]
@@ -102,8 +112,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     leads_to_call: Callable[[Frame], bool]
     # Whether a frame's body says no more than that the answer begins: see ``opening``.
     opens: Callable[[bytes], bool] = lambda _body: False
-    # Request, characters delivered, frames received, what was said of the cost → usage.
-    estimate: Callable[[Object, int, int, Object | None], Object]
+    prompt: Callable[[Object], int]  # about how many tokens a request's prompt is
+    # The same (None: the request is gone), characters delivered, frames received, what was said
+    # of the cost → usage.
+    estimate: Callable[[int | None, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]
     failure: Callable[[Failure], Object]
     # Whether a request may be asked for after its job's end, and is kept until then.
@@ -113,7 +125,3 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
     numbers: bool = False  # whether an event is to say its own number
-
-    def prompt_length(self, request: Object) -> int:
-        """How long the prompt of a request is, in characters of JSON."""
-        return prompt_length(request, self.asks)

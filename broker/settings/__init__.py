@@ -59,6 +59,7 @@ class Server(Section, frozen=True):
     # Between two requests. Longer than clients and proxies keep connections (httpx 5, nginx 60),
     # else they send a call into one that is being closed.
     keep_alive: float = 75.0
+    stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
 
 
 class Store(Section, frozen=True):
@@ -83,6 +84,7 @@ class Worker(Section, frozen=True):
     lease: float = 2.0
     renew: float = 0.5
     rescue_tick: float = 0.25
+    stuck: float = 30.0  # a worker whose loop is held for so long loses its jobs
     attempts: int = 3  # tries of a job in all, whatever ended each
     losses: int = 3  # workers that a job may lose; then it is taken to be what kills them
     backoff: float = 0.2  # before the second try; doubles, with jitter

@@ -270,8 +270,8 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
     "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
-    "server": ("store_patience", "drain"),
+    "server": ("store_patience", "drain", "stuck"),
     "store": ("compress_above", "headroom"),
-    "worker": ("backoff", "drain", "keep_acknowledged"),
+    "worker": ("backoff", "drain", "keep_acknowledged", "stuck"),
     "timeouts": ("throughput",),
 }

@@ -4,8 +4,9 @@
 and listings over redis-py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from redis import Redis as PlainRedis
 from redis.asyncio import Redis
 
 from broker.settings import Settings
@@ -19,9 +20,11 @@ from broker.store.leases import Leases
 from broker.store.listing import Listing
 from broker.store.queue import Queue
 from broker.store.scripts import Executor, Scripts
+from broker.store.stand_in import Client, Order, StandIn
 from broker.store.streams import Streams
 from broker.store.ticket_key import TicketKey
 from broker.store.wire import Wire
+from broker.turns import Turns
 
 
 class Store:
@@ -35,12 +38,14 @@ class Store:
         blocking: Redis,
         *,
         line: Callable[[], Line] | None = None,
+        plain: Callable[[], Client] | None = None,
         shebang: bool = True,
     ) -> None:
         self.settings = settings
         self.keys = Keys(settings.store.deployment, settings.store.partitions)
         self.client = client
         self._blocking = blocking
+        self._plain = plain
         self._executor = executor
         scripts = Scripts(executor, shebang=shebang)
         self.jobs = Jobs(scripts, client, self.keys, settings)
@@ -51,6 +56,18 @@ class Store:
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
         self.ticket_key = TicketKey(client, self.keys)
+
+    def stand_in(
+        self,
+        name: str,
+        turns: Turns,
+        orders: Callable[[], Sequence[Order]],
+        *,
+        every: float,
+        stuck: float,
+    ) -> StandIn:
+        """A thread that says to the store what the loop is too busy to say: see ``StandIn``."""
+        return StandIn(name, self._plain, turns, orders, every=every, stuck=stuck)
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""
@@ -80,12 +97,26 @@ def open_store(settings: Settings, name: str) -> Store:
     ``name`` is shown in the server's list of clients.
     """
     url, timeout = settings.store_url.reveal(), settings.store.timeout
+
+    def plain() -> Client:
+        # An answer that takes longer than half a lease comes too late to keep one.
+        wait = min(timeout, settings.worker.lease / 2)
+        client: PlainRedis = PlainRedis.from_url(
+            url,
+            client_name=f"{name}-stand-in",
+            socket_timeout=wait,
+            socket_connect_timeout=wait,
+            health_check_interval=0,
+        )
+        return client
+
     return Store(
         settings,
         Wire(url, name=name, timeout=timeout),
         make_client(url, name=name, timeout=timeout),
         make_client(url, name=f"{name}-wait", timeout=2 * BLOCK),
         line=lambda: Wire(url, name=f"{name}-ear", timeout=2 * BLOCK),
+        plain=plain,
     )
 
 

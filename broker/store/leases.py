@@ -15,6 +15,7 @@ from broker.store.jobs import ended
 from broker.store.keys import Keys, Partition
 from broker.store.record import pairs
 from broker.store.scripts import Scripts
+from broker.store.stand_in import Order
 
 QUEUE_TIMEOUT = Failure(
     type="queue_timeout",
@@ -90,9 +91,16 @@ class Leases:
         self, partition: Partition, holder: str, claims: list[tuple[str, int]]
     ) -> list[bool]:
         """Per (key, token) whether the lease is still ours; it has a full term again then."""
-        flat = [part for claim in claims for part in claim]
-        reply = await self._scripts.run("renew", partition.prefix, holder, self._lease_ms, *flat)
+        script, prefix, args = self.renewal(partition, holder, claims)
+        reply = await self._scripts.run(script, prefix, *args)
         return [bool(verdict) for verdict in reply]
+
+    def renewal(
+        self, partition: Partition, holder: str, claims: Sequence[tuple[str, int]]
+    ) -> Order:
+        """What ``renew`` sends. Without a holder no worker is said to be there for more jobs."""
+        flat = [part for claim in claims for part in claim]
+        return "renew", partition.prefix, (holder, self._lease_ms, *flat)
 
     async def rescue(self, partition: Partition, *, settles: bool = False) -> Tick:
         """One tick; ``settles`` says that the caller can settle attempts."""
@@ -122,8 +130,12 @@ class Leases:
 
     async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:
         """Say that these jobs, given as (key, grace in ms), still have a reader."""
-        flat = [part for pair in watched for part in pair]
-        await self._scripts.run("attend", partition.prefix, *flat)
+        script, prefix, args = self.attendance(partition, watched)
+        await self._scripts.run(script, prefix, *args)
+
+    def attendance(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> Order:
+        """What ``attend`` sends."""
+        return "attend", partition.prefix, [part for pair in watched for part in pair]
 
 
 _MOST = 100  # jobs rescued, timed out and abandoned, each, in one tick

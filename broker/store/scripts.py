@@ -57,6 +57,16 @@ def source(name: str) -> str:
     return whole(name)
 
 
+@cache
+def digest_of(name: str) -> str:
+    """By which a server knows the script, its first line included."""
+    return _digest(source(name))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 class Scripts:
     """Runs scripts over one executor."""
 
@@ -94,7 +104,7 @@ class Scripts:
         text = source(name)
         if not self._shebang:
             text = text.partition("\n")[2]
-        prepared = (hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), text)
+        prepared = (_digest(text), text)
         self._digests[name] = prepared
         return prepared
 

@@ -19,6 +19,7 @@ from workers.breakers import BreakerView
 from workers.generate import generate
 from workers.hold import Hold
 from workers.providers.base import Call, Held, Reply, Sink
+from workers.read_backs import ReadBacks
 from workers.writer import Writer
 
 RETRY = Failure("provider_error", "It fell over.", remedy="retry", retryable=True)
@@ -164,6 +165,7 @@ class Rig:
             "providers": self.providers,
             "store": self.store,
             "breakers": self.breakers,
+            "read_backs": ReadBacks(self.store),
         }
         task = asyncio.create_task(generate(ctx, claim.job.key))
         self.hold.task = task

@@ -63,6 +63,32 @@ def test_depth_is_counted_outside_of_texts() -> None:
             check_depth(deep)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(b"{}," * 1_000_001 + b"{}", id="objects"),
+        pytest.param(b"[]," * 1_000_001 + b"{}", id="arrays"),
+        pytest.param(b"1," * 4_000_001 + b"1", id="numbers"),
+        pytest.param(b'"",' * 2_000_001 + b"{}," * 300 + b'""', id="strings"),
+    ],
+)
+def test_more_values_than_can_be_decoded_in_one_go_are_no_answer(values: bytes) -> None:
+    with pytest.raises(RecursionError):
+        check_depth(b"[" + values + b"]")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(b"{}," * 400_000 + b"{}", id="many"),
+        pytest.param(b'"' + b'[{,\\"' * 1_000_000 + b'"', id="a text"),
+        pytest.param(b'{"a":"b","c":1},' * 150_000 + b"{}", id="fields"),
+    ],
+)
+def test_a_large_answer_is_one(values: bytes) -> None:
+    check_depth(b"[" + values + b"]")
+
+
 DEEP = b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1)
 
 

@@ -34,7 +34,7 @@ from workers.providers.posting import Posts
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
-WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
+WHOLE_LIMIT = 32 * 1024 * 1024  # bytes of a whole answer
 _STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
 

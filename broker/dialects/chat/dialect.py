@@ -8,7 +8,7 @@ from broker.dialects.chat.joint import Joint
 from broker.dialects.chat.request import check, choices, continued
 from broker.dialects.chat.tools import begins_call, leads_to_call
 from broker.dialects.chat.transcript import Transcript
-from broker.dialects.chat.usage import estimate
+from broker.dialects.chat.usage import estimate, prompt
 from broker.dialects.chat.view import ChatView
 from broker.dialects.dialect import Dialect
 from broker.dialects.opening import opens_chat
@@ -24,7 +24,6 @@ CHAT = Dialect(
     path="/v1/chat/completions",
     owns=("/v1/chat/", "/v1/models"),
     check=check,
-    asks=("messages",),
     choices=choices,
     view=_view,
     fold=fold,
@@ -35,6 +34,7 @@ CHAT = Dialect(
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_chat,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -15,6 +15,7 @@ them only where a provider would otherwise lose something:
 from collections.abc import Iterable
 from typing import Any
 
+from broker.dialects.text import Pieces
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, data_of
 
@@ -26,13 +27,27 @@ SET = frozenset(
 )
 
 
-class _Text:
-    """A text still growing; joined once at the end, so that a fold takes linear time."""
+class _Items(list[Any]):
+    """Items, and those among them that have an index, which are found without a search.
 
-    __slots__ = ("parts",)
+    ``ids`` has the index of the item that came with an id, ``most`` the highest index.
+    """
 
-    def __init__(self, *parts: str) -> None:
-        self.parts = list(parts)
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        super().__init__(items)
+        self.at: dict[int, dict[str, Any]] = {}
+        self.ids: dict[Any, int] = {}
+        self.most = -1
+        for item in self:
+            if isinstance(item, dict) and type(item.get("index")) is int:
+                self.at.setdefault(item["index"], item)
+                self.note(item["index"], item.get("id"))
+
+    def note(self, index: int, id: Any) -> None:
+        """An item with this index has said its id."""
+        self.most = max(self.most, index)
+        if id and isinstance(id, str | int):
+            self.ids.setdefault(id, index)
 
 
 def fold(frames: Iterable[Frame]) -> dict[str, Any]:
@@ -136,11 +151,11 @@ def _merge(into: dict[str, Any], more: dict[str, Any], *, grow: bool) -> None:
 
 
 def _grown(old: Any, text: str) -> Any:
-    if isinstance(old, _Text):
-        old.parts.append(text)
+    if isinstance(old, Pieces):
+        old.add(text)
         return old
     if isinstance(old, str):
-        return _Text(old, text)
+        return Pieces(old, text)
     if isinstance(old, list):
         return _grown_parts(old, text)
     return text
@@ -156,54 +171,67 @@ def _grown_parts(parts: list[Any], text: str) -> list[Any]:
     return parts
 
 
-def _as_items(old: Any) -> list[Any]:
+def _as_items(old: Any) -> _Items:
     """What was gathered so far, as the list that further items are added to."""
-    if isinstance(old, list):
+    if isinstance(old, _Items):
         return old
+    if isinstance(old, list):
+        return _Items(old)
     text = finished(old)
-    return [{"type": "text", "text": text}] if isinstance(text, str) and text else []
+    return _Items([{"type": "text", "text": text}] if isinstance(text, str) and text else ())
 
 
-def _extend(items: list[Any], more: list[Any], key: str, *, grow: bool) -> None:
+def _extend(items: _Items, more: list[Any], key: str, *, grow: bool) -> None:
     """Items with an ``index`` merge with the item of that index; others are added."""
     for item in more:
         index = item.get("index") if isinstance(item, dict) else None
         if key == "tool_calls" and type(index) is not int and isinstance(item, dict):
-            index = call_index(items, item)
+            index = _call_index(items, item)
             item = {**item, "index": index}
         if type(index) is not int or key == "annotations":
             items.append(item)
             continue
-        same = next((i for i in items if isinstance(i, dict) and i.get("index") == index), None)
+        same = items.at.get(index)
         if same is None:
-            same = {}
+            same = items.at[index] = {}
             items.append(same)
         _merge(same, item, grow=grow)
+        items.note(index, item.get("id"))
 
 
-def call_index(calls: list[Any], call: dict[str, Any]) -> int:
+def _call_index(calls: _Items, call: dict[str, Any]) -> int:
     """The place of a tool call that came without one.
 
     An id not seen before begins a call; no id goes on with the last one.
     """
-    known: dict[int, Any] = {
-        one["index"]: one.get("id")
-        for one in calls
-        if isinstance(one, dict) and type(one.get("index")) is int
-    }
     name = call.get("id")
     if not name:
-        return next(reversed(known), 0)
-    for index, its_id in known.items():
-        if its_id == name:
-            return index
-    return max(known, default=-1) + 1
+        return next(reversed(calls.at), 0)
+    index = calls.ids.get(name) if isinstance(name, str | int) else None
+    return calls.most + 1 if index is None else index
+
+
+class Counted:
+    """Tool calls of a run, as far as their places go."""
+
+    def __init__(self) -> None:
+        self._calls = _Items()
+
+    def place(self, call: dict[str, Any]) -> int:
+        """The place of the call that a piece belongs to, which need not say it."""
+        index = call.get("index")
+        if type(index) is not int:
+            index = _call_index(self._calls, call)
+        if index not in self._calls.at:
+            self._calls.at[index] = {}
+            self._calls.note(index, call.get("id"))
+        return index
 
 
 def finished(value: Any) -> Any:
     """The plain JSON value of what was gathered: texts joined, indexed items in order."""
-    if isinstance(value, _Text):
-        return "".join(value.parts)
+    if isinstance(value, Pieces):
+        return str(value)
     if isinstance(value, dict):
         return {key: finished(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from broker.dialects.messages.joint import Joint
 from broker.dialects.messages.request import BETA, check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
-from broker.dialects.messages.usage import estimate
+from broker.dialects.messages.usage import estimate, prompt
 from broker.dialects.messages.view import MessagesView
 from broker.dialects.opening import opens_messages
 
@@ -29,7 +29,6 @@ MESSAGES = Dialect(
     headers={"anthropic-beta": BETA},
     request_id_header=b"request-id",
     check=check,
-    asks=("system", "messages", "tools"),
     choices=_one,
     view=_view,
     fold=fold,
@@ -40,6 +39,7 @@ MESSAGES = Dialect(
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_messages,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from broker.dialects.messages.partial import parse
+from broker.dialects.text import Pieces
 
 GROWING = ("text", "thinking")
 _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never sent
@@ -28,9 +29,10 @@ class Block:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.fields = start
-        self.json: list[str] = []
+        self.json = Pieces()
         self.closed = False
-        self._grown: dict[str, list[str]] = {}
+        self._grown: dict[str, Pieces] = {}
+        self._citations: list[Any] | None = None  # a list of our own, once one was added
 
     @property
     def type(self) -> Any:
@@ -42,25 +44,39 @@ class Block:
             if key == "type":
                 continue
             if key == "partial_json" and isinstance(value, str):
-                self.json.append(value)
+                self.json.add(value)
             elif key in GROWING and isinstance(value, str):
-                self._grown.setdefault(key, []).append(value)
+                if key not in self._grown:
+                    self._grown[key] = Pieces()
+                self._grown[key].add(value)
             elif key == "citation" and delta.get("type") == "citations_delta":
-                known = self.fields.get("citations")
-                self.fields["citations"] = [*(known if isinstance(known, list) else ()), value]
+                self._cite(value)
             elif value is not None or key not in self.fields:
                 self.fields[key] = value
+
+    def _cite(self, citation: Any) -> None:
+        known = self.fields.get("citations")
+        own = self._citations if known is self._citations else None
+        if own is None:
+            own = list(known) if isinstance(known, list) else []
+            self._citations = self.fields["citations"] = own
+        own.append(citation)
 
     def text(self, key: str = "text") -> str:
         """A growing text so far."""
         first = self.fields.get(key)
-        return "".join((first if isinstance(first, str) else "", *self._grown.get(key, ())))
+        return (first if isinstance(first, str) else "") + str(self._grown.get(key, ""))
+
+    def _size(self, key: str) -> int:
+        """Characters of a growing text so far."""
+        first = self.fields.get(key)
+        return (len(first) if isinstance(first, str) else 0) + len(self._grown.get(key, ""))
 
     @property
     def whole(self) -> dict[str, Any]:
         """The block as a whole message has it."""
         block = {**self.fields, **{key: self.text(key) for key in self._grown}}
-        said = "".join(self.json)
+        said = str(self.json)
         if said:
             found = parse(said)
             block["input"] = block.get("input", {}) if found is None else found
@@ -69,7 +85,7 @@ class Block:
     @property
     def length(self) -> int:
         """Characters said in it."""
-        return len(self.text()) + len(self.text("thinking")) + sum(map(len, self.json))
+        return self._size("text") + self._size("thinking") + len(self.json)
 
     @property
     def empty(self) -> bool:

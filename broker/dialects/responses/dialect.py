@@ -12,7 +12,7 @@ from broker.dialects.responses.joint import Joint
 from broker.dialects.responses.names import key_of
 from broker.dialects.responses.request import check, continued, stored
 from broker.dialects.responses.transcript import Transcript
-from broker.dialects.responses.usage import estimate
+from broker.dialects.responses.usage import estimate, prompt
 from broker.dialects.responses.view import ResponsesView, last_shown
 from broker.frames import Frame, Kind
 
@@ -56,7 +56,6 @@ RESPONSES = Dialect(
     path="/v1/responses",
     owns=("/v1/responses",),
     check=check,
-    asks=("input", "instructions", "tools"),
     choices=lambda _request: 1,
     view=_view,
     fold=fold,
@@ -67,6 +66,7 @@ RESPONSES = Dialect(
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_responses,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

@@ -7,6 +7,8 @@ whatever said that a part of them was done, which stands for all that led up to 
 
 from typing import Any
 
+from broker.dialects.text import Pieces
+
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 LIFE = ("response.created", "response.queued", "response.in_progress", *ENDS)
 
@@ -40,7 +42,9 @@ class Gathered:
         self.end: str | None = None
         self.said = False  # anything beside the response's own beginning
         self._items: dict[int, dict[str, Any]] = {}
-        self._texts: dict[tuple[int, str | None, int, str], list[str]] = {}
+        # By item; within it by list of parts, place there, and field.
+        self._texts: dict[int, dict[tuple[str | None, int, str], Pieces]] = {}
+        self._annotations: dict[tuple[int, Any], list[Any]] = {}  # lists of our own
 
     def feed(self, event: dict[str, Any]) -> None:
         """Take one event."""
@@ -69,16 +73,16 @@ class Gathered:
     def _set_item(self, index: int, item: Any) -> None:
         if isinstance(item, dict):
             self._items[index] = _copied(item)
-            for place in [place for place in self._texts if place[0] == index]:
-                del self._texts[place]
+            self._texts.pop(index, None)
 
     def _set_part(self, index: int, where: str, event: dict[str, Any]) -> None:
         place, part = event.get(_INDEX[where]), event.get("part")
         if isinstance(part, dict) and self._part(index, where, place) is not None:
             assert type(place) is int
             self._items[index][where][place] = _copied(part)
+            texts = self._texts.get(index, {})
             for field in ("text", "refusal"):
-                self._texts.pop((index, where, place, field), None)
+                texts.pop((where, place, field), None)
 
     def _add_text(self, index: int, stem: str, verb: str, event: dict[str, Any]) -> None:
         where, field = TEXTS[stem]
@@ -89,17 +93,27 @@ class Gathered:
             return
         if where is not None and not holder:
             holder["type"] = _PART_TYPES[stem]
-        parts = self._texts.setdefault((index, where, place, field), [holder.get(field) or ""])
+        texts = self._texts.setdefault(index, {})
+        at = (where, place, field)
+        if verb == "done":
+            texts[at] = Pieces(text)
+            return
+        if at not in texts:
+            known = holder.get(field)
+            texts[at] = Pieces(known if isinstance(known, str) else "")
         if verb == "delta":
-            parts.append(text)
-        elif verb == "done":
-            parts[:] = [text]
+            texts[at].add(text)
 
     def _annotate(self, index: int, event: dict[str, Any]) -> None:
-        part = self._part(index, "content", event.get("content_index"))
+        place = event.get("content_index")
+        part = self._part(index, "content", place)
         if part is not None:
-            known = part.get("annotations")
-            part["annotations"] = [*(known or ()), event.get("annotation")]
+            known, own = part.get("annotations"), self._annotations.get((index, place))
+            own = own if own is known else None
+            if own is None:
+                own = list(known or ())
+                self._annotations[index, place] = part["annotations"] = own
+            own.append(event.get("annotation"))
 
     def _part(self, index: int, where: str, place: Any) -> dict[str, Any] | None:
         """A part of an item, made with all before it if need be; None if there can't be one."""
@@ -119,11 +133,11 @@ class Gathered:
         """The items, in order, with their texts as far as they came."""
         if self.end is not None and isinstance(self.life.get("output"), list):
             return list(self.life["output"])
-        for (index, where, place, field), parts in self._texts.items():
+        for index, texts in self._texts.items():
             item = self._items[index]
-            holder = item if where is None else item[where][place]
-            holder[field] = "".join(parts)
-            parts[:] = [holder[field]]
+            for (where, place, field), text in texts.items():
+                holder = item if where is None else item[where][place]
+                holder[field] = str(text)
         return [self._items[index] for index in sorted(self._items)]
 
 
