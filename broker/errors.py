@@ -155,6 +155,12 @@ class ConfigError(StreamholdError):
     code = "configuration"
 
 
+class StartFailed(StreamholdError):
+    """A process of the deployment can't be started."""
+
+    code = "start_failed"
+
+
 class StoreAway(StreamholdError):
     """The store can't be reached just now."""
 
@@ -173,6 +179,13 @@ class QueueFull(StreamholdError):
     """Too many jobs are queued already."""
 
     code = "queue_full"
+    retryable = True
+
+
+class Overloaded(StreamholdError):
+    """This process has too much to do just now."""
+
+    code = "overloaded"
     retryable = True
 
 

@@ -98,6 +98,18 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     grace: float | None = None
 
 
+class Outline(msgspec.Struct, frozen=True):
+    """A request too large to be decoded on an event loop: see ``broker.offload``.
+
+    ``request`` has those of its fields that are short, ``prompt`` is the length in characters of
+    what it asks, ``size`` that of the whole body in bytes.
+    """
+
+    request: dict[str, Any]
+    prompt: int
+    size: int
+
+
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one frame that ends a stream; each view renders it in its own way.
 
@@ -142,6 +154,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
     keep: bool = False  # whether its request is kept for as long as its stream
+    outline: Outline | None = None  # of a request that is large
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")

@@ -24,6 +24,7 @@ from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
 from workers.pen import Field, Pen
+from workers.preparing import Preparing
 from workers.providers import Providers
 from workers.providers.base import Call, Held, ProviderFailure
 
@@ -52,6 +53,7 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
+        self._preparing = Preparing(providers.offload, self._job) if self._job.outline else None
         self._hurried = 0  # deliveries so far that said something
         self._hurries = False  # whether one that says nothing yet goes out at once too
 
@@ -63,9 +65,7 @@ class Caller:
         intake = Intake(joining, self._holding(policy))
         try:
             await self._begin(step)
-            await self._stream(
-                step.target.provider, self._call(step.target, joining), passage, intake
-            )
+            await self._stream(step.target, self._call(step.target, joining), passage, intake)
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:
@@ -95,7 +95,7 @@ class Caller:
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target.provider, self._call(target, joining, held), passage, intake)
+            await self._stream(target, self._call(target, joining, held), passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
@@ -164,10 +164,13 @@ class Caller:
     def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
         attempt = self._ledger.attempt
         assert attempt is not None
+        request = self.request
+        if joining is not None and self._preparing is None:
+            request = joining.request(request)
         return Call(
             request_id=self._job.request_id,
             model=target.model,
-            request=joining.request(self.request) if joining else self.request,
+            request=request,
             timeouts=self._settings.timeouts_for(self._job.model, *target),
             key=self._job.key,
             attempt=attempt.number,
@@ -191,9 +194,21 @@ class Caller:
         if not first:
             await self._hold.pen.settled()
 
-    async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
+    async def _stream(self, target: Target, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
-        upstream = self._providers.get(provider, self._job.dialect)
+        if self._preparing is None:
+            await self._receive(target, call, passage, intake)
+            return
+        provider = self._settings.providers[target.provider]
+        call = await self._preparing.prepared(call, provider, intake.partial)
+        try:
+            await self._receive(target, call, passage, intake)
+        finally:
+            if call.prepared is not None:
+                call.prepared.sent()
+
+    async def _receive(self, target: Target, call: Call, passage: Passage, intake: Intake) -> None:
+        upstream = self._providers.get(target.provider, self._job.dialect)
         # The first frame tells by which name a call can be found again: see ``_begin``.
         self._hurries = upstream.resumes
         pour = _Pour(self, self._hold.pen, passage, intake)

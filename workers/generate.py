@@ -165,7 +165,7 @@ class Generation:
     def _settle(self, transcript: Transcript) -> None:
         """Give the last attempt its usage, if its provider did not."""
         if self._ledger.unmeasured:
-            prompt = prompt_tokens(self._dialect, self._claim.body, self._caller.request)
+            prompt = prompt_tokens(self._job, self._dialect, self._claim.body, self._caller.request)
             self._ledger.settle(prompt, transcript)
 
     async def _answer_in_time(self) -> Failure | None:
@@ -187,9 +187,13 @@ class Generation:
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
-        if self._claim.body is None:
+        outline = self._job.outline
+        if outline is not None:  # whoever calls has the rest prepared
+            self._caller.request = outline.request
+        elif self._claim.body is not None:
+            self._caller.request = msgspec.json.decode(self._claim.body)
+        else:
             return _BODY_LOST
-        self._caller.request = msgspec.json.decode(self._claim.body)
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
-from broker.dialects.neutral.translation import translate_request
-from broker.errors import BadCursor, BadRequest, OtherDialect
+from broker.dialects.neutral.expressible import expressible
+from broker.errors import BadCursor, OtherDialect
 from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
@@ -34,7 +34,8 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
-    expressible(settings, submission.dialect, submission.request, policy.targets)
+    if submission.examined is None:  # else the child has looked
+        expressible(settings, submission.dialect, submission.request, policy.targets)
     account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
@@ -45,31 +46,6 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         most_open=account.concurrency if account else None,
         admitted=core.has_memory,
     )
-
-
-def expressible(
-    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
-) -> None:
-    """Check that a request can be put to some target, in the dialect that it speaks.
-
-    Raises:
-        Unexpressible: it can't; of several reasons the first target's.
-        BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
-            knows more of it than we do, so that this does not count where there is such a target.
-    """
-    refusal: BadRequest | None = None
-    for target in targets:
-        provider = settings.providers[target.provider]
-        if provider.dialect == dialect:
-            return
-        try:
-            translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
-        except BadRequest as error:
-            refusal = refusal or error
-        else:
-            return
-    if refusal is not None:
-        raise refusal
 
 
 def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:

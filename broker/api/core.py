@@ -12,11 +12,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
+from broker.api.body import Limits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.api.rounds import Rounds
 from broker.errors import Draining, StoreAway
 from broker.model import check_request_id
+from broker.offload import Offload
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
@@ -45,6 +47,7 @@ class Core:
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
+        self.offload = Offload(settings)
         self.draining = asyncio.Event()
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
@@ -167,6 +170,7 @@ class Core:
             await self._stand_in.close()
             if self._http is not None:
                 await self._http.close()
+            await self.offload.close()
             await self.store.close()
 
 
@@ -184,6 +188,13 @@ def _must_not_end(loop: "asyncio.Task[None]") -> None:
 def core_of(request: Request) -> Core:
     """The process's core."""
     return cast(Core, request.scope["state"]["core"])
+
+
+def limits_of(request: Request) -> Limits:
+    """What the body of a call may have."""
+    core = core_of(request)
+    server = core.settings.server
+    return Limits(server.max_body, server.max_parts, core.offload.budget, account_of(request))
 
 
 def account_of(request: Request) -> str:

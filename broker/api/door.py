@@ -3,7 +3,8 @@
 Host and Origin: a web page must not spend the operator's keys through loopback, neither by
 a form's POST (no JSON) nor by a name that resolves to 127.0.0.1. Keys: only their SHA-256
 is known here. A ticket stands in for a key where there is none. Every answer leaves with an
-``x-request-id``: the one that the call named, whatever came of it, else one of our making;
+``x-request-id``: the one that the call named, whatever came of it, else one of our making or a
+proxy's;
 with what a page's browser must be told; and under a ticket with what keeps the address from
 caches and other sites.
 """
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.booth import Booth
+from broker.api.options import NAMED_BY_PROXY
 from broker.api.origins import Headers, Origins
 from broker.api.problems import error_response
 from broker.api.stamps import stamp
@@ -167,8 +169,8 @@ def _host_of(url: str) -> str:
 
 
 def _named_id(path: str, headers: dict[bytes, bytes]) -> str | None:
-    """The request id that a path or an ``Idempotency-Key`` names, if it is one."""
-    named = headers.get(b"idempotency-key", b"").decode("latin1")
+    """The request id that a path, an ``Idempotency-Key`` or a proxy names, if it is one."""
+    named = (headers.get(b"idempotency-key") or headers.get(NAMED_BY_PROXY, b"")).decode("latin1")
     if path.startswith("/v1/jobs/"):
         named = path.split("/")[3]
     return named if REQUEST_ID.match(named) else None

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from broker.api.attach import check_cursor, collect, resume, while_connected
 from broker.api.core import core_of
+from broker.api.headers import header
 from broker.api.jobs import job_response, key_of
 from broker.api.locations import located
+from broker.api.options import NAMED_BY_PROXY
 from broker.api.problems import failure_response
 from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
@@ -26,7 +28,8 @@ async def stream_events(request: Request) -> Response:
 
     A browser's EventSource gives up for good on an error status, so with the store away or
     the process draining it is told to come again instead. With ``?view=dialect`` the stream
-    is what the job's own POST streams, refusals included.
+    is what the job's own POST streams, refusals included. A proxy that names its calls is told
+    that the process drains: it asks the next one, where the reader would be sent back here.
     """
     core = core_of(request)
     request_id = request.path_params["request_id"]
@@ -42,7 +45,8 @@ async def stream_events(request: Request) -> Response:
         dialect = DIALECTS[job.dialect]
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
     except (Draining, StoreAway, StoreFull) as error:
-        if its_own:
+        passed_on = isinstance(error, Draining) and header(request, NAMED_BY_PROXY)
+        if its_own or passed_on:
             raise
         return ComeAgain(cursor, error.code)
     if reader is None:

@@ -13,17 +13,20 @@ from starlette.types import Receive, Scope, Send
 
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
-from broker.api.body import decode_object, read_json
-from broker.api.core import Core, account_of, core_of, request_id_of
+from broker.api.body import Body, read_body
+from broker.api.core import Core, account_of, core_of, limits_of, request_id_of
+from broker.api.examined import examined, submission_of
 from broker.api.headers import header
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
+from broker.dialects.body import decode_object
 from broker.dialects.dialect import Dialect
 from broker.dialects.wire import encode
 from broker.errors import RequestIdReused
 from broker.model import Failure
+from broker.offload.tasks import Examine
 from broker.queue import Submission
 from broker.tail import Reader
 
@@ -64,7 +67,10 @@ class Inference:
         return await self._whole(core, request, reader, submission.request_id, replays)
 
     async def _submission(self, core: Core, request: Request) -> Submission:
-        body = await read_json(request, core.settings.server.max_body)
+        received = await read_body(request, limits_of(request))
+        if received.reserved is not None:
+            return await self._examined(core, request, received)
+        body = bytes(received.data)
         call = decode_object(body)
         if self._dialect.headers and (said := with_headers(self._dialect, request.headers, call)):
             call |= said
@@ -79,6 +85,18 @@ class Inference:
             body=body,
             keep=self._dialect.keeps(call),
         )
+
+    async def _examined(self, core: Core, request: Request, received: Body) -> Submission:
+        """The same of a large body, which is dealt with elsewhere."""
+        task = Examine(
+            account=account_of(request),
+            request_id=request_id_of(request, header(request, b"idempotency-key")),
+            dialect=self._dialect.name,
+            headers=with_headers(self._dialect, request.headers, {}),
+            options=from_headers(request.scope["headers"]),
+            upload=header(request, b"last-event-id") is None,
+        )
+        return submission_of(task, await examined(core, task, received))
 
     async def _attach(self, core: Core, submission: Submission, cursor: int) -> Reader | None:
         """A reader of a job that must be there; None at its end. A whole answer has no cursor."""

@@ -7,28 +7,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.attach import narrowed, submit
-from broker.api.body import decode_object, has_body, read_json
-from broker.api.core import account_of, core_of, request_id_of
+from broker.api.body import has_body, read_body, read_json
+from broker.api.core import account_of, core_of, limits_of, request_id_of
+from broker.api.examined import examined, submission_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
+from broker.dialects.body import decode_object
 from broker.dialects.native import failure_object
-from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
+from broker.offload.envelope import NewJob, dialect_named, open_envelope
+from broker.offload.tasks import Examine
 from broker.queue import Submission
 from broker.store.listing import Wanted
 
 T = TypeVar("T")
 
 
-class NewJob(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
-
-    request: msgspec.Raw
-    dialect: str = "chat"
-    request_id: str | None = None
-    metadata: dict[str, Any] | None = None
-    options: Options | None = None  # in place of those that headers may ask for
+_LONGEST_WISH = 4096  # bytes of what a ticket is asked for with
 
 
 class TicketWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,13 +37,32 @@ async def create_job(request: Request) -> Response:
     """``POST /v1/jobs`` → 202, or 200 if the job is there already."""
     core = core_of(request)
     core.admit()
-    data = await read_json(request, core.settings.server.max_body)
-    new = _decode(data, NewJob)
+    received = await read_body(request, limits_of(request))
+    options = from_headers(request.scope["headers"])
+    if received.reserved is not None:
+        task = Examine(
+            account=account_of(request),
+            request_id=request_id_of(request, request.headers.get("idempotency-key")),
+            dialect=None,
+            options=options,
+        )
+        found = await examined(core, task, received)
+        submission, own = submission_of(task, found), found.options
+    else:
+        submission, own = _submission(request, open_envelope(received.data))
+    request.scope["request_id"] = submission.request_id
+    if own is not None:
+        options = check(own)
+    created = await submit(core, narrowed(core, submission, options))
+    job = await core.store.jobs.get(submission.key)
+    return job_response(job, 202 if created else 200)
+
+
+def _submission(request: Request, new: NewJob) -> tuple[Submission, Options | None]:
+    """What is to be made of the body, and the options that it has."""
     body = bytes(new.request)
     call = decode_object(body)
-    dialect = DIALECTS.get(new.dialect)
-    if dialect is None:
-        raise BadRequest(f"'dialect' is one of {', '.join(DIALECTS)}.", param="dialect")
+    dialect = dialect_named(new.dialect)
     dialect.check(call)
     given = new.request_id
     if given is None:
@@ -61,11 +76,7 @@ async def create_job(request: Request) -> Response:
         metadata=new.metadata,
         keep=dialect.keeps(call),
     )
-    request.scope["request_id"] = submission.request_id
-    options = from_headers(request.scope["headers"]) if new.options is None else check(new.options)
-    created = await submit(core, narrowed(core, submission, options))
-    job = await core.store.jobs.get(submission.key)
-    return job_response(job, 202 if created else 200)
+    return submission, new.options
 
 
 async def get_job(request: Request) -> Response:
@@ -101,7 +112,7 @@ async def create_ticket(request: Request) -> Response:
     core, key = core_of(request), key_of(request)
     wanted = TicketWanted()
     if has_body(request.scope):
-        data = await read_json(request, core.settings.server.max_body)
+        data = await read_json(request, _LONGEST_WISH)
         wanted = _decode(data, TicketWanted)
     job = await core.store.jobs.get(key)
     ticket, text = await core.booth.issue(job, wanted.scope)

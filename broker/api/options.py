@@ -13,6 +13,9 @@ from broker.model import Options
 
 _PREFIX = "x-streamhold-"
 _RAW_PREFIX = _PREFIX.encode()
+# No option: the id under which a proxy sends a call that has no key, so that it may send it again.
+# It is not the caller's, so no answer says that the caller's own next try would fail the same way.
+NAMED_BY_PROXY = b"x-streamhold-request-id"
 _NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
 
@@ -57,7 +60,7 @@ def from_headers(headers: Iterable[tuple[bytes, bytes]]) -> Options:
     """
     values: dict[str, Any] = {}
     for raw, value in headers:
-        if not raw.startswith(_RAW_PREFIX):
+        if not raw.startswith(_RAW_PREFIX) or raw == NAMED_BY_PROXY:
             continue
         header, text = raw.decode("latin-1"), value.decode("latin-1")
         name = header.removeprefix(_PREFIX).replace("-", "_")

@@ -34,6 +34,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.QueueFull: 503,
     errors.StoreAway: 503,
     errors.StoreFull: 503,
+    errors.Overloaded: 503,
     errors.Draining: 503,
     errors.StreamholdError: 500,
 }

@@ -12,18 +12,19 @@ from starlette.responses import Response
 
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, resume
-from broker.api.body import decode_object
 from broker.api.core import Core, account_of, core_of
 from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
+from broker.dialects.body import decode_object
 from broker.dialects.responses import ResponsesView, fold, key_of, response_id
 from broker.dialects.responses.dialect import RESPONSES
-from broker.dialects.responses.resource import input_items, resource
+from broker.dialects.responses.resource import input_page, resource
 from broker.dialects.responses.view import last_shown
 from broker.dialects.wire import encode
 from broker.errors import BadRequest, JobGone, ResponseNotFound
 from broker.model import Job, JobState
+from broker.offload.tasks import Items
 from broker.queue import Submission
 from broker.tail import Reader
 from broker.tail.back import read_back
@@ -100,26 +101,18 @@ async def list_input(request: Request) -> Response:
     ):
         raise BadRequest(f"'limit' must be from 1 to {_MOST_ITEMS}.", param="limit")
     job = await _find(core, request)
+    name, newest_first = request.path_params["response_id"], order == "desc"
+    if job.outline is not None:
+        task = Items(
+            key=job.key, name=name, newest_first=newest_first, limit=int(limit), after=after
+        )
+        _, page = await core.offload.run(task, type(None), account=job.account)
+        headers = {"x-request-id": job.request_id}
+        return Response(bytes(page), 200, headers, "application/json")
     asked = await _request_of(core, job)
     if asked is None:
         raise JobGone("Its request is no longer kept.")
-    items = input_items(request.path_params["response_id"], asked)
-    if order == "desc":
-        items.reverse()
-    if after is not None:
-        places = [place for place, item in enumerate(items, 1) if item["id"] == after]
-        if not places:
-            raise BadRequest("There is no such item.", param="after")
-        items = items[places[0] :]
-    page = items[: int(limit)]
-    listed = {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(items) > len(page),
-    }
-    return _json(listed, job)
+    return _json(input_page(name, asked, newest_first, int(limit), after), job)
 
 
 async def _find(core: Core, request: Request) -> Job:
@@ -150,6 +143,9 @@ async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> R
 
 
 async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:
+    """What it was asked with, of a large request the outline; None if it is no longer kept."""
+    if job.outline is not None:
+        return job.outline.request
     body = await core.store.jobs.body(job.key)
     return decode_object(body) if body is not None else None
 

@@ -60,6 +60,7 @@ def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
         "dir": str(data),
         "appendonly": "yes",
         "appendfsync": "everysec",
+        "aof-load-truncated": "yes",  # a last record that a crash cut off is left out
         "save": "",
         "maxmemory-policy": "noeviction",
         "stream-node-max-bytes": "1024",

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from broker.dialects import View
+from broker.dialects.body import prompt_length
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -99,6 +100,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     request_id_header: bytes | None = None  # in which its clients look for the request id too
     check: Callable[[Object], None]  # raises BadRequest
+    asks: tuple[str, ...]  # the fields of a request that its prompt is made of
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
     fold: Callable[[Iterable[Frame]], Object]
@@ -106,6 +108,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
     continued: Callable[[Object, Any], Object]
+    pieces: Callable[[Any], list[str]]  # of a transcript: the texts that it goes on from
     begins_call: Callable[[Frame], bool]  # whether a tool call begins in a frame
     # Whether a frame just before such a one may belong to it: a seal, the end of something.
     leads_to_call: Callable[[Frame], bool]
@@ -124,3 +127,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
     numbers: bool = False  # whether an event is to say its own number
+
+    def prompt_length(self, request: Object) -> int:
+        """How long the prompt of a request is, in characters of JSON."""
+        return prompt_length(request, self.asks)

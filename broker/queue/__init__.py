@@ -12,6 +12,7 @@ import msgspec
 from arq.jobs import serialize_job
 
 from broker.model import Options, job_key, request_digest
+from broker.offload.tasks import Examined
 from broker.store import Store
 from broker.store.jobs import Creation, NewJob
 from broker.store.scripts import Executor
@@ -46,6 +47,7 @@ class Submission(msgspec.Struct, frozen=True):
     most_open: int | None = None
     admitted: bool = True
     keep: bool = False  # the body, for as long as the stream
+    examined: Examined | None = None  # what is known of a large body; ``request`` is its outline
 
     @property
     def key(self) -> str:
@@ -53,6 +55,8 @@ class Submission(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
+        if self.examined is not None:
+            return self.examined.digest
         return request_digest(self.dialect, self.request)
 
 
@@ -90,6 +94,8 @@ async def enqueue(
             most_open=submission.most_open,
             admitted=submission.admitted,
             keep=submission.keep,
+            outline=submission.examined.outline if submission.examined else None,
+            upload=submission.examined.upload if submission.examined else None,
         ),
         over,
     )

@@ -45,6 +45,7 @@ class Server(Section, frozen=True):
     allowed_hosts: tuple[str, ...] = ()  # Host names answered to, beside loopback's own
     allowed_origins: tuple[str, ...] = ()  # pages that may call and read; "*" is any
     max_body: int = 32 * 1024 * 1024
+    max_parts: int = 500_000  # values in a body, roughly: braces, brackets and commas are counted
     header_hold: float = 10.0  # how long a streaming POST may wait for its first frame
     ping: float = 15.0  # between keep-alive lines on a silent stream
     store_patience: float = 30.0  # how long an open stream waits for a store that is away

@@ -6,11 +6,11 @@ The first byte says how the rest is packed: ``j`` plain JSON, ``z`` zlib.
 import zlib
 
 
-def pack(body: bytes, compress_above: int) -> bytes:
+def pack(body: bytes | bytearray, compress_above: int) -> bytes:
     """The bytes to store for a body."""
     if len(body) > compress_above:
         return b"z" + zlib.compress(body, 1)
-    return b"j" + body
+    return b"j" + bytes(body)
 
 
 def unpack(stored: bytes) -> bytes:

@@ -14,10 +14,11 @@ from broker.errors import (
     NotRetriable,
     QueueFull,
     RequestIdReused,
+    StoreAway,
     StoreFull,
 )
 from broker.frames import Kind
-from broker.model import Failure, Job, JobState, Options, Terminal
+from broker.model import Failure, Job, JobState, Options, Outline, Terminal
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
@@ -43,7 +44,7 @@ class NewJob(msgspec.Struct, frozen=True):
     dialect: str
     model: str
     digest: str
-    body: bytes
+    body: bytes  # empty, if it was uploaded
     task: bytes
     metadata: dict[str, Any] | None = None
     options: Options = Options()
@@ -51,6 +52,8 @@ class NewJob(msgspec.Struct, frozen=True):
     grace: float | None = None
     most_open: int | None = None
     keep: bool = False  # the body, for as long as the stream
+    outline: Outline | None = None  # of a body that was uploaded,
+    upload: str | None = None  # under this name
     admitted: bool = True  # false: the store is short of memory, and may only say what is there
 
 
@@ -104,6 +107,8 @@ class Jobs:
                 raise QueueFull()
             case b"queue-full" | b"full":
                 raise StoreFull()
+            case b"upload-lost":
+                raise StoreAway("It lost the body that was uploaded.")
             case b"account-full":
                 raise AccountBusy(f"It may have {new.most_open}.")
             case b"conflict":
@@ -120,6 +125,8 @@ class Jobs:
             fields += ["options", msgspec.json.encode(new.options)]
         if new.keep:
             fields += ["keep", "1"]
+        if new.outline is not None:
+            fields += ["outline", msgspec.json.encode(new.outline)]
         reply: list[bytes] = await self._scripts.run(
             "create",
             self._keys.partition(new.key).prefix,
@@ -128,7 +135,7 @@ class Jobs:
             new.account,
             self._queue_ms,
             self._record_ms,
-            bodies.pack(new.body, self._store.compress_above),
+            self._packed(new),
             new.options.priority,
             self._store.max_queued if new.admitted else 0,
             # Each partition keeps its own count, and is given its share of the limit.
@@ -139,6 +146,11 @@ class Jobs:
             over=over,
         )
         return reply
+
+    def _packed(self, new: NewJob) -> bytes:
+        if new.upload is not None:
+            return b"u" + new.upload.encode()
+        return bodies.pack(new.body, self._store.compress_above)
 
     async def get(self, key: str) -> Job:
         """The job.

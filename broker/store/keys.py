@@ -22,6 +22,10 @@ class Partition(msgspec.Struct, frozen=True):
     def body(self, key: str) -> str:
         return f"{self.prefix}body:{key}"
 
+    def upload(self, name: str) -> str:
+        """A large body, until a job is made of it."""
+        return f"{self.prefix}upload:{name}"
+
     def stream(self, key: str) -> str:
         return f"{self.prefix}stream:{key}"
 

@@ -22,7 +22,7 @@ class Claim(msgspec.Struct, frozen=True):
     job: Job
     token: int
     task: bytes
-    body: bytes | None  # the caller's request as JSON; None if the store lost it
+    body: bytes | None  # the caller's request as JSON; None if it is large, or the store lost it
     now_ms: int = 0  # the store's clock at the claim
 
 

@@ -2,7 +2,7 @@
 
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace``; the rest is written by processes:
-``request_id dialect model task metadata options keep`` at creation, ``delivered usage error
+``request_id dialect model task metadata options keep outline`` at creation, ``delivered usage error
 cursor`` and one ``attempt:N`` an attempt by holders.
 
 ``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from broker.model import Attempt, Failure, Job, JobState, Options
+from broker.model import Attempt, Failure, Job, JobState, Options, Outline
 
 _FIELD = b"attempt:"
 _STATES = {state.value.encode(): state for state in JobState}
@@ -28,6 +28,7 @@ _NO_OPTIONS = Options()
 _attempt = msgspec.json.Decoder(Attempt).decode
 _cursor = msgspec.json.Decoder(tuple[int, int]).decode
 _options = msgspec.json.Decoder(Options).decode
+_outline = msgspec.json.Decoder(Outline).decode
 _failure = msgspec.json.Decoder(Failure).decode
 
 
@@ -67,6 +68,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         deadline_ms=_number(get(b"deadline")),
         grace_ms=_number(get(b"grace")),
         keep=b"keep" in record,
+        outline=_outline(record[b"outline"]) if b"outline" in record else None,
         usage=usage,
         error=_failure(record[b"error"]) if b"error" in record else None,
         metadata=_json(get(b"metadata")),

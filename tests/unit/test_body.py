@@ -6,7 +6,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from broker.api.body import decode_object, read_json
+from broker.api.body import read_json
+from broker.dialects.body import decode_object
 from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 JSON = "application/json"

@@ -156,6 +156,28 @@ async def test_the_one_that_the_call_names_is_its(path: str, key: str, expected:
         assert found.headers["x-request-id"] == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "proxys", "expected"),
+    [
+        ("/v1/chat/completions", "", "p1", "p1"),
+        ("/v1/chat/completions", "r1", "p1", "r1"),
+        ("/v1/jobs/r1", "", "p1", "r1"),
+    ],
+)
+async def test_a_proxy_names_a_call_that_has_no_name(
+    path: str, key: str, proxys: str, expected: str
+) -> None:
+    more = {"idempotency_key": key} if key else {}
+    found = await knock(OPEN, path, x_streamhold_request_id=proxys, **more)
+    assert found.headers["x-request-id"] == expected
+
+
+async def test_what_a_proxy_sends_that_is_no_request_id_is_passed_over() -> None:
+    found = await knock(path="/v1/chat/completions", x_streamhold_request_id="-not one")
+    assert found.status == 200
+    assert found.headers["x-request-id"].startswith("req_")
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs/", "/v1/jobs/-x", "/v1/jobs/" + "x" * 200])
 async def test_what_is_none_is_not_given_back(path: str) -> None:
     found = await knock(path=path, idempotency_key="bad key\r\nx: y")

@@ -28,7 +28,7 @@ def body(response: Response) -> Any:
 
 
 # What a caller can do nothing about.
-OURS = {errors.StreamholdError, errors.ConfigError, errors.JobFailed}
+OURS = {errors.StreamholdError, errors.ConfigError, errors.StartFailed, errors.JobFailed}
 
 
 @pytest.mark.parametrize("kind", EVERY)

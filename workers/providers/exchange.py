@@ -133,7 +133,7 @@ class Exchange:
         else:
             abort(response)
 
-    async def post(self, url: str, headers: CIMultiDict[str], body: bytes) -> None:
+    async def post(self, url: str, headers: CIMultiDict[str], body: bytes | bytearray) -> None:
         """Send the request and wait for the answer's head.
 
         Raises:
@@ -150,7 +150,7 @@ class Exchange:
         await self._ask("GET", url, headers, None)
 
     async def _ask(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | bytearray | None
     ) -> None:
         clock = self._clock = Deadline(self._loop, self._watch.due()[0])
         try:
@@ -168,10 +168,10 @@ class Exchange:
         self._follow(response)
 
     async def _send(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | bytearray | None
     ) -> aiohttp.ClientResponse:
         posts = self._posts
-        if posts is not None and method == "POST" and body:
+        if posts is not None and method == "POST" and body and isinstance(body, bytes):
             data = posts.request(url, headers, body)
             if data is not None:
                 return await posts.send(url, data, self._timeout, self._sent)

@@ -7,8 +7,6 @@ job. The base URL ends in the version, ``https://generativelanguage.googleapis.c
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from broker.frames import Frame
 from broker.model import Failure
 from workers.providers import gemini_failures
@@ -33,9 +31,6 @@ class GeminiProvider(Upstream):
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return {} if self._key is None else {"x-goog-api-key": self._key.reveal().strip()}
-
-    def _body(self, call: Call, streams: bool) -> bytes:
-        return msgspec.json.encode(call.request)
 
     def _decoder(self, call: Call, reply: Reply) -> GeminiDecoder:
         return GeminiDecoder(reply)

@@ -8,8 +8,6 @@ stored there (``store`` false) can't have that.
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from broker.dialects.responses import Inbound, response_id
 from broker.frames import Frame
 from workers.providers.asking import bearer
@@ -26,18 +24,6 @@ class ResponsesProvider(Upstream):
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return bearer(self._provider, self._key)
-
-    def _body(self, call: Call, streams: bool) -> bytes:
-        body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
-        # Between the caller and us: every call is run in the background here.
-        body.pop("background", None)
-        if self.resumes and streams and body.get("store") is not False:
-            body["background"] = True
-        if not streams:
-            body.pop("stream_options", None)
-        if call.previous is not None:
-            body["previous_response_id"] = call.previous
-        return msgspec.json.encode(body)
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""

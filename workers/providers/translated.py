@@ -18,9 +18,8 @@ import msgspec
 from broker.dialects.neutral import errors
 from broker.dialects.neutral.translation import (
     Translation,
+    put_to,
     reader,
-    translate_partial,
-    translate_request,
     translate_usage,
     writer,
 )
@@ -39,6 +38,20 @@ def speaking(
 ) -> Provider:
     """The provider, which speaks one dialect, for jobs in the dialect of their caller."""
     return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, quirks)
+
+
+def unexpressible(error: BadRequest) -> ProviderFailure:
+    """A target can't be asked a request; another one may do."""
+    return ProviderFailure(
+        Failure(
+            type="invalid_request_error",
+            message=error.message,
+            status=400,
+            remedy="next",
+            code=Unexpressible.code,  # to it, whatever it may be to others
+            param=error.param,
+        )
+    )
 
 
 class TranslatedProvider:
@@ -98,24 +111,17 @@ class TranslatedProvider:
         Raises:
             ProviderFailure: there is no such thing; another target may do.
         """
-        asked = (call.request, self._caller, self._spoken, call.model, self._quirks)
+        prepared = call.prepared
+        if prepared is not None:  # in the provider's dialect already
+            return msgspec.structs.replace(call, request=prepared.asked), prepared.space
         try:
-            if call.partial:
-                request, space = translate_partial(*asked)
-            else:
-                request, space = translate_request(*asked), ""
-            if self.resumes and call.request.get("store") is not False:
-                request.pop("store", None)  # to resume it the provider has to keep it
-        except BadRequest as error:
-            failure = Failure(
-                type="invalid_request_error",
-                message=error.message,
-                status=400,
-                remedy="next",
-                code=Unexpressible.code,  # to it, whatever it may be to others
-                param=error.param,
+            request, space = put_to(
+                *(call.request, self._caller, self._spoken, call.model, self._quirks),
+                partial=bool(call.partial),
+                resumes=self.resumes,
             )
-            raise ProviderFailure(failure) from error
+        except BadRequest as error:
+            raise unexpressible(error) from error
         return msgspec.structs.replace(call, request=request), space
 
 

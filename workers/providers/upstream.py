@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol
 import aiohttp
 from multidict import CIMultiDict
 
+from broker.dialects.posted import Way, posted
 from broker.frames import Frame
 from broker.model import Failure
 from broker.refusal import refused
@@ -134,7 +135,11 @@ class Upstream(ABC):
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(self._url(call, streams), headers, self._body(call, streams))
+        prepared = call.prepared
+        body = self._body(call, streams) if prepared is None else prepared.take()
+        await exchange.post(self._url(call, streams), headers, body)
+        if prepared is not None:
+            prepared.sent()
 
     def _stopped_at(self, call: Call) -> str | None:
         """The path to post to, to end a call; None if its answer was never begun."""
@@ -158,9 +163,10 @@ class Upstream(ABC):
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         """What the dialect adds: the key above all."""
 
-    @abstractmethod
     def _body(self, call: Call, streams: bool) -> bytes:
         """The caller's body with the provider's model name and our way of streaming."""
+        way = Way(call.model, streams, call.partial, call.previous)
+        return posted(self._provider, call.request, way)
 
     @abstractmethod
     def _decoder(self, call: Call, reply: Reply) -> Decoder:

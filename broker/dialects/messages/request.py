@@ -53,6 +53,19 @@ def check_messages(messages: Any) -> None:
             raise BadRequest(f"'{where}' must be an object.", param=where)
 
 
+def check_count(request: dict[str, Any]) -> tuple[str, list[str]]:
+    """Check a request to count tokens, and take its model and betas out of it.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    model, betas = request.pop("model", None), request.pop(BETA, None)
+    if not isinstance(model, str) or not model:
+        raise BadRequest("'model' must be a non-empty string.", param="model")
+    check_messages(request.get("messages"))
+    return model, [str(each) for each in betas] if isinstance(betas, list) else []
+
+
 def continued(request: dict[str, Any], said: Transcript) -> dict[str, Any]:
     """The request with the partial answer as its last message.
 

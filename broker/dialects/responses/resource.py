@@ -7,6 +7,7 @@ begun, the stream has it (see ``fold``). How the job ended is what its record sa
 from typing import Any
 
 from broker.dialects.responses.names import response_id
+from broker.errors import BadRequest
 from broker.model import Failure, Job, JobState
 
 _STATUS = {
@@ -71,6 +72,32 @@ def input_items(name: str, request: dict[str, Any]) -> list[dict[str, Any]]:
     asked = request.get("input")
     items = asked if isinstance(asked, list) else [] if asked is None else [asked]
     return [_item(name.removeprefix("resp_"), place, item) for place, item in enumerate(items)]
+
+
+def input_page(
+    name: str, request: dict[str, Any], newest_first: bool, limit: int, after: str | None
+) -> dict[str, Any]:
+    """A page of those items, which begins after the item of that id.
+
+    Raises:
+        BadRequest: there is no such item.
+    """
+    items = input_items(name, request)
+    if newest_first:
+        items.reverse()
+    if after is not None:
+        places = [place for place, item in enumerate(items, 1) if item["id"] == after]
+        if not places:
+            raise BadRequest("There is no such item.", param="after")
+        items = items[places[0] :]
+    page = items[:limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(items) > len(page),
+    }
 
 
 def _item(key: str, place: int, item: Any) -> dict[str, Any]:

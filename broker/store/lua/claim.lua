@@ -58,7 +58,9 @@ local function take(jk)
   end
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
-  claimed[#claimed + 1] = {jk, token, record, redis.call('GET', P .. 'body:' .. jk)}
+  -- A large body is fetched by whoever works on it: its outline stands in the record.
+  local body = not places['outline'] and redis.call('GET', P .. 'body:' .. jk)
+  claimed[#claimed + 1] = {jk, token, record, body}
 end
 
 -- The two queues as one, by score; of batch jobs no more than there is room for.

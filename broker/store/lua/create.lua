@@ -6,12 +6,13 @@
 -- KEYS[1]  the partition's prefix P; the keys touched all begin with it: job:JK body:JK
 --          stream:JK ended:JK templates:JK queue batch due open wake wake-batch fair virtual
 --          arrivals busy watched account:NAME
--- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body, priority, most
+-- ARGV     JK, digest, account, queue timeout (ms), record ttl (ms), body (or "u" and the name of
+--          one that was uploaded, whose record has the field `outline`), priority, most
 --          jobs in its queue, most open jobs of the account or 0, deadline (ms from now) or
 --          0, grace without readers (ms) or 0, then the record's further fields as name,
 --          value pairs
 -- Returns  {"created"} | {"exists", grace or false} | {"conflict"} | {"gone"} |
---          {"queue-full"} | {"account-full"}
+--          {"queue-full"} | {"account-full"} | {"upload-lost"}
 -- Invariant: under one JK at most one record is ever written until it expires.
 
 --@include finish
@@ -29,6 +30,9 @@ if most > 0 and (tonumber(redis.call('HGET', P .. 'busy', account)) or 0) >= mos
   return {'account-full'}
 end
 
+local upload = string.byte(body) == 117 and P .. 'upload:' .. string.sub(body, 2)
+if upload and redis.call('EXISTS', upload) == 0 then return {'upload-lost'} end
+
 local now = clock()
 local due = now + tonumber(ARGV[4])
 -- A stream may have been kept for longer than its record; a new job begins at 1.
@@ -42,7 +46,12 @@ if deadline > 0 then
   due = math.min(due, now + deadline)
 end
 if grace > 0 then redis.call('HSET', job, 'grace', text(grace)) end
-redis.call('SET', P .. 'body:' .. jk, body)
+if upload then
+  redis.call('RENAME', upload, P .. 'body:' .. jk)
+  redis.call('PERSIST', P .. 'body:' .. jk)
+else
+  redis.call('SET', P .. 'body:' .. jk, body)
+end
 local index = P .. 'account:' .. account
 redis.call('ZADD', index, text(now), jk)
 -- A record outlives its creation by its run and its ttl; what is older twice over is gone. It is
