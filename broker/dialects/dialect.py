@@ -11,6 +11,7 @@ import msgspec
 
 from broker.dialects import View
 from broker.dialects.body import prompt_length
+from broker.dialects.fold import Fold
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -103,7 +104,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[str, ...]  # the fields of a request that its prompt is made of
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
-    fold: Callable[[Iterable[Frame]], Object]
+    folding: Callable[[], Fold]  # of a stream's frames, none of them fed yet
     transcript: Begin
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
@@ -127,6 +128,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
     numbers: bool = False  # whether an event is to say its own number
+
+    def fold(self, frames: Iterable[Frame]) -> Object:
+        """The whole answer of a stream of which all frames are at hand."""
+        fold = self.folding()
+        fold.feed(frames)
+        return fold.answer()
 
     def prompt_length(self, request: Object) -> int:
         """How long the prompt of a request is, in characters of JSON."""
