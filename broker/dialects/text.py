@@ -1,6 +1,32 @@
 """Texts that providers cut anywhere, even between the two halves of a character."""
 
-_BLOCK = 1024  # pieces that are joined to one
+_LOOSE = 512  # pieces that are kept apart
+
+
+class Growing:
+    """A text that grows by pieces, in linear time and little more memory than its own."""
+
+    __slots__ = ("_done", "_loose")
+
+    def __init__(self, *pieces: str) -> None:
+        self._done: list[str] = []
+        self._loose = list(pieces)
+
+    def add(self, piece: str) -> None:
+        """Take one piece."""
+        self._loose.append(piece)
+        if len(self._loose) >= _LOOSE:
+            self._done.append("".join(self._loose))
+            self._loose.clear()
+
+    def __str__(self) -> str:
+        if self._done or len(self._loose) > 1:
+            self._loose = ["".join((*self._done, *self._loose))]
+            self._done = []
+        return self._loose[0] if self._loose else ""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._done)) + sum(map(len, self._loose))
 
 
 def joined(text: str) -> str:
@@ -15,33 +41,3 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Pieces:
-    """A text that grows by pieces, and knows its length without being put together.
-
-    Pieces are joined by blocks, so that a million of them take little more than their characters,
-    and adding one takes the same time however long the text is.
-    """
-
-    __slots__ = ("_blocks", "_length", "_parts")
-
-    def __init__(self, *parts: str) -> None:
-        self._parts = list(parts)
-        self._blocks = 0  # of the parts: those that were joined already
-        self._length = sum(map(len, parts))
-
-    def add(self, text: str) -> None:
-        """Add a piece."""
-        parts = self._parts
-        parts.append(text)
-        self._length += len(text)
-        if len(parts) - self._blocks >= _BLOCK:
-            parts[self._blocks :] = ["".join(parts[self._blocks :])]
-            self._blocks += 1
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __str__(self) -> str:
-        return "".join(self._parts)

@@ -9,7 +9,7 @@ from broker.dialects.chat.transcript import Transcript as ChatTranscript
 from broker.dialects.messages.transcript import Transcript as MessagesTranscript
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.transcript import Transcript as ResponsesTranscript
-from broker.dialects.text import Pieces
+from broker.dialects.text import Growing
 from broker.frames import ATTEMPT, Frame, Kind, data_frame
 from tests.recorded.corpus import CORPUS
 from tests.recorded.reading import events_of
@@ -77,10 +77,10 @@ def test_every_cut(name: str, stream: Recorded) -> None:
 
 
 def test_a_long_text_is_kept_in_few_pieces() -> None:
-    text = Pieces("a")
+    text = Growing("a")
     for number in range(10_000):
         text.add(str(number % 10))
-    assert len(text._parts) < 1100
+    assert len(text._done) + len(text._loose) < 600
     assert len(text) == len(str(text)) == 10_001
     assert str(text) == "a" + "0123456789" * 1000
-    assert not Pieces("")
+    assert not Growing("")

@@ -15,11 +15,11 @@ them only where a provider would otherwise lose something:
 from collections.abc import Iterable
 from typing import Any
 
-from broker.dialects.text import Pieces
-from broker.dialects.wire import decode_object
-from broker.frames import Frame, Kind, data_of
+from broker.dialects.chat.items import Items
+from broker.dialects.fold import Fold
+from broker.dialects.text import Growing
+from broker.frames import Frame
 
-_FOLDED = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.WHOLE)))
 _FIRST = frozenset(("id", "created", "model", "system_fingerprint", "service_tier"))
 _DROPPED = frozenset(("object", "obfuscation"))
 SET = frozenset(
@@ -27,49 +27,31 @@ SET = frozenset(
 )
 
 
-class _Items(list[Any]):
-    """Items, and those among them that have an index, which are found without a search.
+class ChatFold(Fold):
+    """The chunks of a stream so far."""
 
-    ``ids`` has the index of the item that came with an id, ``most`` the highest index.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self._answer: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
-        super().__init__(items)
-        self.at: dict[int, dict[str, Any]] = {}
-        self.ids: dict[Any, int] = {}
-        self.most = -1
-        for item in self:
-            if isinstance(item, dict) and type(item.get("index")) is int:
-                self.at.setdefault(item["index"], item)
-                self.note(item["index"], item.get("id"))
+    def take(self, event: dict[str, Any]) -> None:
+        """Take one chunk."""
+        _add_chunk(self._answer, self._choices, event)
 
-    def note(self, index: int, id: Any) -> None:
-        """An item with this index has said its id."""
-        self.most = max(self.most, index)
-        if id and isinstance(id, str | int):
-            self.ids.setdefault(id, index)
+    def folded(self) -> dict[str, Any]:
+        """The completion that they add up to."""
+        answer, choices = self._answer, self._choices
+        answer["object"] = "chat.completion"
+        answer["choices"] = [_whole_choice(index, choices[index]) for index in sorted(choices)]
+        return answer
 
 
 def fold(frames: Iterable[Frame]) -> dict[str, Any]:
-    """The whole answer of a completed stream, or its verbatim whole-answer frame.
-
-    Native-only frames and the terminal are passed over, and so is an event whose data is no
-    JSON object: there is nothing in it to fold.
-    """
-    answer: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
-    for kind, body in frames:
-        if kind not in _FOLDED:
-            continue
-        event = decode_object(data_of(body))
-        if event is None:
-            continue
-        if kind == Kind.WHOLE:
-            return event
-        _add_chunk(answer, choices, event)
-    answer["object"] = "chat.completion"
-    answer["choices"] = [_whole_choice(index, choices[index]) for index in sorted(choices)]
-    return answer
+    """The whole answer of a completed stream, or its verbatim whole-answer frame."""
+    gathered = ChatFold()
+    gathered.feed(frames)
+    return gathered.answer()
 
 
 def _add_chunk(
@@ -151,17 +133,17 @@ def _merge(into: dict[str, Any], more: dict[str, Any], *, grow: bool) -> None:
 
 
 def _grown(old: Any, text: str) -> Any:
-    if isinstance(old, Pieces):
+    if isinstance(old, Growing):
         old.add(text)
         return old
     if isinstance(old, str):
-        return Pieces(old, text)
-    if isinstance(old, list):
+        return Growing(old, text)
+    if isinstance(old, Items):
         return _grown_parts(old, text)
     return text
 
 
-def _grown_parts(parts: list[Any], text: str) -> list[Any]:
+def _grown_parts(parts: Items, text: str) -> Items:
     """Text after a list, from providers that think in parts and then speak in plain text."""
     last = parts[-1] if parts else None
     if isinstance(last, dict) and last.get("type") == "text":
@@ -171,66 +153,36 @@ def _grown_parts(parts: list[Any], text: str) -> list[Any]:
     return parts
 
 
-def _as_items(old: Any) -> _Items:
+def _as_items(old: Any) -> Items:
     """What was gathered so far, as the list that further items are added to."""
-    if isinstance(old, _Items):
+    if isinstance(old, Items):
         return old
-    if isinstance(old, list):
-        return _Items(old)
     text = finished(old)
-    return _Items([{"type": "text", "text": text}] if isinstance(text, str) and text else ())
+    return Items(({"type": "text", "text": text},) if isinstance(text, str) and text else ())
 
 
-def _extend(items: _Items, more: list[Any], key: str, *, grow: bool) -> None:
+def _extend(items: Items, more: list[Any], key: str, *, grow: bool) -> None:
     """Items with an ``index`` merge with the item of that index; others are added."""
     for item in more:
         index = item.get("index") if isinstance(item, dict) else None
         if key == "tool_calls" and type(index) is not int and isinstance(item, dict):
-            index = _call_index(items, item)
+            index = items.index_of(item)
             item = {**item, "index": index}
         if type(index) is not int or key == "annotations":
             items.append(item)
             continue
-        same = items.at.get(index)
+        same = items.at(index)
         if same is None:
-            same = items.at[index] = {}
-            items.append(same)
+            same = items.begin(index)
+        name = same.get("id")
         _merge(same, item, grow=grow)
-        items.note(index, item.get("id"))
-
-
-def _call_index(calls: _Items, call: dict[str, Any]) -> int:
-    """The place of a tool call that came without one.
-
-    An id not seen before begins a call; no id goes on with the last one.
-    """
-    name = call.get("id")
-    if not name:
-        return next(reversed(calls.at), 0)
-    index = calls.ids.get(name) if isinstance(name, str | int) else None
-    return calls.most + 1 if index is None else index
-
-
-class Counted:
-    """Tool calls of a run, as far as their places go."""
-
-    def __init__(self) -> None:
-        self._calls = _Items()
-
-    def place(self, call: dict[str, Any]) -> int:
-        """The place of the call that a piece belongs to, which need not say it."""
-        index = call.get("index")
-        if type(index) is not int:
-            index = _call_index(self._calls, call)
-        if index not in self._calls.at:
-            self._calls.at[index] = {}
-            self._calls.note(index, call.get("id"))
-        return index
+        if same.get("id") != name:
+            items.name(index, name)
 
 
 def finished(value: Any) -> Any:
     """The plain JSON value of what was gathered: texts joined, indexed items in order."""
-    if isinstance(value, Pieces):
+    if isinstance(value, Growing):
         return str(value)
     if isinstance(value, dict):
         return {key: finished(inner) for key, inner in value.items()}

@@ -16,7 +16,8 @@ is new, or None.
 
 from typing import Any, Protocol
 
-from broker.dialects.chat.fold import SET, Counted
+from broker.dialects.chat.fold import SET
+from broker.dialects.chat.items import Items as Begun
 from broker.dialects.dialect import Diverged
 from broker.dialects.owed_text import Text
 
@@ -92,7 +93,7 @@ class Items:
 
     def __init__(self, said: list[dict[str, Any]], *, grow: bool) -> None:
         self._items = {item["index"]: Object(item, grow=grow) for item in said}
-        self._again = Counted()  # those that the replay has begun
+        self._again = Begun()  # index and id of each that the replay has begun
         self._unpaid = list(self._items.values())
 
     @property
@@ -109,12 +110,21 @@ class Items:
             if not isinstance(item, dict):
                 left.append(item)
                 continue
-            index = self._again.place(item)
+            index = self._index(item)
             known = self._items.get(index)
             rest = item if known is None else known.repay({**item, "index": index})
             if rest is not None:
                 left.append({**rest, "index": index})
         return left or None
+
+    def _index(self, item: dict[str, Any]) -> int:
+        index = item.get("index")
+        if type(index) is not int:
+            index = self._again.index_of(item)
+        if self._again.at(index) is None:
+            self._again.begin(index)["id"] = item.get("id")
+            self._again.name(index, None)
+        return index
 
 
 class Object:

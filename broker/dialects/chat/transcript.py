@@ -10,7 +10,7 @@ from typing import Any
 
 from broker.dialects.chat.fold import SET, add_choices, finished
 from broker.dialects.chat.view import whole_chunk
-from broker.dialects.text import Pieces, is_text, joined
+from broker.dialects.text import Growing, is_text, joined
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, begins_attempt, data_of
 
@@ -127,7 +127,7 @@ def says(choice: dict[str, Any]) -> bool:
 
 
 def _characters(value: Any) -> int:
-    if isinstance(value, str | Pieces):
+    if isinstance(value, str | Growing):
         return len(value)
     if isinstance(value, list):
         return sum(map(_characters, value))

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from broker.dialects.messages.partial import parse
-from broker.dialects.text import Pieces
+from broker.dialects.text import Growing
 
 GROWING = ("text", "thinking")
 _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never sent
@@ -25,14 +25,14 @@ _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never s
 
 
 class Block:
-    """One content block so far. Texts are kept in pieces, so that gathering is linear."""
+    """One content block so far. What grows is not copied for each piece of it."""
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.fields = start
-        self.json = Pieces()
+        self.json = Growing()
         self.closed = False
-        self._grown: dict[str, Pieces] = {}
-        self._citations: list[Any] | None = None  # a list of our own, once one was added
+        self._grown: dict[str, Growing] = {}
+        self._cited = False  # whether the list of citations is our own
 
     @property
     def type(self) -> Any:
@@ -47,7 +47,8 @@ class Block:
                 self.json.add(value)
             elif key in GROWING and isinstance(value, str):
                 if key not in self._grown:
-                    self._grown[key] = Pieces()
+                    first = self.fields.get(key)
+                    self._grown[key] = Growing(first if isinstance(first, str) else "")
                 self._grown[key].add(value)
             elif key == "citation" and delta.get("type") == "citations_delta":
                 self._cite(value)
@@ -56,21 +57,16 @@ class Block:
 
     def _cite(self, citation: Any) -> None:
         known = self.fields.get("citations")
-        own = self._citations if known is self._citations else None
-        if own is None:
-            own = list(known) if isinstance(known, list) else []
-            self._citations = self.fields["citations"] = own
-        own.append(citation)
+        if not self._cited or not isinstance(known, list):
+            known = self.fields["citations"] = [*(known if isinstance(known, list) else ())]
+            self._cited = True
+        known.append(citation)
 
     def text(self, key: str = "text") -> str:
         """A growing text so far."""
-        first = self.fields.get(key)
-        return (first if isinstance(first, str) else "") + str(self._grown.get(key, ""))
-
-    def _size(self, key: str) -> int:
-        """Characters of a growing text so far."""
-        first = self.fields.get(key)
-        return (len(first) if isinstance(first, str) else 0) + len(self._grown.get(key, ""))
+        grown = self._grown.get(key)
+        first = self.fields.get(key) if grown is None else str(grown)
+        return first if isinstance(first, str) else ""
 
     @property
     def whole(self) -> dict[str, Any]:
@@ -85,7 +81,7 @@ class Block:
     @property
     def length(self) -> int:
         """Characters said in it."""
-        return self._size("text") + self._size("thinking") + len(self.json)
+        return len(self.text()) + len(self.text("thinking")) + len(self.json)
 
     @property
     def empty(self) -> bool:

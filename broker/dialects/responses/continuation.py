@@ -12,7 +12,7 @@ from broker.dialects.responses.event import event_of, made_frame
 from broker.dialects.responses.gathered import ENDS, LIFE
 from broker.dialects.responses.told import tell
 from broker.dialects.responses.transcript import Transcript
-from broker.dialects.text import Pieces
+from broker.dialects.text import Growing
 from broker.dialects.usage import add
 from broker.frames import Frame, Kind
 
@@ -30,7 +30,7 @@ class Continuation:
         last = max(self._items)
         self._open: int | None = last if said.open else None  # the message left open
         self._part = len(self._items[last]["content"]) - 1  # of it, the one that grows
-        self._text = Pieces(self._items[last]["content"][self._part]["text"])  # of that part
+        self._text = Growing(self._items[last]["content"][self._part]["text"])  # of that part
         self._filling: Any = None  # the attempt's own index of what goes on in that message
         self._waiting: list[Event] = []  # a message's beginning: is it the open one's rest?
         self._places: dict[Any, int | None] = {}  # by the attempt's own index; None: left out

@@ -7,7 +7,7 @@ whatever said that a part of them was done, which stands for all that led up to 
 
 from typing import Any
 
-from broker.dialects.text import Pieces
+from broker.dialects.text import Growing
 
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 LIFE = ("response.created", "response.queued", "response.in_progress", *ENDS)
@@ -33,6 +33,8 @@ _PART_TYPES = {
 _INDEX = {"content": "content_index", "summary": "summary_index"}
 _MOST_PARTS = 10_000  # of an item; an index beyond is a provider's slip, and no reason to swell
 
+_Place = tuple[str | None, int, str]  # of a text in its item: where, which part, and its field
+
 
 class Gathered:
     """``life`` is the response as an event last had it, ``end`` that event's type if it ends."""
@@ -42,9 +44,8 @@ class Gathered:
         self.end: str | None = None
         self.said = False  # anything beside the response's own beginning
         self._items: dict[int, dict[str, Any]] = {}
-        # By item; within it by list of parts, place there, and field.
-        self._texts: dict[int, dict[tuple[str | None, int, str], Pieces]] = {}
-        self._annotations: dict[tuple[int, Any], list[Any]] = {}  # lists of our own
+        self._texts: dict[int, dict[_Place, Growing]] = {}  # by item
+        self._noted: dict[int, set[int]] = {}  # by item the parts whose annotations are our own
 
     def feed(self, event: dict[str, Any]) -> None:
         """Take one event."""
@@ -74,6 +75,7 @@ class Gathered:
         if isinstance(item, dict):
             self._items[index] = _copied(item)
             self._texts.pop(index, None)
+            self._noted.pop(index, None)
 
     def _set_part(self, index: int, where: str, event: dict[str, Any]) -> None:
         place, part = event.get(_INDEX[where]), event.get("part")
@@ -83,6 +85,8 @@ class Gathered:
             texts = self._texts.get(index, {})
             for field in ("text", "refusal"):
                 texts.pop((where, place, field), None)
+            if where == "content":
+                self._noted.get(index, set()).discard(place)
 
     def _add_text(self, index: int, stem: str, verb: str, event: dict[str, Any]) -> None:
         where, field = TEXTS[stem]
@@ -94,26 +98,26 @@ class Gathered:
         if where is not None and not holder:
             holder["type"] = _PART_TYPES[stem]
         texts = self._texts.setdefault(index, {})
-        at = (where, place, field)
+        spot = (where, place, field)
         if verb == "done":
-            texts[at] = Pieces(text)
+            texts[spot] = Growing(text)
             return
-        if at not in texts:
-            known = holder.get(field)
-            texts[at] = Pieces(known if isinstance(known, str) else "")
+        if spot not in texts:
+            first = holder.get(field)
+            texts[spot] = Growing(first if isinstance(first, str) else "")
         if verb == "delta":
-            texts[at].add(text)
+            texts[spot].add(text)
 
     def _annotate(self, index: int, event: dict[str, Any]) -> None:
         place = event.get("content_index")
         part = self._part(index, "content", place)
         if part is not None:
-            known, own = part.get("annotations"), self._annotations.get((index, place))
-            own = own if own is known else None
-            if own is None:
-                own = list(known or ())
-                self._annotations[index, place] = part["annotations"] = own
-            own.append(event.get("annotation"))
+            assert type(place) is int
+            known, noted = part.get("annotations"), self._noted.setdefault(index, set())
+            if place not in noted or not isinstance(known, list):
+                known = part["annotations"] = [*(known or ())]
+                noted.add(place)
+            known.append(event.get("annotation"))
 
     def _part(self, index: int, where: str, place: Any) -> dict[str, Any] | None:
         """A part of an item, made with all before it if need be; None if there can't be one."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS, Gathered
-from broker.dialects.text import Pieces, is_text, joined
+from broker.dialects.text import Growing, is_text, joined
 from broker.frames import Frame, Kind, begins_attempt
 
 Place = tuple[Any, ...]
@@ -20,7 +20,7 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self.texts: dict[Place, Pieces] = {}
+        self.texts: dict[Place, Growing] = {}
         self.due: dict[Place, list[dict[str, Any]]] = {}
         self.whole: dict[int, Any] = {}
         self.lived: set[str] = set()
@@ -80,7 +80,7 @@ class Transcript:
         if grows(event):
             place = place_of(event)
             if place not in self.texts:
-                self.texts[place] = Pieces()
+                self.texts[place] = Growing()
             self.texts[place].add(event["delta"])
         elif kind in LIFE:
             self.lived.add(kind)
