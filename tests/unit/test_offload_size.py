@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,13 @@ def values_in(value: Any) -> int:
 @given(VALUES)
 def test_there_are_never_more_values_than_parts(value: Any) -> None:
     assert values_in(value) <= 1 + 2 * parts_in(msgspec.json.encode(value))
+
+
+@pytest.mark.parametrize("number", ["1e300", "-5E-324", "1.7976931348623157e+308"])
+def test_numbers_that_take_long_count_for_many(number: str) -> None:
+    body = "[" + ",".join([number] * 200) + "]"
+    assert is_large(body.encode())
+    assert not is_large(body.replace("e", "").replace("E", "").encode())
 
 
 def test_what_is_large() -> None:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 DEEPEST = 200  # levels of nesting; whoever reads the stream must be able to follow
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SHORT = 4096  # bytes, in which no numbers take long
+_MOST_SLOW = 2_000  # numbers with an exponent: 0.1 s
 _MOST = 500_000  # brackets; counting them takes 30 ms
 # What is decoded in one go is bounded: a million objects take a tenth of a second, and 100 MB.
 _MOST_VALUES = 1_000_000  # objects and arrays, and four times as many others
