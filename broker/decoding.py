@@ -47,6 +47,8 @@ def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
 
 def size_of(frames: list[Frame]) -> int:
     """What frames count as, in bytes."""
+    if len(frames) == 1:  # as most often
+        return len(frames[0][1]) + FRAME
     return sum([len(body) for _, body in frames]) + FRAME * len(frames)
 
 

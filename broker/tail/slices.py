@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from broker.codec import Template
 from broker.decoding import SLICE, Decoding, size_of
-from broker.frames import Frame
+from broker.frames import Frame, Kind
 from broker.tail.segment import Segment
+
+_TERMINAL = int(Kind.TERMINAL)
 
 
 def slices(
@@ -53,6 +55,9 @@ def slices(
                 break
             frames = decoding.some(room)
         last = end
+        if held and held[-1][0] == _TERMINAL:  # it is the last of its segment
+            segment, held, room = Segment(last, held), [], SLICE
+            yield _after(cursor, segment)
     if held:
         yield _after(cursor, Segment(last, held))
 
