@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from broker.dialects import View
+from broker.dialects.fold import Fold
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -89,7 +90,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Object], None]  # raises BadRequest
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
-    fold: Callable[[Iterable[Frame]], Object]
+    folding: Callable[[], Fold]  # of a stream's frames, none of them fed yet
     transcript: Callable[[Iterable[Frame]], Transcript]
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
@@ -110,3 +111,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
     numbers: bool = False  # whether an event is to say its own number
+
+    def fold(self, frames: Iterable[Frame]) -> Object:
+        """The whole answer of a stream of which all frames are at hand."""
+        fold = self.folding()
+        fold.feed(frames)
+        return fold.answer()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from broker.dialects.chat.errors import error, failure_error
-from broker.dialects.chat.fold import fold
+from broker.dialects.chat.fold import ChatFold
 from broker.dialects.chat.joint import Joint
 from broker.dialects.chat.request import check, choices, continued
 from broker.dialects.chat.tools import begins_call, leads_to_call
@@ -26,7 +26,7 @@ CHAT = Dialect(
     check=check,
     choices=choices,
     view=_view,
-    fold=fold,
+    folding=ChatFold,
     transcript=Transcript.of,
     joint=Joint,
     continued=continued,

@@ -4,7 +4,7 @@ from typing import Any
 
 from broker.dialects.dialect import Dialect
 from broker.dialects.messages.errors import error, failure_error
-from broker.dialects.messages.fold import fold
+from broker.dialects.messages.fold import MessagesFold
 from broker.dialects.messages.joint import Joint
 from broker.dialects.messages.request import BETA, check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
@@ -31,7 +31,7 @@ MESSAGES = Dialect(
     check=check,
     choices=_one,
     view=_view,
-    fold=fold,
+    folding=MessagesFold,
     transcript=Transcript.of,
     joint=Joint,
     continued=continued,

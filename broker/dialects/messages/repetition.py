@@ -24,7 +24,7 @@ class _Owed:
         self.begun = False
         said = block.fields.get("input")
         self.texts = {key: Text(block.text(key), key) for key in GROWING}
-        self.texts["partial_json"] = Text("".join(block.json), "partial_json")
+        self.texts["partial_json"] = Text(str(block.json), "partial_json")
         known = block.fields.get("citations")
         self.citations = list(known) if isinstance(known, list) else []
         self.input = said if said and not block.json else None  # given at once

@@ -7,7 +7,7 @@ from broker.dialects.dialect import Dialect, Mode
 from broker.dialects.opening import opens_responses
 from broker.dialects.responses.continuation import Continuation
 from broker.dialects.responses.event import event_of
-from broker.dialects.responses.fold import fold
+from broker.dialects.responses.fold import ResponsesFold
 from broker.dialects.responses.joint import Joint
 from broker.dialects.responses.names import key_of
 from broker.dialects.responses.request import check, continued, stored
@@ -58,7 +58,7 @@ RESPONSES = Dialect(
     check=check,
     choices=lambda _request: 1,
     view=_view,
-    fold=fold,
+    folding=ResponsesFold,
     transcript=Transcript.of,
     joint=_joint,
     continued=continued,
