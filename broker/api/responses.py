@@ -14,10 +14,11 @@ from broker import cursor as cursors
 from broker.api.attach import check_cursor, resume
 from broker.api.body import decode_object
 from broker.api.core import Core, account_of, core_of
+from broker.api.folding import Folding
 from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
-from broker.dialects.responses import ResponsesView, fold, key_of, response_id
+from broker.dialects.responses import ResponsesView, key_of, response_id
 from broker.dialects.responses.dialect import RESPONSES
 from broker.dialects.responses.resource import input_items, resource
 from broker.dialects.responses.view import last_shown
@@ -26,7 +27,7 @@ from broker.errors import BadRequest, JobGone, ResponseNotFound
 from broker.model import Job, JobState
 from broker.queue import Submission
 from broker.tail import Reader
-from broker.tail.back import read_back
+from broker.tail.back import pages
 
 _MOST_ITEMS = 100  # of a page
 
@@ -143,10 +144,19 @@ async def _find(core: Core, request: Request) -> Job:
 
 async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> Response:
     """The response as it is now; ``asked`` is its request, if that is at hand."""
-    frames = [] if job.state is JobState.QUEUED else (await read_back(core.store, job.key)).frames
+    folding = Folding(RESPONSES)
+    if job.state is not JobState.QUEUED:
+        async for page in pages(core.store, job.key):
+            folding.feed(page.frames)
+            await core.tail.turns.take()
     if asked is None and job.state is not JobState.COMPLETED:
         asked = await _request_of(core, job)
-    return _json(resource(job, asked or {}, fold(frames)), job)
+
+    def shown(answer: dict[str, Any]) -> bytes:
+        return encode(resource(job, asked or {}, answer))
+
+    headers = {"x-request-id": job.request_id}
+    return Response(await folding.shown(shown), 200, headers, "application/json")
 
 
 async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:

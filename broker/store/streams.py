@@ -161,10 +161,10 @@ class Streams:
         # meanwhile, the whole), templates at least what the rows use, and only a job that
         # has ended at both ends of it can be gone.
         partition = self._keys.partition(key)
-        digest, start = self._scripts.prepared("page")[0], cursor.exclusive(after)
+        bounds = cursor.exclusive(after), str(count), str(size)
         pipe = self._client.pipeline(transaction=False)
         pipe.hmget(partition.job(key), ["state", "last"])
-        pipe.evalsha(digest, 1, partition.prefix, key, start, count, size)
+        pipe.evalsha(self._scripts.prepared("page")[0], 1, partition.prefix, key, *bounds)
         pipe.get(partition.ended(key))
         pipe.hgetall(partition.templates(key))
         pipe.hget(partition.job(key), "state")

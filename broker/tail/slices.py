@@ -34,10 +34,10 @@ def slices(
         frames = decoding.some(room)
         if last < 0:
             count = len(frames)
-            if not decoding.done:
-                while not decoding.done:
-                    count += len(decoding.some())
-                    yield None
+            while not decoding.done:
+                count += len(decoding.some())
+                yield None
+            if count > len(frames):
                 decoding = Decoding(payload, templates)
                 frames = decoding.some(room)
             last = end - count

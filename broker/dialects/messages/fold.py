@@ -9,6 +9,7 @@ from broker.dialects.fold import Fold
 from broker.dialects.messages.message import GROWING, Message
 from broker.frames import Frame
 
+
 class MessagesFold(Fold):
     """The events of a message so far."""
 

@@ -112,6 +112,7 @@ class Gathered:
         place = event.get("content_index")
         part = self._part(index, "content", place)
         if part is not None:
+            assert type(place) is int
             known, noted = part.get("annotations"), self._noted.setdefault(index, set())
             if place not in noted or not isinstance(known, list):
                 known = part["annotations"] = [*(known or ())]
