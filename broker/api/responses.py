@@ -20,7 +20,7 @@ from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
 from broker.dialects.responses import ResponsesView, key_of, response_id
 from broker.dialects.responses.dialect import RESPONSES
-from broker.dialects.responses.resource import input_items, resource
+from broker.dialects.responses.resource import input_items, resource, said_again
 from broker.dialects.responses.view import last_shown
 from broker.dialects.wire import encode
 from broker.errors import BadRequest, JobGone, ResponseNotFound
@@ -75,8 +75,9 @@ async def cancel(request: Request) -> Response:
     """``POST …/cancel``: the response, cancelled, or as it had ended."""
     core = core_of(request)
     job = await _find(core, request)
-    asked = await _request_of(core, job)
+    body = await core.store.jobs.body(job.key)  # it may be gone with the job's end
     await core.store.jobs.cancel(job.key)
+    asked = said_again(body) if body is not None else None
     return await _shown(core, await core.store.jobs.get(job.key), asked)
 
 
@@ -150,7 +151,8 @@ async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> R
             folding.feed(page.frames)
             await core.tail.turns.take()
     if asked is None and job.state is not JobState.COMPLETED:
-        asked = await _request_of(core, job)
+        body = await core.store.jobs.body(job.key)
+        asked = said_again(body) if body is not None else {}
 
     def shown(answer: dict[str, Any]) -> bytes:
         return encode(resource(job, asked or {}, answer))

@@ -21,6 +21,8 @@ from broker.api.app import create_app
 from broker.api.core import Core
 from broker.api.http1 import speak_http1_only
 from broker.api.idle import use_timers
+from broker.api.pieces import Pieces
+from broker.api.takers import notice_connections
 from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
@@ -68,7 +70,10 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         os.close(ready_fd)
     speak_http1_only()
     use_timers()
-    app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
+    notice_connections(core.takers.add)
+    app: Any = Unread(
+        Pieces(create_app(core))
+    )  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
 

@@ -40,7 +40,13 @@ def encode(answer: dict[str, Any]) -> bytes:
     try:
         return _encode(answer)
     except UnicodeEncodeError:
-        return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode()
+        text = json.dumps(answer, ensure_ascii=True, separators=(",", ":"), default=_decoded)
+        return text.encode()
+
+
+def _decoded(raw: Any) -> Any:
+    """What stands in JSON that was left as it is."""
+    return _decode(raw)
 
 
 def _decode_leniently(data: bytes) -> Any:

@@ -27,6 +27,7 @@ class Connection:
         self.wire: list[bytes] = []
         self.told: list[Message] = []
         self.full = self.open = False
+        self.transport = None
         self.left: Left | None = None
 
     def watch(self, left: Left) -> bool:
@@ -61,9 +62,7 @@ class Scene:
     def __init__(self) -> None:
         self.stream, self.connection = Stream(), Connection()
         self.core: Any = FakeCore()
-        self.core.settings = SimpleNamespace(
-            server=SimpleNamespace(header_hold=1000.0, send_timeout=1000.0)
-        )
+        self.core.settings = SimpleNamespace(server=SimpleNamespace(header_hold=1000.0))
         self.core.begun, self.core.open = Rounds(1000.0), Rounds(1000.0)
         self.sent: list[Message] = []
         self.scope: Scope = {
