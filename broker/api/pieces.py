@@ -7,6 +7,7 @@ all of it, beside the one that it was made of.
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.line import PIECE, pieces
+from broker.api.outlet import connection_of
 
 
 class Pieces:
@@ -16,12 +17,16 @@ class Pieces:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = connection_of(scope)
+
         async def cut(message: Message) -> None:
             body = message.get("body", b"")
             if len(body) <= PIECE:
                 await send(message)
                 return
             for piece in pieces(body):
+                if connection is not None and connection.transport.is_closing():
+                    return
                 await send({**message, "body": piece, "more_body": True})
             if not message.get("more_body", False):
                 await send({**message, "body": b"", "more_body": False})

@@ -9,6 +9,8 @@ for a slow client may take that for minutes before it makes room.
 
 import asyncio
 import fcntl
+import os
+import socket
 import struct
 import termios
 from collections.abc import Callable
@@ -55,6 +57,7 @@ class Takers:
                 owed[connection] = before
             else:
                 self._cut.add(connection)
+                _reset_at_close(connection)
                 connection.abort()
         self._owed = owed
 
@@ -74,6 +77,14 @@ def _in_system(connection: asyncio.Transport) -> int:
         )
         return int(struct.unpack("i", found)[0])
     return 0
+
+
+def _reset_at_close(connection: asyncio.Transport) -> None:
+    """Let the system drop what it has for a client that takes nothing: no clean end for it."""
+    with suppress(OSError, ValueError):  # it is closed
+        number = os.dup(connection.get_extra_info("socket").fileno())
+        with socket.socket(fileno=number) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def notice_connections(notice: Notice) -> None:
