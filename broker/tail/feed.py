@@ -151,7 +151,7 @@ class Feed:
                 continue
             if pass_on():
                 took += 1
-            else:
+            elif not waiter.done():  # else what it was given has woken it
                 del self._waiters[waiter]
                 waiter.set_result(None)
         if took == self.readers:

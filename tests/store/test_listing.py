@@ -201,6 +201,24 @@ async def test_listed_jobs_are_whole(store: Store) -> None:
     assert page.jobs == [await store.jobs.get(claim.job.key)]
 
 
+async def test_a_page_ends_when_it_has_enough_in_bytes(store: Store) -> None:
+    """A record that is larger than that has a page of its own."""
+    await create(store, 6)
+    for n, size in ((5, 400_000), (4, 400_000), (3, 400_000), (2, 3_000_000)):
+        record = names(store, job_key("acme", f"r{n}"))["job"]
+        await raw(store).hset(record, "metadata", '{"a":"%s"}' % ("x" * size))
+    found = await pages(store, Wanted(account="acme", limit=5))
+    assert found == [["r5", "r4"], ["r3"], ["r2"], ["r1", "r0"]]
+
+
+async def test_what_is_not_shown_is_not_read(store: Store) -> None:
+    await create(store, 3)
+    record = names(store, job_key("acme", "r1"))["job"]
+    await raw(store).hset(record, "metadata", "no JSON at all")
+    found = await pages(store, Wanted(account="acme", limit=5, keep=lambda j: j.model == "other"))
+    assert found == [[]]
+
+
 @pytest.mark.parametrize(
     "text", ["x", "é", "AAAA", base64.urlsafe_b64encode(b"soon:key").decode(), "????"]
 )

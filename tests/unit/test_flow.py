@@ -244,11 +244,10 @@ async def test_a_client_that_takes_nothing_for_too_long_is_cut_off(at_the_end: b
     scene.stream.write("b", end=at_the_end)
     await turns()
     takers: Takers = scene.core.takers
-    takers.add(scene.line.transport)
-    takers.look(0.0)
-    takers.look(SEND_TIMEOUT - 1)
+    takers.look(scene.line.transport, 0.0)
+    takers.look(scene.line.transport, SEND_TIMEOUT - 1)
     cut = [scene.line.transport.aborted]
-    takers.look(SEND_TIMEOUT)
+    takers.look(scene.line.transport, SEND_TIMEOUT)
     cut.append(scene.line.transport.aborted)
     assert cut == [False, True]
     scene.flow.left()  # as its connection is lost
