@@ -25,15 +25,17 @@ _SMALL = 1024  # bytes of a payload that is decoded at once
 
 
 class _Rest:
-    """What is left of a large message of which slices were taken."""
+    """What is left of a large message of which slices were taken.
 
-    __slots__ = ("decoding", "first", "last", "size")
+    It counts as nothing: it is where the foremost reader is, so that there is one as a rule.
+    """
 
-    def __init__(self, first: int, last: int, decoding: Decoding, size: int) -> None:
+    __slots__ = ("decoding", "first", "last")
+
+    def __init__(self, first: int, last: int, decoding: Decoding) -> None:
         self.first = first
         self.last = last
         self.decoding = decoding
-        self.size = size
 
 
 class Feed:
@@ -171,15 +173,13 @@ class Feed:
             if len(item.payload) <= _SMALL:
                 return self._whole(place, item)
             decoding = Decoding(item.payload, self.templates)
-            item = _Rest(item.first, item.last, decoding, len(item.payload))
+            item = _Rest(item.first, item.last, decoding)
         frames = item.decoding.some()
         segment = Segment(item.first + len(frames) - 1, frames)
         self._put(place, segment, size_of(frames))
         if not item.decoding.done:
-            rest = _Rest(segment.last + 1, item.last, item.decoding, item.size)
-            self._ring.insert(place + 1, rest)
-            self._bytes.insert(place + 1, item.size)
-            self._held += item.size
+            self._ring.insert(place + 1, _Rest(segment.last + 1, item.last, item.decoding))
+            self._bytes.insert(place + 1, 0)
         return segment
 
     def _whole(self, place: int, message: Message) -> Segment:
