@@ -9,9 +9,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
+from broker.api.folding import Folding
 from broker.dialects.neutral.expressible import expressible
 from broker.errors import BadCursor, OtherDialect
-from broker.frames import Frame
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
 from broker.routing import Target, policy_for
@@ -127,21 +127,20 @@ async def resume(
     return reader
 
 
-async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:
-    """All frames from the reader's cursor to the terminal; closes the reader.
+async def collect(core: Core, reader: Reader, folding: Folding) -> Terminal:
+    """Fold all frames from the reader's cursor to the terminal; closes the reader.
 
     A drain waits for it as for a stream: its caller holds no cursor to come back with.
 
     Raises:
         StoreAway, JobGone: the stream could not be read to its end.
     """
-    frames: list[Frame] = []
     with core.following(reader):
         while True:
             for segment in await reader.next():
-                frames += segment.frames
+                folding.feed(segment.frames)
                 if segment.terminal is not None:
-                    return frames, segment.terminal
+                    return segment.terminal
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:

@@ -16,6 +16,7 @@ from broker.api.body import Limits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.api.rounds import Rounds
+from broker.api.takers import Takers
 from broker.errors import Draining, StoreAway
 from broker.model import check_request_id
 from broker.offload import Offload
@@ -53,6 +54,7 @@ class Core:
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
         self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
         self.open = Rounds(self.quiet)  # and all others
+        self.takers = Takers(settings.server.send_timeout)
         self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
@@ -154,6 +156,7 @@ class Core:
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
+            asyncio.create_task(self.takers.run(), name="takers"),
         ]
         for loop in loops:
             loop.add_done_callback(_must_not_end)

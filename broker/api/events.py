@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from broker.api.attach import check_cursor, collect, resume, while_connected
 from broker.api.core import core_of
+from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.jobs import job_response, key_of
 from broker.api.locations import located
@@ -16,7 +17,6 @@ from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
-from broker.dialects.wire import encode
 from broker.errors import BadRequest, Draining, StoreAway, StoreFull
 from broker.model import Job
 
@@ -67,9 +67,10 @@ async def get_result(request: Request) -> Response:
         return _pending(job)
     reader = await core.tail.follow(job.key, 0)
     reader.grace_ms = job.grace_ms
+    folding = Folding(DIALECTS[job.dialect])
     try:
         async with asyncio.timeout(None if job.state.final else wait):
-            frames, terminal = await while_connected(request, collect(core, reader))
+            terminal = await while_connected(request, collect(core, reader, folding))
     except TimeoutError:
         return _pending(await core.store.jobs.get(job.key))
     headers = {"x-request-id": job.request_id}
@@ -77,8 +78,7 @@ async def get_result(request: Request) -> Response:
         response = failure_response(request.url.path, terminal.error, final=True)
         response.headers.update(headers)
         return response
-    answer = encode(DIALECTS[job.dialect].fold(frames))
-    return Response(answer, 200, headers, "application/json")
+    return Response(await folding.encoded(), 200, headers, "application/json")
 
 
 async def _job(request: Request) -> Job:

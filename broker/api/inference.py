@@ -16,6 +16,7 @@ from broker.api.attach import check_cursor, collect, follow, narrowed, resume, w
 from broker.api.body import Body, read_body
 from broker.api.core import Core, account_of, core_of, limits_of, request_id_of
 from broker.api.examined import examined, submission_of
+from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
@@ -134,13 +135,13 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, request_id: str, replays: bool
     ) -> Response:
         """The folded answer."""
-        frames, terminal = await while_connected(request, collect(core, reader))
+        folding = Folding(self._dialect)
+        terminal = await while_connected(request, collect(core, reader, folding))
         if terminal.error is not None:
             response = failure_response(request.url.path, terminal.error, final=replays)
             response.headers.update(_headers(request_id))
             return response
-        answer = encode(self._dialect.fold(frames))
-        return Response(answer, 200, _headers(request_id), "application/json")
+        return Response(await folding.encoded(), 200, _headers(request_id), "application/json")
 
 
 def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:

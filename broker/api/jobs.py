@@ -12,6 +12,7 @@ from broker.api.core import account_of, core_of, limits_of, request_id_of
 from broker.api.examined import examined, submission_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
+from broker.decoding import SLICE
 from broker.dialects.body import decode_object
 from broker.dialects.native import failure_object
 from broker.errors import BadRequest, StoreFull
@@ -19,7 +20,7 @@ from broker.model import Attempt, Job, JobState, Options, check_request_id, job_
 from broker.offload.envelope import NewJob, dialect_named, open_envelope
 from broker.offload.tasks import Examine
 from broker.queue import Submission
-from broker.store.listing import Wanted
+from broker.store.listing import Listed, Wanted
 
 T = TypeVar("T")
 
@@ -141,7 +142,7 @@ async def list_jobs(request: Request) -> Response:
     if state is not None and state not in list(JobState):
         raise BadRequest(f"'state' is one of {', '.join(JobState)}.", param="state")
 
-    def keep(job: Job) -> bool:
+    def keep(job: Listed) -> bool:
         return (state is None or job.state == state) and (model is None or job.model == model)
 
     wanted = Wanted(
@@ -151,10 +152,17 @@ async def list_jobs(request: Request) -> Response:
         until_ms=round(_number(query.get("until"), "until", 0, 1e12, 4e12 / 1000) * 1000),
         keep=keep,
     )
-    page = await core_of(request).store.listing.page(wanted, query.get("after"))
-    return _json(
-        {"object": "list", "data": [describe(job) for job in page.jobs], "next": page.next}
-    )
+    core = core_of(request)
+    page = await core.store.listing.page(wanted, query.get("after"))
+    data: list[msgspec.Raw] = []
+    size = 0  # of what was rendered in this turn of the loop
+    for job in page.jobs:
+        data.append(msgspec.Raw(msgspec.json.encode(describe(job))))
+        size += len(bytes(data[-1]))
+        if size > SLICE:
+            size = 0
+            await core.tail.turns.take()
+    return _json({"object": "list", "data": data, "next": page.next})
 
 
 def key_of(request: Request) -> str:

@@ -13,13 +13,14 @@ from starlette.responses import Response
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, resume
 from broker.api.core import Core, account_of, core_of
+from broker.api.folding import Folding
 from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
 from broker.dialects.body import decode_object
-from broker.dialects.responses import ResponsesView, fold, key_of, response_id
+from broker.dialects.responses import ResponsesView, key_of, response_id
 from broker.dialects.responses.dialect import RESPONSES
-from broker.dialects.responses.resource import input_page, resource
+from broker.dialects.responses.resource import input_page, resource, said_again
 from broker.dialects.responses.view import last_shown
 from broker.dialects.wire import encode
 from broker.errors import BadRequest, JobGone, ResponseNotFound
@@ -27,7 +28,7 @@ from broker.model import Job, JobState
 from broker.offload.tasks import Items
 from broker.queue import Submission
 from broker.tail import Reader
-from broker.tail.back import read_back
+from broker.tail.back import pages
 
 _MOST_ITEMS = 100  # of a page
 
@@ -75,8 +76,9 @@ async def cancel(request: Request) -> Response:
     """``POST …/cancel``: the response, cancelled, or as it had ended."""
     core = core_of(request)
     job = await _find(core, request)
-    asked = await _request_of(core, job)
+    body = await core.store.jobs.body(job.key)  # it may be gone with the job's end
     await core.store.jobs.cancel(job.key)
+    asked = said_again(body) if body is not None else None
     return await _shown(core, await core.store.jobs.get(job.key), asked)
 
 
@@ -136,10 +138,20 @@ async def _find(core: Core, request: Request) -> Job:
 
 async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> Response:
     """The response as it is now; ``asked`` is its request, if that is at hand."""
-    frames = [] if job.state is JobState.QUEUED else (await read_back(core.store, job.key)).frames
+    folding = Folding(RESPONSES)
+    if job.state is not JobState.QUEUED:
+        async for page in pages(core.store, job.key):
+            folding.feed(page.frames)
+            await core.tail.turns.take()
     if asked is None and job.state is not JobState.COMPLETED:
-        asked = await _request_of(core, job)
-    return _json(resource(job, asked or {}, fold(frames)), job)
+        body = await core.store.jobs.body(job.key)
+        asked = said_again(body) if body is not None else {}
+
+    def shown(answer: dict[str, Any]) -> bytes:
+        return encode(resource(job, asked or {}, answer))
+
+    headers = {"x-request-id": job.request_id}
+    return Response(await folding.shown(shown), 200, headers, "application/json")
 
 
 async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:

@@ -21,6 +21,8 @@ from broker.api.app import create_app
 from broker.api.connection import Served, install
 from broker.api.core import Core
 from broker.api.crowd import Crowd
+from broker.api.pieces import Pieces
+from broker.api.takers import notice_connections
 from broker.api.unread import Unread
 from broker.process import prepare
 from broker.settings import Server, Settings
@@ -65,7 +67,9 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
     install()
-    app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
+    notice_connections(core.takers.add)
+    # hypercorn types its messages more narrowly than starlette
+    app: Any = Unread(Pieces(create_app(core)))
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
 

@@ -87,7 +87,7 @@ class Scripts:
             StoreFull: the server refuses writes for want of memory.
             ScriptError: anything else; it is a defect.
         """
-        digest, text = self._digests.get(name) or self._prepare(name)
+        digest, text = self.prepared(name)
         executor = over or self._executor
         try:
             try:
@@ -100,7 +100,11 @@ class Scripts:
         except ReplyError as error:
             raise translate(error) from error
 
-    def _prepare(self, name: str) -> tuple[str, str]:
+    def prepared(self, name: str) -> tuple[str, str]:
+        """A script's digest, and the text that the server gives that digest."""
+        found = self._digests.get(name)
+        if found is not None:
+            return found
         text = source(name)
         if not self._shebang:
             text = text.partition("\n")[2]

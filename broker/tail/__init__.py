@@ -24,6 +24,7 @@ from broker.store.wire import Wire
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
 from broker.tail.segment import Segment
+from broker.tail.turns import Turns
 
 __all__ = ["Reader", "Segment", "Tail"]
 
@@ -42,6 +43,7 @@ class Tail:
         self.generation = 0  # rises with each connection that was lost
         self.patience = settings.server.store_patience
         self.catch_ups = asyncio.Semaphore(settings.store.catch_ups)
+        self.turns = Turns()  # of the slices that its readers, and what follows them, take
         self.read = store.streams.read
         self._keys = store.keys
         self._feeds: dict[str, Feed] = {}

@@ -6,6 +6,8 @@ begun, the stream has it (see ``fold``). How the job ended is what its record sa
 
 from typing import Any
 
+import msgspec
+
 from broker.dialects.responses.names import response_id
 from broker.errors import BadRequest
 from broker.model import Failure, Job, JobState
@@ -32,6 +34,17 @@ _AGAIN: dict[str, Any] = {
     "top_p": None,
     "truncation": "disabled",
 }
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def said_again(body: bytes) -> dict[str, Any]:
+    """What ``resource`` needs of a request's JSON: the rest, and what is in it, may be large."""
+    fields = _fields(body)
+    again = {key: fields[key] for key in _AGAIN if bytes(fields.get(key, b"null")) != b"null"}
+    background = fields.get("background")
+    return {**again, "background": background is not None and msgspec.json.decode(background)}
 
 
 def resource(job: Job, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
