@@ -61,6 +61,25 @@ class UnsupportedMediaType(StreamholdError):
     code = "unsupported_media_type"
 
 
+class SlowRequest(StreamholdError):
+    """The request did not come in in time."""
+
+    code = "request_timeout"
+    retryable = True
+
+
+class HeadTooLarge(StreamholdError):
+    """The request's line and headers are over the limit."""
+
+    code = "head_too_large"
+
+
+class UnknownCoding(StreamholdError):
+    """The body comes in a transfer coding that is not spoken here."""
+
+    code = "unknown_transfer_coding"
+
+
 class TooLarge(StreamholdError):
     """The request body is over the limit."""
 
@@ -193,6 +212,13 @@ class Draining(StreamholdError):
     """This process is shutting down and takes no new calls."""
 
     code = "draining"
+    retryable = True
+
+
+class Crowded(StreamholdError):
+    """This process has as many connections open as it can."""
+
+    code = "too_many_connections"
     retryable = True
 
 

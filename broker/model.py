@@ -101,8 +101,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 class Outline(msgspec.Struct, frozen=True):
     """A request too large to be decoded on an event loop: see ``broker.offload``.
 
-    ``request`` has those of its fields that are short, ``prompt`` is the length in characters of
-    what it asks, ``size`` that of the whole body in bytes.
+    ``request`` has those of its fields that are short, ``prompt`` is about how many tokens
+    what it asks has, ``size`` how many bytes the whole body.
     """
 
     request: dict[str, Any]

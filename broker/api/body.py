@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.types import Message, Scope
 
 from broker.api.headers import header
-from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
+from broker.api.problems import LATE
+from broker.errors import BadRequest, SlowRequest, TooLarge, UnsupportedMediaType
 from broker.offload.budget import Budget, Reserved
 from broker.offload.size import MOST_BYTES, MOST_PARTS, parts_in
 
@@ -48,9 +49,11 @@ async def read_json(request: Request, limit: int) -> bytes:
     Raises:
         UnsupportedMediaType: it is not declared as application/json.
         TooLarge: it is over the limit, by its header or in fact.
+        SlowRequest: it was not there in time.
+        BadRequest: the client left within it.
     """
     _check_head(request, limit)
-    data = bytearray()
+    data = bytearray()  # a list of parts of a byte or two would take twenty times as much
     async for part in _parts(request):
         data += part
         if len(data) > limit:
@@ -67,11 +70,11 @@ async def read_body(request: Request, limits: Limits) -> Body:
     """
     declared = _check_head(request, limits.size)
     message = await request.receive()
-    first, more = _part_of(message), message.get("more_body", False)
+    first, more = _part_of(request, message), message.get("more_body", False)
     second = b""
     if more:  # nearly always nothing but the end
         message = await request.receive()
-        second, more = _part_of(message), message.get("more_body", False)
+        second, more = _part_of(request, message), message.get("more_body", False)
     if not (second or more) and len(first) <= MOST_BYTES and parts_in(first) <= MOST_PARTS:
         return Body(first)
     reading = _Reading(limits, declared)
@@ -81,7 +84,7 @@ async def read_body(request: Request, limits: Limits) -> Body:
         while more:
             message = await request.receive()
             more = message.get("more_body", False)
-            await reading.add(_part_of(message))
+            await reading.add(_part_of(request, message))
     except BaseException:
         reading.give_up()
         raise
@@ -132,8 +135,10 @@ def _check_head(request: Request, limit: int) -> int:
     return int(declared)
 
 
-def _part_of(message: Message) -> bytes:
+def _part_of(request: Request, message: Message) -> bytes:
     if message["type"] == "http.disconnect":
+        if request.scope.get(LATE):
+            raise SlowRequest("Its body is not complete.")
         raise BadRequest("The connection ended within the body.")
     part: bytes = message.get("body", b"")
     return part
@@ -143,5 +148,5 @@ async def _parts(request: Request) -> AsyncIterator[bytes]:
     more = True
     while more:
         message = await request.receive()
-        yield _part_of(message)
+        yield _part_of(request, message)
         more = message.get("more_body", False)

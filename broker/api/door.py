@@ -2,7 +2,9 @@
 
 Host and Origin: a web page must not spend the operator's keys through loopback, neither by
 a form's POST (no JSON) nor by a name that resolves to 127.0.0.1. Keys: only their SHA-256
-is known here. A ticket stands in for a key where there is none. Every answer leaves with an
+is known here. A ticket stands in for a key where there is none. What may be there once only
+(a key, a request id, a length) and is there twice is refused: whichever were taken, somebody
+between the caller and us may have taken the other. Every answer leaves with an
 ``x-request-id``: the one that the call named, whatever came of it, else one of our making or a
 proxy's;
 with what a page's browser must be told; and under a ticket with what keeps the address from
@@ -12,9 +14,10 @@ caches and other sites.
 import asyncio
 import hashlib
 import ipaddress
+import re
 from contextlib import suppress
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -29,6 +32,7 @@ from broker.api.stream import ComeAgain, cursor_of
 from broker.api.tickets import given, presented
 from broker.errors import (
     BadCursor,
+    BadRequest,
     Draining,
     Forbidden,
     NotAuthenticated,
@@ -42,6 +46,25 @@ from broker.settings import Settings
 DEFAULT_ACCOUNT = "default"  # everyone's, where no accounts are configured
 # An address that opens something stays out of caches and of other sites' logs.
 _DISCREET: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
+_LAST: Headers = [(b"connection", b"close")]
+# What is looked at here or by an endpoint, and is one thing. The options check themselves.
+_SINGLE = {
+    name.lower().encode(): name
+    for name in (
+        "Authorization",
+        "x-api-key",
+        "Idempotency-Key",
+        "Last-Event-ID",
+        "Content-Type",
+        "Content-Length",
+        "Content-Encoding",
+        "Transfer-Encoding",
+        "Host",
+        "Origin",
+        "Access-Control-Request-Method",
+    )
+}
+_ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#@\s]+)(?P<path>/[^?#]*)?\Z", re.IGNORECASE)
 _OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
@@ -95,11 +118,17 @@ class Door:
             await send(message)
 
         headers = dict(scope["headers"])
+        wrong = _ambiguity(scope["headers"], headers)
+        if wrong is None and scope["path"][:1] != "/":
+            wrong = _take_absolute(scope, headers)
         scope["request_id"] = _named_id(scope["path"], headers) or new_request_id()
         scope["stamps"] = self._origins.stamps(headers.get(b"origin"))
         if given(scope["query_string"]):
             scope["stamps"] += _DISCREET
         try:
+            if wrong is not None:
+                scope["stamps"] += _LAST
+                raise wrong
             self._check_host(headers.get(b"host", b"").decode("latin1"))
             self._check_origin(headers.get(b"origin"))
             if (preflight := self._origins.preflight(scope, headers)) is not None:
@@ -133,18 +162,58 @@ class Door:
     async def _account(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         if not self._accounts:
             return DEFAULT_ACCOUNT
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        key = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
-        account = self._accounts.get(hashlib.sha256(key).hexdigest()) if key else None
+        keys = _keys(headers)
+        for key in keys:
+            account = self._accounts.get(hashlib.sha256(key).hexdigest())
+            if account is not None:
+                return account
         shown = presented(scope["method"], scope["path"], scope["query_string"])
-        if shown is not None and not key:
+        if shown is not None and not keys:
             ticket = scope["ticket"] = await self._booth.take(shown)
             return ticket.account
-        if account is None:
-            if scope["path"] in _OPEN:
-                return ""
-            raise NotAuthenticated("Send it as 'Authorization: Bearer' or 'x-api-key'.")
-        return account
+        if scope["path"] in _OPEN:
+            return ""
+        raise NotAuthenticated("Send it as 'Authorization: Bearer' or 'x-api-key'.")
+
+
+def _keys(headers: dict[bytes, bytes]) -> list[bytes]:
+    """The keys that a request shows. One is enough; of two that are known the first counts."""
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    bearer = token.strip() if scheme.lower() == b"bearer" else b""
+    return [key for key in (bearer, headers.get(b"x-api-key", b"")) if key]
+
+
+def _ambiguity(given: Headers, headers: dict[bytes, bytes]) -> BadRequest | None:
+    """What is wrong with headers that don't go together; takes out the one that is there twice."""
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        return BadRequest("The body is framed in two ways.", param="Transfer-Encoding")
+    if len(given) == len(headers):
+        return None
+    names = [name for name, _ in given]
+    for raw, name in _SINGLE.items():
+        if names.count(raw) > 1:
+            del headers[raw]
+            return BadRequest(f"There is more than one {name} header.", param=name)
+    return None
+
+
+def _take_absolute(scope: Scope, headers: dict[bytes, bytes]) -> BadRequest | None:
+    """Read a target that is a whole URL as its path; its host counts for that of the request.
+
+    Proxies are asked so, and every server must take it (RFC 9112, 3.2.2). Other targets stay.
+    """
+    raw: bytes = scope["raw_path"]
+    if b"://" not in raw:
+        return None
+    found = _ABSOLUTE.match(raw)
+    if found is None:
+        return BadRequest("The target is not a URL of this server.")
+    path = found["path"] or b"/"
+    scope["raw_path"], scope["path"] = path, unquote(path.decode("ascii"))
+    headers[b"host"] = found["host"]
+    others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+    scope["headers"] = [(b"host", found["host"]), *others]
+    return None
 
 
 def _refusal(scope: Scope, error: StreamholdError) -> Response:

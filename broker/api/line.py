@@ -29,6 +29,10 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+class Returned(asyncio.StreamReader):
+    """By this the server knows a connection that it has had before."""
+
+
 class Line(asyncio.Protocol):
     """``last`` ends the body; ``connected`` makes the server take the connection again."""
 
@@ -69,7 +73,7 @@ class Line(asyncio.Protocol):
             self._cut()
             return
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(loop=loop)
+        reader = Returned(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, self._connected, loop=loop)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -40,8 +40,20 @@ class Metrics:
             ["ending"],
             registry=self._registry,
         )
+        self._cut = Counter(
+            "streamhold_cut_connections",
+            "Connections that were ended: head, body, stalled, crowded, refused",
+            ["reason"],
+            registry=self._registry,
+        )
         self._seen = _Seen(core, self)
         self._registry.register(self._seen)
+
+    def cut(self, reason: str) -> None:
+        """Count a connection that was ended: its head or body came late, its client took
+        nothing, or files ran short (it was idle and gave way, or it was refused).
+        """
+        self._cut.labels(reason).inc()
 
     def render(self, breakers: Sequence[Breaker] = ()) -> bytes:
         """The exposition format, text version 0.0.4."""

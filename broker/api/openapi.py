@@ -77,6 +77,9 @@ def _behind_the_door(paths: _Schema) -> _Schema:
         answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
+            responses.setdefault("400", _answer("Malformed", *answer))
+            if "requestBody" in operation:
+                responses.setdefault("408", _answer("The body did not come in in time", *answer))
             responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
             if operation.get("security") != []:
                 responses.setdefault("401", _answer("No valid key", *answer))

@@ -50,6 +50,23 @@ class Outlet:
         self._left: Left | None = None
 
     @property
+    def unread(self) -> bool:
+        """Whether some of the request's body has still to come in."""
+        return self._connection.their_state is h11.SEND_BODY
+
+    @property
+    def asked_first(self) -> bool:
+        """Whether the client sends its body only when it hears 100 Continue."""
+        return self._connection.they_are_waiting_for_100_continue
+
+    async def go_on(self) -> None:
+        """Send 100 Continue."""
+        head = self._protocol.config.response_headers("h11")
+        await self._protocol._send_h11_event(
+            h11.InformationalResponse(status_code=100, headers=head)
+        )
+
+    @property
     def open(self) -> bool:
         """Whether the response has begun, in chunks."""
         connection = self._connection
@@ -189,6 +206,9 @@ class _Gone(asyncio.Transport):
         """Done."""
 
     def close(self) -> None:
+        """Done."""
+
+    def abort(self) -> None:
         """Done."""
 
 

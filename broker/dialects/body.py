@@ -1,6 +1,5 @@
 """A request's body as the object that it holds, and the outline of one that is large."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -37,8 +36,3 @@ def short_fields(request: dict[str, Any]) -> dict[str, Any]:
             break
         short[key] = request[key]
     return short
-
-
-def prompt_length(request: dict[str, Any], fields: Sequence[str]) -> int:
-    """How long what these fields ask is, in characters of JSON."""
-    return sum(len(msgspec.json.encode(request[key])) for key in fields if request.get(key))

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from broker.dialects import View
-from broker.dialects.body import prompt_length
 from broker.dialects.fold import Fold
 from broker.frames import Frame
 from broker.model import Failure, Job
@@ -101,7 +100,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     request_id_header: bytes | None = None  # in which its clients look for the request id too
     check: Callable[[Object], None]  # raises BadRequest
-    asks: tuple[str, ...]  # the fields of a request that its prompt is made of
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
     folding: Callable[[], Fold]  # of a stream's frames, none of them fed yet
@@ -134,7 +132,3 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         fold = self.folding()
         fold.feed(frames)
         return fold.answer()
-
-    def prompt_length(self, request: Object) -> int:
-        """How long the prompt of a request is, in characters of JSON."""
-        return prompt_length(request, self.asks)

@@ -73,7 +73,7 @@ class Work:
         request_id = _request_id(task, envelope)
         options = envelope.options if envelope is not None and envelope.options else task.options
         digest = request_digest(dialect.name, call)
-        outline = Outline(short_fields(call), dialect.prompt_length(call), len(body))
+        outline = Outline(short_fields(call), dialect.prompt(call), len(body))
         policy = policy_for(self._settings, call["model"], options)
         upload = None
         if task.upload:

@@ -53,6 +53,12 @@ class Server(Section, frozen=True):
     grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
+    head_timeout: float = 10.0  # for a request's head, and for the first one to begin
+    body_timeout: float = 30.0  # for a request's body; each body_rate bytes give a second more
+    body_rate: float = 16 * 1024.0  # bytes a second
+    # Between two requests. Longer than clients and proxies keep connections (httpx 5, nginx 60),
+    # else they send a call into one that is being closed.
+    keep_alive: float = 75.0
     stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
 
 

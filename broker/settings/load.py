@@ -241,7 +241,18 @@ def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
 
 _SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
 _POSITIVE: dict[str, tuple[str, ...]] = {
-    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+    "server": (
+        "max_body",
+        "header_hold",
+        "ping",
+        "send_timeout",
+        "backlog",
+        "grace",
+        "head_timeout",
+        "body_timeout",
+        "body_rate",
+        "keep_alive",
+    ),
     "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
     "worker": (
         "concurrency",

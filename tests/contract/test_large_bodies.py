@@ -166,7 +166,9 @@ async def test_its_tokens_are_counted(api: aiohttp.ClientSession, prompt: str) -
 async def test_more_parts_than_are_allowed_are_refused(deployment: Deployment) -> None:
     body = b'{"model":"plain","messages":[' + b"{}," * 60_000 + b"{}]}"
     headers = {"x-api-key": "key-of-alice", "content-type": "application/json"}
-    async with aiohttp.ClientSession(deployment.urls[0], headers=headers) as api:
-        async with api.post("/v1/chat/completions", data=body) as response:
-            assert response.status == 413
-            assert "parts" in (await response.json())["error"]["message"]
+    async with (
+        aiohttp.ClientSession(deployment.urls[0], headers=headers) as api,
+        api.post("/v1/chat/completions", data=body) as response,
+    ):
+        assert response.status == 413
+        assert "parts" in (await response.json())["error"]["message"]

@@ -35,7 +35,7 @@ OURS = {errors.StreamholdError, errors.ConfigError, errors.StartFailed, errors.J
 def test_every_error_has_a_status(kind: type[errors.StreamholdError]) -> None:
     status = status_of(kind())
     assert (status == 500) == (kind in OURS)
-    assert kind.retryable == (status in (429, 503))
+    assert kind.retryable == (status in (408, 429, 503))
 
 
 def test_an_error_of_another_floor_is_a_defect() -> None:

@@ -24,7 +24,6 @@ CHAT = Dialect(
     path="/v1/chat/completions",
     owns=("/v1/chat/", "/v1/models"),
     check=check,
-    asks=("messages",),
     choices=choices,
     view=_view,
     folding=ChatFold,

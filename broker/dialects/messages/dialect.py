@@ -29,7 +29,6 @@ MESSAGES = Dialect(
     headers={"anthropic-beta": BETA},
     request_id_header=b"request-id",
     check=check,
-    asks=("system", "messages", "tools"),
     choices=_one,
     view=_view,
     folding=MessagesFold,

@@ -56,7 +56,6 @@ RESPONSES = Dialect(
     path="/v1/responses",
     owns=("/v1/responses",),
     check=check,
-    asks=("input", "instructions", "tools"),
     choices=lambda _request: 1,
     view=_view,
     folding=ResponsesFold,
