@@ -1,5 +1,6 @@
 """All pairs of a run: added until every ratio is sure or the time is over, then the table."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,7 @@ def compare(
         BuildError: the commit can't be had.
         Exception: too many pairs failed; the last one's failure.
     """
+    signal.signal(signal.SIGTERM, _end)
     with builds(commit) as both, tempfile.TemporaryDirectory(prefix="streamhold-bodies-") as folder:
         write_bodies(Path(folder))
         pairs = _measure(both, figures, minutes * 60, Path(folder), out.parent)
@@ -53,6 +55,11 @@ def compare(
     print(render(verdicts, both[1].name))
     print(f"\nThe ratio is the median of the pairs' ratios; the table is in {out} as JSON.")
     return kept(verdicts, bounds)
+
+
+def _end(number: int, frame: object) -> None:
+    """What was started and made goes with the run."""
+    sys.exit(128 + number)
 
 
 def kept(verdicts: Sequence[Verdict], bounds: Mapping[str, float]) -> bool:
