@@ -46,7 +46,10 @@ def encode(answer: dict[str, Any]) -> bytes:
 
 def _decoded(raw: Any) -> Any:
     """What stands in JSON that was left as it is."""
-    return _decode(raw)
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_leniently(bytes(raw))
 
 
 def _decode_leniently(data: bytes) -> Any:

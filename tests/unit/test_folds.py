@@ -90,6 +90,31 @@ def test_a_long_answer_takes_memory_of_its_text(
     assert json.dumps(text)[1:-1].encode() in fold.encoded()
 
 
+def probable(n: int) -> dict[str, Any]:
+    """What a chat says of one token's probability, with one half of a character now and then."""
+    others = [{"token": f"o{i}", "logprob": -i / 7, "bytes": [1, 2]} for i in range(5)]
+    return {"token": "\ud83d" if n % 9 == 0 else f"w{n}", "logprob": -0.5, "top_logprobs": others}
+
+
+def test_what_only_gathers_beside_a_long_answer_is_kept_as_its_json() -> None:
+    fold = DIALECTS["chat"].folding()
+    size = len(json.dumps(probable(1)))
+    tracemalloc.start()
+    for n in range(2000):
+        event = chunk({"content": "w"}, logprobs={"content": [probable(n)], "refusal": None})
+        fold.feed([data_frame(Kind.DIALECT, json.dumps(event).encode())])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2000 * 2 * size  # as objects several times that
+    expected = {"content": [probable(n) for n in range(2000)], "refusal": None}
+    assert json.loads(fold.encoded())["choices"][0]["logprobs"] == expected
+    plain = DIALECTS["chat"].fold(
+        data_frame(Kind.DIALECT, json.dumps(chunk({}, logprobs={"content": [each]})).encode())
+        for each in expected["content"] or ()
+    )
+    assert plain["choices"][0]["logprobs"]["content"] == expected["content"]
+
+
 def test_what_is_added_to_a_list_copies_nothing_of_it() -> None:
     """Citations and annotations by the thousand: linear, so the list is one and the same."""
     message = DIALECTS["messages"].folding()

@@ -15,9 +15,12 @@ them only where a provider would otherwise lose something:
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import Raw
+
 from broker.dialects.chat.items import Items
 from broker.dialects.fold import Fold
 from broker.dialects.text import Growing
+from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame
 
 _FIRST = frozenset(("id", "created", "model", "system_fingerprint", "service_tier"))
@@ -44,6 +47,11 @@ class ChatFold(Fold):
         answer, choices = self._answer, self._choices
         answer["object"] = "chat.completion"
         answer["choices"] = [_whole_choice(index, choices[index]) for index in sorted(choices)]
+        return answer
+
+    def answer(self) -> dict[str, Any]:
+        """The same in plain values; once, as that."""
+        answer: dict[str, Any] = _unpacked(super().answer())
         return answer
 
 
@@ -169,7 +177,7 @@ def _extend(items: Items, more: list[Any], key: str, *, grow: bool) -> None:
             index = items.index_of(item)
             item = {**item, "index": index}
         if type(index) is not int or key == "annotations":
-            items.append(item)
+            items.append(item if grow else _packed(item))
             continue
         same = items.at(index)
         if same is None:
@@ -178,6 +186,22 @@ def _extend(items: Items, more: list[Any], key: str, *, grow: bool) -> None:
         _merge(same, item, grow=grow)
         if same.get("id") != name:
             items.name(index, name)
+
+
+def _packed(item: Any) -> Any:
+    """An item that only gathers (a token's probabilities, say) as JSON: a tenth of the memory."""
+    return Raw(encode(item)) if isinstance(item, dict) else item
+
+
+def _unpacked(value: Any) -> Any:
+    """The same with what was packed as plain values."""
+    if isinstance(value, Raw):
+        return decode_object(bytes(value))
+    if isinstance(value, dict):
+        return {key: _unpacked(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_unpacked(inner) for inner in value]
+    return value
 
 
 def finished(value: Any) -> Any:
