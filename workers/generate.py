@@ -165,7 +165,9 @@ class Generation:
     def _settle(self, transcript: Transcript) -> None:
         """Give the last attempt its usage, if its provider did not."""
         if self._ledger.unmeasured:
-            prompt = prompt_tokens(self._job, self._dialect, self._claim.body, self._caller.request)
+            prompt = prompt_tokens(
+                self._dialect, self._claim.body, self._caller.request, self._job.outline
+            )
             self._ledger.settle(prompt, transcript)
 
     async def _answer_in_time(self) -> Failure | None:

@@ -16,7 +16,7 @@ from broker.dialects.dialect import Dialect
 from broker.dialects.registry import DIALECTS
 from broker.dialects.usage import tokens
 from broker.errors import JobGone, JobNotFound, StoreAway
-from broker.model import Job
+from broker.model import Outline
 from broker.store import Store
 from workers.ledger import Ledger
 from workers.providers import Providers
@@ -87,21 +87,24 @@ async def settle(store: Store, providers: Providers, read_backs: ReadBacks, key:
         transcript = dialect.transcript()
         if job.delivered:
             transcript = (await read_backs.read(key, dialect, job.last)).transcript
-        ledger.settle(prompt_tokens(job, dialect, body), transcript)
+        ledger.settle(prompt_tokens(dialect, body, outline=job.outline), transcript)
     fields = ledger.closing(await store.jobs.get(key))
     await store.jobs.settle(key, fields)
     log.info("job.settled", request_id=job.request_id, fields=len(fields))
 
 
 def prompt_tokens(
-    job: Job, dialect: Dialect, body: bytes | None, request: dict[str, Any] | None = None
+    dialect: Dialect,
+    body: bytes | None,
+    request: dict[str, Any] | None = None,
+    outline: Outline | None = None,
 ) -> int | None:
-    """About how many tokens a job's prompt is; None if its body is not there any more.
+    """About how many tokens a prompt is; None if neither body nor request is there any more.
 
     ``request`` is the body, if that was decoded already.
     """
-    if job.outline is not None:
-        return job.outline.prompt
+    if outline is not None:
+        return outline.prompt
     if body is not None and len(body) > _LARGE:
         return tokens(len(body))
     if not request and body is not None:
