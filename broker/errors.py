@@ -55,6 +55,12 @@ class Unexpressible(BadRequest):
     code = "unexpressible"
 
 
+class Unsendable(BadRequest):
+    """The request can't be sent to the provider."""
+
+    code = "unsendable"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 
@@ -137,6 +143,13 @@ class AccountBusy(StreamholdError):
     """The account has as many jobs open as it may have."""
 
     code = "account_busy"
+    retryable = True
+
+
+class TooManyCalls(StreamholdError):
+    """The account has as many calls under way as it may have."""
+
+    code = "too_many_calls"
     retryable = True
 
 

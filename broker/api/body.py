@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from broker.api.headers import header
 from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
+from broker.nesting import DEEPEST, is_shallow
 
 _MOST_DIGITS = 18  # of a length; Python refuses to read a number of thousands
 
@@ -52,7 +53,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        BadRequest: it is not JSON, or not an object.
+        BadRequest: it is not JSON, or not an object, or nested too deep.
     """
     try:
         value = msgspec.json.decode(body)
@@ -60,4 +61,6 @@ def decode_object(body: bytes) -> dict[str, Any]:
         raise BadRequest(f"The body is not JSON: {str(error) or 'nested too deeply'}.") from error
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
+    if not is_shallow(body, value):
+        raise BadRequest(f"The body is nested too deep: {DEEPEST} levels may be.")
     return value

@@ -1,10 +1,14 @@
 """``POST /v1/messages/count_tokens``: passed through to the provider; no job is made of it.
 
+How many an account may have under way at once, and for how long, is in ``passing``.
+
 The model's targets are asked in turn until one answers; one that refuses the call as the
 caller's fault ends the search.
 """
 
+import io
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -12,14 +16,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import spoken
+from broker.api.attach import spoken, while_connected
 from broker.api.body import decode_object, read_json
-from broker.api.core import Core, core_of
+from broker.api.core import Core, account_of, core_of
 from broker.api.inference import with_headers
 from broker.api.problems import failure_response
+from broker.dialects.messages.betas import BETA, check_betas, header_of
 from broker.dialects.messages.dialect import MESSAGES
-from broker.dialects.messages.request import BETA, VERSION, check_messages
-from broker.errors import BadRequest
+from broker.dialects.messages.request import VERSION, check_messages
+from broker.dialects.model_name import check_model
 from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
 from broker.routing import Target, policy_for
@@ -27,6 +32,13 @@ from broker.routing import Target, policy_for
 _MOST = 1024 * 1024  # bytes of an answer that is one number
 _UNREACHABLE = Failure(
     type="provider_unreachable", message="The provider can't be reached.", retryable=True
+)
+_LATE = Failure(
+    type="provider_timeout",
+    message="The provider did not end its answer in time.",
+    status=504,
+    code="total",
+    retryable=True,
 )
 _GARBLED = Failure(
     type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
@@ -39,21 +51,31 @@ async def count_tokens(request: Request) -> Response:
     core.admit()
     call = decode_object(await read_json(request, core.settings.server.max_body))
     call |= with_headers(MESSAGES, request.headers, call)
-    model = call.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must be a non-empty string.", param="model")
+    check_model(call.get("model"))
     check_messages(call.get("messages"))
-    targets = policy_for(core.settings, model).targets
+    check_betas(call)
+    targets = policy_for(core.settings, call["model"]).targets
     spoken(core.settings, MESSAGES.name, targets)
-    failure = _UNREACHABLE
+    try:
+        async with core.passing.call(account_of(request)):
+            found = await while_connected(request, _ask_in_turn(core, targets, call))
+    except TimeoutError:
+        found = _LATE
+    if isinstance(found, bytes):
+        return Response(found, 200, media_type="application/json")
+    return failure_response(request.url.path, found, final=False)
+
+
+async def _ask_in_turn(
+    core: Core, targets: Sequence[Target], call: dict[str, Any]
+) -> bytes | Failure:
+    """The first answer; else why the last target that was asked gave none."""
+    found: bytes | Failure = _UNREACHABLE
     for target in targets:
         found = await _ask(core, target, call)
-        if isinstance(found, bytes):
-            return Response(found, 200, media_type="application/json")
-        failure = found
-        if failure.remedy == "final":
+        if isinstance(found, bytes) or found.remedy == "final":
             break
-    return failure_response(request.url.path, failure, final=False)
+    return found
 
 
 async def _ask(core: Core, target: Target, call: dict[str, Any]) -> bytes | Failure:
@@ -65,11 +87,12 @@ async def _ask(core: Core, target: Target, call: dict[str, Any]) -> bytes | Fail
     if key := core.settings.api_keys.get(target.provider):
         headers["x-api-key"] = key.reveal().strip()
     if betas := call.get(BETA):
-        headers["anthropic-beta"] = ",".join(map(str, betas))
+        headers["anthropic-beta"] = header_of(betas)
     try:
         async with core.http.post(
             provider.base_url.rstrip("/") + "/messages/count_tokens",
-            data=msgspec.json.encode({**body, "model": target.model}),
+            # aiohttp sends from a file in pieces; bytes at once.
+            data=io.BytesIO(msgspec.json.encode({**body, "model": target.model})),
             headers={**headers, **provider.headers},
             allow_redirects=False,  # a key goes to no other host
             timeout=aiohttp.ClientTimeout(timeouts.first_token, sock_connect=timeouts.connect),

@@ -43,7 +43,7 @@ async def metrics(request: Request) -> Response:
     core = core_of(request)
     breakers: list[Breaker] = []
     with suppress(StoreAway, StoreFull):  # streamhold_store_up says so
-        breakers = await core.store.breakers.all()
+        breakers = await core.store.breakers.of(sorted(core.store.breakers.routed))
     return Response(core.metrics.render(breakers), 200, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -132,8 +132,9 @@ def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> di
         words = [word.strip() for line in headers.getlist(name) for word in line.split(",")]
         if any(words):
             own = call.get(field)
-            both = [*(own if isinstance(own, list) else ()), *filter(None, words)]
-            found[field] = list(dict.fromkeys(word for word in both if isinstance(word, str)))
+            if not isinstance(own, list | None) or not all(isinstance(w, str) for w in own or ()):
+                continue  # what is wrong with it the dialect's check says
+            found[field] = list(dict.fromkeys((*(own or ()), *filter(None, words))))
     return found
 
 

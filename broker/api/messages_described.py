@@ -78,7 +78,7 @@ def paths(headers: list[_Schema]) -> _Schema:
 
 def schemas() -> _Schema:
     """The schemas that the paths refer to."""
-    model = {"type": "string", "minLength": 1, "maxLength": 512}
+    model = {"type": "string", "minLength": 1, "maxLength": 256}
     items: _Schema = {"type": "array", "items": {"type": "object"}}
     asked = {"model": model, "messages": {**items, "minItems": 1}}
     betas = {"type": ["array", "null"], "items": {"type": "string"}}

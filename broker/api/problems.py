@@ -31,6 +31,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
     errors.AccountBusy: 429,
+    errors.TooManyCalls: 429,
     errors.QueueFull: 503,
     errors.StoreAway: 503,
     errors.StoreFull: 503,

@@ -141,7 +141,7 @@ def schemas() -> _Schema:
             "type": "object",
             "required": ["model"],
             "properties": {
-                "model": {**text, "minLength": 1, "maxLength": 512},
+                "model": {**text, "minLength": 1, "maxLength": 256},
                 "input": {"anyOf": [text, items, {"type": "null"}]},
                 "stream": flag,
                 "stream_options": {"type": ["object", "null"]},

@@ -16,6 +16,7 @@ import msgspec
 T = TypeVar("T")
 
 _MOST_DERIVED = 1000  # by the models that callers name, which may be any
+_LONGEST_DERIVED = 1000  # characters of a key; what is longer is found anew each time
 
 
 class Secret:
@@ -52,6 +53,8 @@ class Server(Section, frozen=True):
     grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
+    passed_calls: int = 8  # to count_tokens, of one account at once in a process
+    passed_timeout: float = 30.0  # one of them, over all targets
 
 
 class Store(Section, frozen=True):
@@ -209,6 +212,8 @@ class Settings(Section, frozen=True, dict=True):
 
     def derived(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What ``find`` says of these settings, which is found once: they never change."""
+        if sum(map(len, key)) > _LONGEST_DERIVED:
+            return find()
         known: T | None = self._derived.get(key)
         if known is None:
             if len(self._derived) >= _MOST_DERIVED:

@@ -241,7 +241,10 @@ def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
 
 _SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
 _POSITIVE: dict[str, tuple[str, ...]] = {
-    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+    "server": (
+        *("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+        *("passed_calls", "passed_timeout"),
+    ),
     "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
     "worker": (
         "concurrency",

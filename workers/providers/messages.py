@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.messages.request import BETA, VERSION
+from broker.dialects.messages.betas import BETA, header_of
+from broker.dialects.messages.request import VERSION
 from broker.frames import Frame
 from workers.providers.asking import flagged
 from workers.providers.base import Call, Reply
@@ -22,7 +23,7 @@ class MessagesProvider(Upstream):
         if self._key is not None:
             headers["x-api-key"] = self._key.reveal().strip()
         if betas := request.get(BETA):
-            headers["anthropic-beta"] = ",".join(betas)
+            headers["anthropic-beta"] = header_of(betas)
         return headers
 
     def _body(self, call: Call, streams: bool) -> bytes:

@@ -6,12 +6,12 @@ stored there (``store`` false) can't have that.
 """
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from broker.dialects.responses import Inbound, response_id
 from broker.frames import Frame
+from broker.settings import addresses
 from workers.providers.asking import bearer
 from workers.providers.base import Call, Held, Reply
 from workers.providers.exchange import Exchange
@@ -41,7 +41,7 @@ class ResponsesProvider(Upstream):
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
-        return self.resumes and held.provider_id is not None
+        return self.resumes and bool(held.provider_id) and held.provider_id not in (".", "..")
 
     async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
         held = call.held
@@ -54,7 +54,7 @@ class ResponsesProvider(Upstream):
         await exchange.get(url, self._headers(call, streams))
 
     def _stopped_at(self, call: Call) -> str | None:
-        if call.held is None or call.held.provider_id is None:
+        if call.held is None or call.held.provider_id is None or not self.knows(call.held):
             return None
         return f"{_path_of(call.held.provider_id)}/cancel"
 
@@ -70,4 +70,4 @@ def _inbound(call: Call) -> Inbound:
 
 
 def _path_of(provider_id: str) -> str:
-    return f"/responses/{quote(provider_id, safe='')}"
+    return f"/responses/{addresses.segment(provider_id)}"

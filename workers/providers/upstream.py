@@ -130,11 +130,15 @@ class Upstream(ABC):
 
     async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
         """Make the call, or ask for the rest of the one that ``call.held`` tells of."""
-        headers = self._headers(call, streams)
+        try:
+            url, body = self._url(call, streams), self._body(call, streams)
+            headers = self._headers(call, streams)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ProviderFailure(failures.unsent()) from error
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(self._url(call, streams), headers, self._body(call, streams))
+        await exchange.post(url, headers, body)
 
     def _stopped_at(self, call: Call) -> str | None:
         """The path to post to, to end a call; None if its answer was never begun."""
