@@ -11,14 +11,18 @@ from broker.api.body import decode_object, has_body, read_json
 from broker.api.core import account_of, core_of, request_id_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
+from broker.dialects.model_name import check_model
 from broker.dialects.native import failure_object
 from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
+from broker.nesting import DEEPEST, is_shallow
 from broker.queue import Submission
 from broker.store.listing import Wanted
 
 T = TypeVar("T")
+
+_SHOWN = 500  # characters of what is wrong, which may hold a caller's text
 
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,6 +47,8 @@ async def create_job(request: Request) -> Response:
     core.admit()
     data = await read_json(request, core.settings.server.max_body)
     new = _decode(data, NewJob)
+    if new.metadata is not None and not is_shallow(data, new.metadata):
+        raise BadRequest(f"It is nested too deep: {DEEPEST} levels may be.", param="metadata")
     body = bytes(new.request)
     call = decode_object(body)
     dialect = DIALECTS.get(new.dialect)
@@ -127,6 +133,8 @@ async def list_jobs(request: Request) -> Response:
         name = sorted(unknown)[0]
         raise BadRequest(f"There is no parameter {name!r}.", param=name)
     state, model = query.get("state"), query.get("model")
+    if model is not None:
+        check_model(model)
     if state is not None and state not in list(JobState):
         raise BadRequest(f"'state' is one of {', '.join(JobState)}.", param="state")
 
@@ -208,7 +216,7 @@ def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(str(error)[:_SHOWN]) from error
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -15,7 +15,7 @@ from workers.providers.base import ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.gemini_decoder import GeminiDecoder
 from workers.providers.messages_decoder import MessagesDecoder
-from workers.providers.payload import DEEPEST, check_depth
+from workers.providers.payload import check_depth
 from workers.providers.responses_decoder import ResponsesDecoder
 from workers.providers.responses_decoder import decode_whole as decode_response
 from workers.providers.splitter import SseEvent

@@ -13,9 +13,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from broker.nesting import DEEPEST
+
 T = TypeVar("T")
 
-DEEPEST = 200  # levels of nesting; whoever reads the stream must be able to follow
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _MOST = 500_000  # brackets; counting them takes 30 ms
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

@@ -77,7 +77,8 @@ def _item(key: str, place: int, item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         item = {"role": "user", "content": item}
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
-    shown = {"id": f"{_PREFIX.get(kind, 'item')}_{key}{place:04d}", "type": kind, **item}
+    prefix = _PREFIX.get(kind, "item") if isinstance(kind, str) else "item"
+    shown = {"id": f"{prefix}_{key}{place:04d}", "type": kind, **item}
     if kind == "message":
         shown.setdefault("status", "completed")
         if isinstance(shown.get("content"), str):
