@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from broker.errors import BadRequest, Unexpressible, UnknownModel
+from broker.errors import BadRequest, Unexpressible, UnknownModel, Unsendable
 from broker.model import Attempt, Failure, Options
 from broker.settings import Route, Settings
-from broker.settings.addresses import in_address, is_path
+from broker.settings.addresses import in_address, is_model
 
 
 class Target(NamedTuple):
@@ -52,6 +52,7 @@ class End(NamedTuple):
 
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
+_UNASKED = (Unexpressible.code, Unsendable.code)  # what ended attempts that called nobody
 _SHOWN = 256  # characters of a caller's text in an error
 
 
@@ -88,7 +89,7 @@ def targets_for(settings: Settings, model: str) -> tuple[Target, ...]:
     provider = settings.providers.get(name)
     if provider is None or not rest:
         raise UnknownModel(f"There is no route {model[:_SHOWN]!r}.", param="model")
-    if in_address(provider) and not is_path(rest, provider.dialect):
+    if in_address(provider) and not is_model(rest, provider):
         raise UnknownModel(f"{model[:_SHOWN]!r} can be no model of this provider.", param="model")
     return (Target(name, rest),)
 
@@ -202,7 +203,7 @@ def after_loss(
 
 def _failure(history: Sequence[Attempt]) -> Failure | None:
     """How the last attempt failed. A target that can't be asked has no say where another had."""
-    asked = [each for each in history if not each.error or each.error.code != Unexpressible.code]
+    asked = [each for each in history if not each.error or each.error.code not in _UNASKED]
     return next((each.error for each in reversed(asked or history)), None)
 
 

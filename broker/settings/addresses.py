@@ -20,17 +20,19 @@ def in_address(provider: Provider) -> bool:
     return provider.dialect == "gemini" or provider.library is not None
 
 
-def is_path(model: str, dialect: str) -> bool:
-    """Whether a name that a caller chose can be a model's where it is part of an address."""
-    segments = model.split("/")
-    if dialect == "gemini" and len(segments) > 1:
-        return len(segments) == 2 and segments[0] in _COLLECTIONS and is_segment(segments[1])
-    return all(_is_part(each) for each in segments)
+def is_path(model: str, provider: Provider) -> bool:
+    """Whether a name can be part of this provider's addresses."""
+    if provider.library is not None:  # Bedrock has colons in its models' names
+        model = model.replace(":", "-")
+    return all(_is_segment(each) for each in model.split("/"))
 
 
-def is_segment(text: str) -> bool:
-    """Whether it can be one segment of a path."""
-    return _SEGMENT.fullmatch(text) is not None and text not in (".", "..")
+def is_model(model: str, provider: Provider) -> bool:
+    """The same of a name that a caller chose: it leads to a model, and to nothing else there."""
+    place, slash, _ = model.rpartition("/")
+    if provider.dialect == "gemini" and slash and place not in _COLLECTIONS:
+        return False
+    return is_path(model, provider)
 
 
 def segment(text: str) -> str:
@@ -53,6 +55,5 @@ def path(model: str) -> str:
     return "/".join(map(segment, model.split("/")))
 
 
-def _is_part(text: str) -> bool:
-    """The same, but for colons: Bedrock has them in its models' names."""
-    return is_segment(text.replace(":", "-"))
+def _is_segment(text: str) -> bool:
+    return _SEGMENT.fullmatch(text) is not None and text not in (".", "..")

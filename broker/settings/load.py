@@ -25,9 +25,10 @@ from broker.settings import (
     Timeouts,
     Watched,
     Worker,
-    address_of,
+    addresses,
     callers,
     providers,
+    store_address,
 )
 
 S = TypeVar("S", bound=Section)
@@ -95,8 +96,7 @@ def _build(tree: dict[str, Any], env: Mapping[str, str], found: list[str]) -> Se
     _check(values, env, found)
     if url := env.get("STREAMHOLD_STORE_URL"):
         values["store_url"] = Secret(url)
-        if address_of(url)[0] not in ("redis", "rediss", "unix"):
-            found.append("STREAMHOLD_STORE_URL: must begin with redis://, rediss:// or unix://")
+        found += store_address.problems(url)
     values["ticket_keys"] = callers.ticket_keys(env.get("STREAMHOLD_TICKET_KEY", ""), found)
     values["api_keys"] = {
         name: Secret(env[provider.api_key_env])
@@ -201,6 +201,8 @@ def _check_targets(key: str, route: Route, known: dict[str, Provider], found: li
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
+        elif addresses.in_address(known[provider]) and not addresses.is_path(rest, known[provider]):
+            found.append(f"{where}: {name!r} can't be part of an address")
         elif isinstance(target, RouteTarget):
             providers.check_prefill(here, target.prefill, known[provider], found)
 

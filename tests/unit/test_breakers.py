@@ -315,8 +315,7 @@ async def test_made_up_names_open_no_breaker_but_their_own(store: Store) -> None
     async with running(store) as view:
         for number in range(LIMITS.least_calls):
             (await passage(view, Target("one", f"x{number}"))).ended(BAD)
-        while not view.shut([Target("one", "another")]):
-            await asyncio.sleep(0.01)
+        await until(lambda: truth(bool(view.shut([Target("one", "another")]))))
         assert not view.shut([A, Target("two", "x")])
     assert [each.name for each in await store.breakers.all()] == ["one"]
 
@@ -324,8 +323,11 @@ async def test_made_up_names_open_no_breaker_but_their_own(store: Store) -> None
 async def test_what_another_worker_has_proven_is_known(store: Store) -> None:
     await store.breakers.report("one/x", 1, 0)
     async with running(store) as view:
-        while view.name_of(Target("one", "x")) != "one/x":
-            await asyncio.sleep(0.01)
+        await until(lambda: truth(view.name_of(Target("one", "x")) == "one/x"))
+
+
+async def truth(value: bool) -> bool:
+    return value
 
 
 async def test_proven_names_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

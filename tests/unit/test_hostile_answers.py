@@ -7,6 +7,7 @@ from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind
+from broker.nesting import DEEPEST
 from tests.hostile.offline import check
 from tests.hostile.spoiling import WAYS, Spoiled
 from tests.unit.neutral_streams_more import given
