@@ -61,6 +61,18 @@ class Unsendable(BadRequest):
     code = "unsendable"
 
 
+class ForeignId(BadRequest):
+    """The request names something that the provider keeps, which may be another account's."""
+
+    code = "foreign_id"
+
+
+class PreviousNotFound(BadRequest):
+    """There is no response before this one under that id, or it has not completed."""
+
+    code = "previous_response_not_found"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 

@@ -13,7 +13,14 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from broker.errors import BadRequest, Unexpressible, UnknownModel, Unsendable
+from broker.errors import (
+    BadRequest,
+    ForeignId,
+    PreviousNotFound,
+    Unexpressible,
+    UnknownModel,
+    Unsendable,
+)
 from broker.model import Attempt, Failure, Options
 from broker.settings import Route, Settings
 from broker.settings.addresses import in_address, is_model
@@ -52,7 +59,8 @@ class End(NamedTuple):
 
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
-_UNASKED = (Unexpressible.code, Unsendable.code)  # what ended attempts that called nobody
+# What ended attempts that called nobody.
+_UNASKED = (Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code)
 _SHOWN = 256  # characters of a caller's text in an error
 
 

@@ -22,6 +22,7 @@ import msgspec
 from broker import log
 from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.dialect import RESPONSES
 from broker.errors import (
     BadRequest,
     JobGone,
@@ -50,7 +51,7 @@ from broker.store.leases import DEADLINE
 from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
-from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
+from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed, response_id_of
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
@@ -156,9 +157,11 @@ class Generation:
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        key = self._dialect.follows(self._caller.request)
-        if key is not None:
-            previous = await find_previous(self._store, self._job.account, key)
+        if self._dialect is RESPONSES:
+            self._caller.response_id = await response_id_of(self._store, self._job.key)
+        name = self._dialect.follows(self._caller.request)
+        if name is not None:
+            previous = await find_previous(self._store, self._job.account, name)
             if previous is None:
                 return UNKNOWN
             narrower = narrowed(policy, previous)

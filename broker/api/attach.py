@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
+from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.translation import translate_request
 from broker.errors import BadCursor, BadRequest, OtherDialect
 from broker.frames import Frame
@@ -54,6 +55,7 @@ def expressible(
 
     Raises:
         Unexpressible: it can't; of several reasons the first target's.
+        ForeignId, PreviousNotFound: it names what a target's provider keeps.
         BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
             knows more of it than we do, so that this does not count where there is such a target.
     """
@@ -61,7 +63,15 @@ def expressible(
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
-            return
+            kept = (
+                None
+                if settings.takes_foreign_ids(target.provider)
+                else refusal_of(dialect, request)
+            )
+            if kept is None:
+                return
+            refusal = refusal or kept
+            continue
         try:
             translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
         except BadRequest as error:

@@ -93,7 +93,7 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
         headers = _headers(submission.request_id)
-        located = {**headers, **self._located(submission)}
+        located = {**headers, **self._located(core, submission)}
 
         def refuse(failure: Failure) -> Response:
             response = failure_response(request.url.path, failure, final=replays)
@@ -108,7 +108,7 @@ class Inference:
             refuse=refuse if reader.cursor == 0 else None,
         )
 
-    def _located(self, submission: Submission) -> dict[str, str]:
+    def _located(self, core: Core, submission: Submission) -> dict[str, str]:
         """Where a stream goes on that was cut."""
         return in_its_dialect(submission.request_id, submission.request)
 

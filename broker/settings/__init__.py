@@ -154,6 +154,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False
+    # Whether calls may name what the provider keeps, whoever it was made for: see
+    # ``broker.dialects.kept``. None: where there is one account at most.
+    foreign_ids: bool | None = None
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -235,6 +238,11 @@ class Settings(Section, frozen=True, dict=True):
             )
 
         return self.derived(("timeouts", model, provider, provider_model), find)
+
+    def takes_foreign_ids(self, provider: str) -> bool:
+        """Whether calls of this provider may name what it keeps."""
+        own = self.providers[provider].foreign_ids
+        return len(self.accounts) < 2 if own is None else own
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

@@ -18,6 +18,7 @@ from broker.store.keys import Keys
 from broker.store.leases import Leases
 from broker.store.listing import Listing
 from broker.store.queue import Queue
+from broker.store.response_ids import ResponseIds
 from broker.store.scripts import Executor, Scripts
 from broker.store.streams import Streams
 from broker.store.ticket_key import TicketKey
@@ -51,6 +52,7 @@ class Store:
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
         self.ticket_key = TicketKey(client, self.keys)
+        self.response_ids = ResponseIds(self.ticket_key)
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""

@@ -12,6 +12,7 @@ import pytest
 from broker.api.attach import expressible
 from broker.api.body import decode_object
 from broker.api.locations import in_its_dialect
+from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.translation import writer
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.resource import input_items, resource
@@ -25,7 +26,12 @@ from workers.providers.base import Call, ProviderFailure
 from workers.providers.translated import TranslatedProvider
 from workers.providers.upstream import Upstream
 
-SPOKEN: tuple[Literal["chat", "messages", "responses", "gemini"], ...] = ("chat", "messages", "responses", "gemini")
+SPOKEN: tuple[Literal["chat", "messages", "responses", "gemini"], ...] = (
+    "chat",
+    "messages",
+    "responses",
+    "gemini",
+)
 SETTINGS = Settings(
     providers={
         **{each: Provider(base_url="http://127.0.0.1:9", dialect=each) for each in SPOKEN},
@@ -53,6 +59,7 @@ def taken(dialect: str, body: bytes) -> dict[str, Any] | None:
     known.choices(request)
     known.keeps(request)
     known.follows(request)
+    refusal_of(dialect, request)
     known.estimate(request, 10, 3, None)
     return request
 
@@ -112,7 +119,7 @@ def test_an_odd_value_anywhere(dialect: str, odd: str, monkeypatch: pytest.Monke
 def _shown(request: dict[str, Any]) -> None:
     job = Job("k", "a", "r", "responses", "m", JobState.QUEUED, 0)
     DIALECTS["responses"].fold(())
-    resource(job, request, {})
+    resource("resp_x", job, request, {})
     input_items("resp_x", request)
 
 

@@ -25,7 +25,7 @@ import aiohttp
 import msgspec
 from aiohttp.http import HttpProcessingError
 
-from broker.errors import Unexpressible, Unsendable
+from broker.errors import BadRequest, ForeignId, PreviousNotFound, Unexpressible, Unsendable
 from broker.model import Failure
 from broker.refusal import AUTH_MESSAGE, rule_of, with_words
 
@@ -107,13 +107,18 @@ def unsent() -> Failure:
     The operator's part of an address and of the headers is checked when a process starts, so
     that it is something of the caller's.
     """
-    error = Unsendable()
+    return refused_here(Unsendable())
+
+
+def refused_here(error: BadRequest) -> Failure:
+    """The caller's fault, and nobody was called for it; another target may do."""
     return Failure(
         type="invalid_request_error",
         message=error.message,
         status=400,
         remedy="next",
         code=error.code,
+        param=error.param,
     )
 
 
@@ -140,7 +145,10 @@ def lost(error: BaseException) -> Failure:
 Word = Literal["good", "bad", "nothing"]
 
 # Nobody was called; or a library raised before there was an answer, over who knows what.
-_NOBODY = (Unexpressible.code, Unsendable.code, "library", "tool_calls_too_large")
+_NOBODY = (
+    *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
+    *("library", "tool_calls_too_large"),
+)
 # Ours, or what comes of two answers that were to be one.
 _OURS = ("replay_diverged", "internal_error", "frames_lost", "deadline_exceeded", "cancelled")
 # Of the 4xx: the operator's credentials, the provider's limits and delays. The rest answers a

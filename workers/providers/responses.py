@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.responses import Inbound, response_id
+from broker.dialects.responses import Inbound
 from broker.frames import Frame
 from broker.settings import addresses
 from workers.providers.asking import bearer
@@ -66,7 +66,7 @@ class ResponsesProvider(Upstream):
 
 
 def _inbound(call: Call) -> Inbound:
-    return Inbound(response_id(call.key), call.request)
+    return Inbound(call.response_id, call.request)
 
 
 def _path_of(provider_id: str) -> str:

@@ -24,7 +24,7 @@ from broker.dialects.neutral.translation import (
     translate_usage,
     writer,
 )
-from broker.dialects.responses import Inbound, response_id
+from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
@@ -132,7 +132,7 @@ class _Answer:
         self._whole = False
         self._told = told
         self._caller = caller
-        self._inbound = Inbound(response_id(call.key), call.request)
+        self._inbound = Inbound(call.response_id, call.request)
 
     def take(self, received: list[Frame]) -> list[Frame]:
         """The caller's frames for some of the provider's."""

@@ -6,7 +6,6 @@ begun, the stream has it (see ``fold``). How the job ended is what its record sa
 
 from typing import Any
 
-from broker.dialects.responses.names import response_id
 from broker.model import Failure, Job, JobState
 
 _STATUS = {
@@ -33,13 +32,18 @@ _AGAIN: dict[str, Any] = {
 }
 
 
-def resource(job: Job, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The response of a job; ``answer`` is the fold of its stream, empty if nothing is there."""
+def resource(
+    name: str, job: Job, request: dict[str, Any], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The response of a job, by its id.
+
+    ``answer`` is the fold of the job's stream, empty if nothing is there.
+    """
     if job.state is JobState.COMPLETED:
         return answer
     given = {key: request.get(key) for key in _AGAIN}
     shown: dict[str, Any] = {
-        "id": response_id(job.key),
+        "id": name,
         "object": "response",
         "created_at": job.created_ms // 1000,
         "background": bool(request.get("background")),
