@@ -130,6 +130,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     ended_ms: int | None = None
     claims: int = 0
     losses: int = 0
+    declined: int = 0  # times that it was handed back by workers that didn't know its model
     spent: int = 0  # attempts before the last `retry`
     attempts: list[Attempt] = msgspec.field(default_factory=list)
     # Of an attempt at a provider that resumes: its number, and the provider's number of the

@@ -51,6 +51,7 @@ from broker.store.leases import DEADLINE
 from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
+from workers.declining import Unknown, decline, may_decline
 from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed, response_id_of
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
@@ -154,6 +155,8 @@ class Generation:
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
+            if may_decline(self._claim, self._settings):
+                raise Unknown from error
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
@@ -308,6 +311,9 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
             generation.rewrite(error.last)
             await generation.fail(_FRAMES_LOST)
+        except Unknown:
+            await decline(hold, ctx["store"], ctx["holder"])
+            raise Fenced() from None
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - a job's boundary: its stream must still end
