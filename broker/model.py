@@ -164,7 +164,7 @@ def new_request_id() -> str:
     return "req_" + os.urandom(15).hex()
 
 
-@lru_cache(maxsize=64)  # a call asks for its own several times over
+@lru_cache(maxsize=64)  # a call asks for its own several times over; request ids are short
 def job_key(account: str, request_id: str) -> str:
     """The job's name within the store: 20 characters, 120 bits of SHA-256.
 

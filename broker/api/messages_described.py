@@ -56,7 +56,7 @@ def paths(headers: list[_Schema]) -> _Schema:
     end = {"204": {"description": "The cursor is the end of the stream"}}
     counted = {
         "200": _json_of("The count", "TokenCount"),
-        **_errors(400, 404, 413, 415, 422, 429, 502, 503),
+        **_errors(400, 404, 413, 415, 422, 429, 502, 503, 504),
     }
     return {
         "/v1/messages": _post(
