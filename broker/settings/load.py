@@ -41,6 +41,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_LONGEST_MODEL = 256  # characters: see ``broker.dialects.model_name``
 _WATCHDOGS = Timeouts.__struct_fields__
 _TARGETS = tuple[str | RouteTarget, ...]
 
@@ -176,6 +177,8 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
 
 
 def _check_route(model: str, route: Route, found: list[str]) -> None:
+    if not 1 <= len(model) <= _LONGEST_MODEL or not model.isprintable():
+        found.append(f"routes.{model!r}: a name is 1 to {_LONGEST_MODEL} characters that print")
     if route.attempts is not None and route.attempts < 1:
         found.append(f"routes.{model}.attempts: must be 1 or more")
     if route.retries is not None and route.retries < 0:

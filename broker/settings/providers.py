@@ -85,8 +85,17 @@ def _check_address(key: str, provider: Provider, found: list[str]) -> None:
         found.append(f"{key}.base_url: holds what no address can")
     elif urlsplit(provider.base_url).port == 0:
         found.append(f"{key}.base_url: the port must be 1 to 65535")
+    elif "@" in urlsplit(provider.base_url).netloc and _is_authorized(provider):
+        found.append(f"{key}.base_url: holds a user, whose header is the key's: use key_header")
     elif "?" in provider.base_url or "#" in provider.base_url:
         found.append(f"{key}.base_url: must end with its path: what is called stands behind it")
+
+
+def _is_authorized(provider: Provider) -> bool:
+    """Whether calls have an Authorization header already: a client sends but one."""
+    keyed = provider.api_key_env is not None and provider.dialect in ("chat", "responses")
+    names = [*provider.headers, *([provider.key_header] if keyed else ())]
+    return "authorization" in map(str.lower, names)
 
 
 def _is_host(host: str) -> bool:

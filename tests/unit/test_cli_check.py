@@ -12,6 +12,7 @@ from broker.cli.main import main
 SOUND = """
 [providers.one]
 base_url = "https://user:hidden@one.example/v1"
+key_header = "x-key"
 api_key_env = "ONE_KEY"
 
 [routes.fast]

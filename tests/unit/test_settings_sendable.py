@@ -123,3 +123,28 @@ def test_a_route_leads_nowhere_else(tmp_path: Path, model: str) -> None:
     )
     (problem,) = problems(file, {})
     assert problem.startswith("routes.m.targets[0]: ")
+
+
+def test_one_header_holds_one_secret(tmp_path: Path) -> None:
+    """An address with a user in it is sent as Authorization too: the client refuses both."""
+    file = tmp_path / "streamhold.toml"
+    text = '[providers.p]\nbase_url = "http://user:hush@x/v1"\n'
+    for more, is_wrong in (
+        ("", False),
+        ('api_key_env = "KEY"\n', True),
+        ('api_key_env = "KEY"\nkey_header = "x-key"\n', False),
+        ('api_key_env = "KEY"\ndialect = "messages"\n', False),
+        ('headers = { "authorization" = "Basic x" }\n', True),
+    ):
+        file.write_text(text + more)
+        found = problems(file, {"KEY": "sk"})
+        assert len(found) == is_wrong
+        assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 257, "a\\nb"])
+def test_a_route_that_nobody_can_call(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "streamhold.toml"
+    file.write_text(f'[providers.g]\nbase_url = "http://x"\n[routes."{name}"]\ntargets = ["g/x"]\n')
+    (problem,) = problems(file, {})
+    assert problem.startswith("routes.")

@@ -9,7 +9,8 @@ The vocabulary of ``Failure.type`` here:
     provider_error          any other status
     provider_unreachable    no connection: refused, no such host, TLS
     provider_timeout        code connect | first_token | idle | total | throughput
-    provider_cut            the connection ended before the answer did
+    provider_cut            the connection ended before the answer did; code sending: while a
+                            large request was on its way
     provider_garbled        not the dialect; code content_type | content_encoding | json |
                             chunk | event_too_large | body_too_large | empty | http |
                             library
@@ -91,9 +92,9 @@ _PHASES: dict[Phase, str] = {
 }
 
 
-def cut() -> Failure:
-    """The connection ended before the answer did."""
-    return _transport("provider_cut", "The provider's answer broke off.")
+def cut(code: str | None = None) -> Failure:
+    """The connection ended before the answer did; code ``sending``: before it began."""
+    return _transport("provider_cut", "The provider's answer broke off.", code)
 
 
 def unreachable() -> Failure:
@@ -144,10 +145,10 @@ def lost(error: BaseException) -> Failure:
 
 Word = Literal["good", "bad", "nothing"]
 
-# Nobody was called; or a library raised before there was an answer, over who knows what.
+# Nobody was called; or it was the request that could not be sent, as a library or a server sees it.
 _NOBODY = (
     *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
-    *("library", "tool_calls_too_large"),
+    *("library", "tool_calls_too_large", "sending"),
 )
 # Ours, or what comes of two answers that were to be one.
 _OURS = ("replay_diverged", "internal_error", "frames_lost", "deadline_exceeded", "cancelled")
