@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.cli.valkey import store_url
 from broker.errors import ConfigError
 from broker.settings.load import load, problems
+from broker.store.connection import make_client
 
 STORE = "STREAMHOLD_STORE_URL"
 
@@ -33,6 +35,14 @@ def complaint(**env: str) -> str:
 )
 def test_an_address_of_the_store(url: str) -> None:
     assert load(env={STORE: url}).store_url.reveal() == url
+
+
+def test_the_embedded_store_s_own_address(tmp_path: Path) -> None:
+    socket = tmp_path / "a #?%é dir" / "s.sock"
+    url = load(env={STORE: store_url(socket)}).store_url.reveal()
+    assert make_client(url, name="n", timeout=1.0).connection_pool.connection_kwargs["path"] == str(
+        socket
+    )
 
 
 @pytest.mark.parametrize(
