@@ -10,6 +10,7 @@ from broker.dialects.responses import Transcript, fold
 from broker.dialects.responses.event import made_frame
 from broker.frames import Frame, Kind
 from broker.model import JobState
+from broker.routing import Target
 from broker.store.queue import Claim
 from tests.store.samples import frames, running
 from tests.unit.generate_rig import RETRY, Rig, Scripted, open_rig, outcomes, taken_over
@@ -99,6 +100,33 @@ async def test_an_id_from_elsewhere_is_the_providers_to_know(rig: Rig) -> None:
     await rig.run(claim, one=one)
     assert one.calls[0].previous is None
     assert one.calls[0].request["previous_response_id"] == name
+
+
+async def test_what_a_provider_keeps_is_asked_only_where_callers_may_name_it(rig: Rig) -> None:
+    """The door let it in for the second target's sake; the first is not called."""
+    replace, settings = msgspec.structs.replace, rig.settings
+    providers = {
+        name: replace(provider, dialect="responses", foreign_ids=name == "two")
+        for name, provider in settings.providers.items()
+    }
+    rig.settings = replace(settings, providers=providers)
+    claim = await begun(rig, conversation="conv_1")
+    one, two = Scripted(), Scripted([ANSWER])
+    await rig.run(claim, one=one, two=two)
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    assert (len(one.calls), len(two.calls)) == (0, 1)
+    job = await rig.job(claim)
+    assert job.attempts[0].error is not None
+    assert job.attempts[0].error.code == "foreign_id"
+    assert not rig.breakers.shut([Target("one", "a")])
+    assert ("one/a", False) not in rig.breakers._counts
+
+
+async def test_a_caller_knows_a_response_by_its_own_id(rig: Rig) -> None:
+    claim = await begun(rig)
+    one = Scripted([ANSWER])
+    await rig.run(claim, one=one)
+    assert one.calls[0].response_id == await name_of(rig, claim)
 
 
 async def test_the_providers_id_is_on_record_from_the_first_frame_on(rig: Rig) -> None:

@@ -186,11 +186,11 @@ class _Answer:
         if self._garbled or self._told.failed is not None:
             return []
         try:
-            events = translate(event)
-        except (AttributeError, KeyError, TypeError):  # fields of other types than the dialect's
+            return [self._frame(each) for each in translate(event)]
+        # Fields of other types than the dialect's; numbers beyond what can be written.
+        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
             self._garbled = True
             return []
-        return [self._frame(each) for each in events]
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":
