@@ -55,6 +55,24 @@ class Unexpressible(BadRequest):
     code = "unexpressible"
 
 
+class Unsendable(BadRequest):
+    """The request can't be sent to the provider."""
+
+    code = "unsendable"
+
+
+class ForeignId(BadRequest):
+    """The request names something that the provider keeps, which may be another account's."""
+
+    code = "foreign_id"
+
+
+class PreviousNotFound(BadRequest):
+    """There is no response before this one under that id, or it has not completed."""
+
+    code = "previous_response_not_found"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 
@@ -156,6 +174,13 @@ class AccountBusy(StreamholdError):
     """The account has as many jobs open as it may have."""
 
     code = "account_busy"
+    retryable = True
+
+
+class TooManyCalls(StreamholdError):
+    """The account has as many calls under way as it may have."""
+
+    code = "too_many_calls"
     retryable = True
 
 

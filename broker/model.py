@@ -142,6 +142,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     ended_ms: int | None = None
     claims: int = 0
     losses: int = 0
+    declined: int = 0  # times that it was handed back by workers that didn't know its model
     spent: int = 0  # attempts before the last `retry`
     attempts: list[Attempt] = msgspec.field(default_factory=list)
     # Of an attempt at a provider that resumes: its number, and the provider's number of the
@@ -176,7 +177,7 @@ def new_request_id() -> str:
     return "req_" + os.urandom(15).hex()
 
 
-@lru_cache(maxsize=64)  # a call asks for its own several times over
+@lru_cache(maxsize=64)  # a call asks for its own several times over; request ids are short
 def job_key(account: str, request_id: str) -> str:
     """The job's name within the store: 20 characters, 120 bits of SHA-256.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from broker import log
 from broker.dialects.dialect import Transcript
+from broker.dialects.kept import refusal_of
 from broker.dialects.registry import DIALECTS
 from broker.frames import Frame
 from broker.model import Failure
@@ -25,7 +26,7 @@ from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
 from workers.pen import Field, Pen
 from workers.preparing import Preparing
-from workers.providers import Providers
+from workers.providers import Providers, failures
 from workers.providers.base import Call, Held, ProviderFailure
 
 _AT_ONCE = 500  # frames that are written in one turn of the loop
@@ -35,7 +36,8 @@ _HURRIED = 2  # deliveries that do not linger, of those that say something
 class Caller:
     """Calls for the job of one hold.
 
-    ``request`` is what is asked and ``previous`` the provider's id of the response before;
+    ``request`` is what is asked, ``previous`` the provider's id of the response before and
+    ``response_id`` ours of this one, in that dialect;
     ``delivered`` whether any of the answer is in the stream.
     """
 
@@ -44,6 +46,7 @@ class Caller:
     ) -> None:
         self.request: dict[str, Any] = {}
         self.previous: str | None = None
+        self.response_id = ""
         self.delivered = hold.claim.job.delivered
         self._hold = hold
         self._job = hold.claim.job
@@ -65,6 +68,7 @@ class Caller:
         intake = Intake(joining, self._holding(policy))
         try:
             await self._begin(step)
+            self._refuse_foreign(step.target)
             await self._stream(step.target, self._call(step.target, joining), passage, intake)
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
@@ -74,6 +78,15 @@ class Caller:
         passage.ended(None)
         self._ledger.end("completed")
         return None
+
+    def _refuse_foreign(self, target: Target) -> None:
+        """Raise ProviderFailure over what the request names that its provider keeps."""
+        provider = self._settings.providers[target.provider]
+        own = provider.dialect == self._job.dialect
+        if not own or self._settings.takes_foreign_ids(target.provider):
+            return
+        if (refusal := refusal_of(self._job.dialect, self.request)) is not None:
+            raise ProviderFailure(failures.refused_here(refusal))
 
     async def attach(
         self, severed: Severed, before: Transcript | None, policy: Policy
@@ -173,6 +186,7 @@ class Caller:
             request=request,
             timeouts=self._settings.timeouts_for(self._job.model, *target),
             key=self._job.key,
+            response_id=self.response_id,
             attempt=attempt.number,
             held=held,
             previous=self.previous,

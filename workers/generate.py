@@ -25,6 +25,7 @@ import msgspec
 from broker import log
 from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.dialect import RESPONSES
 from broker.errors import (
     BadRequest,
     JobGone,
@@ -53,7 +54,8 @@ from broker.store.leases import DEADLINE
 from workers.attaching import Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
-from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
+from workers.declining import Unknown, decline, may_decline
+from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed, response_id_of
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
@@ -199,12 +201,16 @@ class Generation:
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
+            if may_decline(self._claim, self._settings):
+                raise Unknown from error
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        key = self._dialect.follows(self._caller.request)
-        if key is not None:
-            previous = await find_previous(self._store, self._job.account, key)
+        if self._dialect is RESPONSES:
+            self._caller.response_id = await response_id_of(self._store, self._job.key)
+        name = self._dialect.follows(self._caller.request)
+        if name is not None:
+            previous = await find_previous(self._store, self._job.account, name)
             if previous is None:
                 return UNKNOWN
             narrower = narrowed(policy, previous)
@@ -367,6 +373,9 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
             generation.rewrite(error.last)
             await generation.fail(_FRAMES_LOST)
+        except Unknown:
+            await decline(hold, ctx["store"], ctx["holder"])
+            raise Fenced() from None
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - a job's boundary: its stream must still end

@@ -42,6 +42,7 @@ from broker.store.wire import Wire
 from broker.turns import Turns
 from workers import cron
 from workers.breakers import BreakerView
+from workers.declining import decline, may_decline
 from workers.hold import Hold
 from workers.pen import Fenced
 from workers.poller import Poller
@@ -85,7 +86,7 @@ class LeaseWorker(Worker):
         self._settling: Settling | None = None
         self.rescuer = Rescuer(store, self._settle)
         self.breakers = BreakerView(store.breakers)
-        self.ctx["breakers"] = self.breakers
+        self.ctx |= {"breakers": self.breakers, "holder": holder}
         self._breaker_channel = store.keys.breaker_channel.encode()
         self._settings = settings
         self._ended: deque[tuple[float, Hold]] = deque()  # with the loop time to forget each
@@ -173,8 +174,9 @@ class LeaseWorker(Worker):
     async def run_job(self, job_id: str, score: int) -> None:
         """Run the held job's function. What it leaves in the store is the function's affair.
 
-        A task that this worker can't run ends here: left to the rescuer, it would go round for
-        ever, for only the function knows when the job has been lost too often.
+        A task that this worker can't run is handed back, since another may. Once that has gone
+        on for too long, it ends here: left to the rescuer, it would go round for ever, for only
+        the function knows when the job has been lost too often.
         """
         hold = self.holds[job_id]
         try:
@@ -184,6 +186,10 @@ class LeaseWorker(Worker):
             function = self.functions[name]
             _ = DIALECTS[hold.claim.job.dialect]  # a newer release may know more of them
         except (DeserializationError, KeyError) as error:
+            if isinstance(error, KeyError) and may_decline(hold.claim, self.store.settings):
+                await decline(hold, self.store, self.holder)
+                self.jobs_retried += 1
+                return
             rid = hold.claim.job.request_id
             log.warning("job.not_runnable", request_id=rid, error=type(error).__name__)
             await hold.fail(_NOT_RUNNABLE)

@@ -15,6 +15,7 @@ from broker import log
 from broker.api.body import Limits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
+from broker.api.passing import Passing
 from broker.api.rounds import Rounds
 from broker.api.takers import Takers
 from broker.errors import Draining, StoreAway
@@ -49,6 +50,7 @@ class Core:
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
         self.offload = Offload(settings)
+        self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.draining = asyncio.Event()
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
@@ -73,7 +75,8 @@ class Core:
         """For what is passed through to a provider; made at the first use, on a running loop."""
         if self._http is None:
             jar = aiohttp.DummyCookieJar()
-            self._http = aiohttp.ClientSession(cookie_jar=jar, trust_env=False)
+            connector = aiohttp.TCPConnector(limit=0)  # ``passing`` limits each account
+            self._http = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False)
         return self._http
 
     def admit(self) -> None:

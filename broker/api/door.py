@@ -68,9 +68,16 @@ _ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#@\s]+)(?P<path>/[^?#]*)?\Z", re
 _OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
-@lru_cache(maxsize=256)
+_LONGEST_HOST = 300  # characters; a name has 253, and what is longer is kept in no cache
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, brackets allowed, is this machine's loopback."""
+    return len(host) <= _LONGEST_HOST and _is_loopback(host)
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
     host = host.strip("[]").lower()
     if host == "localhost":
         return True
@@ -228,9 +235,13 @@ def _refusal(scope: Scope, error: StreamholdError) -> Response:
     return error_response(scope["path"], error)
 
 
-@lru_cache(maxsize=256)  # most callers come by one name
 def _host_of(url: str) -> str:
-    """The host in a URL, in lower case; empty if there is none to be read."""
+    """The host in a URL, in lower case; empty if there is none to be read, or too long a one."""
+    return _read_host(url) if len(url) <= _LONGEST_HOST else ""
+
+
+@lru_cache(maxsize=256)  # most callers come by one name
+def _read_host(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:  # an unclosed bracket

@@ -112,7 +112,7 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
         headers = _headers(submission.request_id)
-        located = {**headers, **self._located(submission)}
+        located = {**headers, **self._located(core, submission)}
 
         def refuse(failure: Failure) -> Response:
             response = failure_response(request.url.path, failure, final=replays)
@@ -127,7 +127,7 @@ class Inference:
             refuse=refuse if reader.cursor == 0 else None,
         )
 
-    def _located(self, submission: Submission) -> dict[str, str]:
+    def _located(self, core: Core, submission: Submission) -> dict[str, str]:
         """Where a stream goes on that was cut."""
         return in_its_dialect(submission.request_id, submission.request)
 
@@ -151,8 +151,9 @@ def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> di
         words = [word.strip() for line in headers.getlist(name) for word in line.split(",")]
         if any(words):
             own = call.get(field)
-            both = [*(own if isinstance(own, list) else ()), *filter(None, words)]
-            found[field] = list(dict.fromkeys(word for word in both if isinstance(word, str)))
+            if not isinstance(own, list | None) or not all(isinstance(w, str) for w in own or ()):
+                continue  # what is wrong with it the dialect's check says
+            found[field] = list(dict.fromkeys((*(own or ()), *filter(None, words))))
     return found
 
 

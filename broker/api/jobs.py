@@ -14,6 +14,7 @@ from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
 from broker.decoding import SLICE
 from broker.dialects.body import decode_object
+from broker.dialects.model_name import check_model
 from broker.dialects.native import failure_object
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
@@ -23,6 +24,8 @@ from broker.queue import Submission
 from broker.store.listing import Listed, Wanted
 
 T = TypeVar("T")
+
+_SHOWN = 500  # characters of what is wrong, which may hold a caller's text
 
 
 _LONGEST_WISH = 4096  # bytes of what a ticket is asked for with
@@ -139,6 +142,8 @@ async def list_jobs(request: Request) -> Response:
         name = sorted(unknown)[0]
         raise BadRequest(f"There is no parameter {name!r}.", param=name)
     state, model = query.get("state"), query.get("model")
+    if model is not None:
+        check_model(model)
     if state is not None and state not in list(JobState):
         raise BadRequest(f"'state' is one of {', '.join(JobState)}.", param="state")
 
@@ -227,7 +232,7 @@ def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(str(error)[:_SHOWN]) from error
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -115,14 +115,10 @@ class _Seen(Collector):
 
         Only of targets that a route names: any other is a caller's own text, for anyone to read.
         """
-        routes = self._core.settings.routes.values()
-        named = {target for route in routes for target in route.names}
         family = GaugeMetricFamily(
             "streamhold_breaker", "Circuit breakers", labels=["target", "state"]
         )
         for breaker in self.breakers:
-            if breaker.name not in named:
-                continue
             for state in get_args(State):
                 family.add_metric([breaker.name, state], float(breaker.state == state))
         return family

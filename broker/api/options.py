@@ -18,12 +18,13 @@ _RAW_PREFIX = _PREFIX.encode()
 NAMED_BY_PROXY = b"x-streamhold-request-id"
 _NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
+_MOST_TARGETS = 100
 
 
 # The options as the description shows them: JSON Schema of each, and what it does.
 DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
     "targets": (
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100},
         "Only these of the route's targets, in this order.",
     ),
     "retries": (
@@ -93,8 +94,8 @@ def check(options: Options) -> Options:
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise BadRequest(f"{name!r} must be from {low:g} to {high:g}.", param=name)
-    if options.targets is not None and not options.targets:
-        raise BadRequest("'targets' must name one at least.", param="targets")
+    if options.targets is not None and not 1 <= len(options.targets) <= _MOST_TARGETS:
+        raise BadRequest(f"'targets' must name 1 to {_MOST_TARGETS}.", param="targets")
     return options
 
 

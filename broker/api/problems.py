@@ -32,6 +32,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
     errors.AccountBusy: 429,
+    errors.TooManyCalls: 429,
     errors.HeadTooLarge: 431,
     errors.UnknownCoding: 501,
     errors.Crowded: 503,

@@ -1,6 +1,7 @@
 """``/v1/responses``: OpenAI's Responses over durable jobs.
 
-A response is a job of that dialect, and its id has the job's key in it. Every job runs in the
+A response is a job of that dialect; its id (``broker.store.response_ids``) leads to it, and
+whoever it is not for is answered as if there were none. Every job runs in the
 background here; ``background`` only says that its caller does not wait. ``store: false`` means
 that the response is there for as long as it runs, and not after that.
 """
@@ -18,12 +19,12 @@ from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
 from broker.dialects.body import decode_object
-from broker.dialects.responses import ResponsesView, key_of, response_id
+from broker.dialects.responses import ResponsesView
 from broker.dialects.responses.dialect import RESPONSES
 from broker.dialects.responses.resource import input_page, resource, said_again
 from broker.dialects.responses.view import last_shown
 from broker.dialects.wire import encode
-from broker.errors import BadRequest, JobGone, ResponseNotFound
+from broker.errors import BadRequest, JobGone, JobNotFound, ResponseNotFound
 from broker.model import Job, JobState
 from broker.offload.tasks import Items
 from broker.queue import Submission
@@ -39,6 +40,11 @@ class Responses(Inference):
     def __init__(self) -> None:
         super().__init__(RESPONSES)
 
+    async def create(self, request: Request) -> Response:
+        """``POST``: the whole answer, its events, or in the background how far it is."""
+        await core_of(request).store.response_ids.ready()
+        return await super().create(request)
+
     async def _answered(
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
@@ -47,10 +53,10 @@ class Responses(Inference):
             return await super()._answered(core, request, reader, submission, replays)
         reader.close()
         job = await core.store.jobs.get(submission.key)
-        return await _shown(core, job, submission.request)
+        return await _shown(core, job, core.store.response_ids.of(job.key), submission.request)
 
-    def _located(self, submission: Submission) -> dict[str, str]:
-        return of_response(response_id(submission.key))
+    def _located(self, core: Core, submission: Submission) -> dict[str, str]:
+        return of_response(core.store.response_ids.of(submission.key))
 
 
 async def retrieve(request: Request) -> Response:
@@ -61,7 +67,7 @@ async def retrieve(request: Request) -> Response:
     core = core_of(request)
     job = await _find(core, request)
     if not _flag(request, "stream"):
-        return await _shown(core, job)
+        return await _shown(core, job, request.path_params["response_id"])
     after = request.headers.get("last-event-id") or request.query_params.get("starting_after")
     cursor = cursors.parse(after)
     check_cursor(job, cursor)
@@ -79,7 +85,8 @@ async def cancel(request: Request) -> Response:
     body = await core.store.jobs.body(job.key)  # it may be gone with the job's end
     await core.store.jobs.cancel(job.key)
     asked = said_again(body) if body is not None else None
-    return await _shown(core, await core.store.jobs.get(job.key), asked)
+    name = request.path_params["response_id"]
+    return await _shown(core, await core.store.jobs.get(job.key), name, asked)
 
 
 async def delete(request: Request) -> Response:
@@ -121,37 +128,48 @@ async def _find(core: Core, request: Request) -> Job:
     """The job of the response that the path names.
 
     Raises:
-        ResponseNotFound: there is none, or it was not to be stored and has ended.
-        JobGone: it was deleted.
+        ResponseNotFound: there is none that is the caller's; or it was deleted, or was not to be
+            stored and has ended. It is the same whichever it is.
     """
     name = request.path_params["response_id"]
-    key = key_of(name)
-    if key is None:
+    key = await core.store.response_ids.key_of(name)
+    try:
+        job = None if key is None else await core.store.jobs.get(key)
+    except (JobNotFound, JobGone):
+        job = None
+    if (
+        job is None
+        or job.account != account_of(request)
+        or job.dialect != RESPONSES.name
+        or (job.state.final and not job.keep)
+    ):
         raise ResponseNotFound(f"It is {name[:100]!r}.")
-    job = await core.store.jobs.get(key)
-    if job.account != account_of(request) or job.dialect != RESPONSES.name:
-        raise ResponseNotFound(f"It is {name!r}.")
-    if job.state.final and not job.keep:
-        raise ResponseNotFound("It was not to be stored.")
     return job
 
 
-async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> Response:
-    """The response as it is now; ``asked`` is its request, if that is at hand."""
+async def _shown(core: Core, job: Job, name: str, asked: dict[str, Any] | None = None) -> Response:
+    """The response as it is now, by its id; ``asked`` is its request, if that is at hand."""
     folding = Folding(RESPONSES)
     if job.state is not JobState.QUEUED:
         async for page in pages(core.store, job.key):
             folding.feed(page.frames)
             await core.tail.turns.take()
     if asked is None and job.state is not JobState.COMPLETED:
-        body = await core.store.jobs.body(job.key)
-        asked = said_again(body) if body is not None else {}
+        asked = await _said_again(core, job)
 
     def shown(answer: dict[str, Any]) -> bytes:
-        return encode(resource(job, asked or {}, answer))
+        return encode(resource(name, job, asked or {}, answer))
 
     headers = {"x-request-id": job.request_id}
     return Response(await folding.shown(shown), 200, headers, "application/json")
+
+
+async def _said_again(core: Core, job: Job) -> dict[str, Any]:
+    """What a response repeats of its request; of a large one what is short."""
+    if job.outline is not None:
+        return job.outline.request
+    body = await core.store.jobs.body(job.key)
+    return said_again(body) if body is not None else {}
 
 
 async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from broker.errors import ConfigError
 
@@ -72,7 +73,7 @@ def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
 
 def store_url(socket_path: Path) -> str:
     """The store's address as ``STREAMHOLD_STORE_URL`` takes it."""
-    return f"unix://{socket_path}"
+    return f"unix://{quote(str(socket_path))}"
 
 
 def is_ready(socket_path: Path) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from broker.errors import BadRequest
+from broker.nesting import DEEPEST, is_shallow
 
 _SHORT = 16 * 1024  # bytes of a field that an outline has
 _SHORT_ALL = 64 * 1024  # bytes of all of them
@@ -14,7 +15,7 @@ def decode_object(body: bytes | bytearray) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        BadRequest: it is not JSON, or not an object.
+        BadRequest: it is not JSON, or not an object, or nested too deep.
     """
     try:
         value = msgspec.json.decode(body)
@@ -22,6 +23,8 @@ def decode_object(body: bytes | bytearray) -> dict[str, Any]:
         raise BadRequest(f"The body is not JSON: {str(error) or 'nested too deeply'}.") from error
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
+    if not is_shallow(body, value):
+        raise BadRequest(f"The body is nested too deep: {DEEPEST} levels may be.")
     return value
 
 

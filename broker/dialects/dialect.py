@@ -121,7 +121,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     failure: Callable[[Failure], Object]
     # Whether a request may be asked for after its job's end, and is kept until then.
     keeps: Callable[[Object], bool] = lambda _request: False
-    # The key of the job whose answer a request goes on from.
+    # The id, one of ours, of the response that a request goes on from.
     follows: Callable[[Object], str | None] = lambda _request: None
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last

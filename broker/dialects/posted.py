@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from broker.dialects.messages.request import BETA
+from broker.dialects.messages.betas import BETA
 from broker.settings import Provider
 
 Object = dict[str, Any]

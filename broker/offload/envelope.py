@@ -8,6 +8,9 @@ from broker.dialects.dialect import Dialect
 from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest
 from broker.model import Options
+from broker.nesting import DEEPEST, is_shallow
+
+_SHOWN = 500  # characters of what is wrong, which may hold a caller's text
 
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,9 +30,12 @@ def open_envelope(data: bytes | bytearray) -> NewJob:
         BadRequest: it is none.
     """
     try:
-        return msgspec.json.decode(data, type=NewJob)
+        new = msgspec.json.decode(data, type=NewJob)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(str(error)[:_SHOWN]) from error
+    if new.metadata is not None and not is_shallow(data, new.metadata):
+        raise BadRequest(f"It is nested too deep: {DEEPEST} levels may be.", param="metadata")
+    return new
 
 
 def dialect_named(name: str) -> Dialect:

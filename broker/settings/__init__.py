@@ -16,6 +16,7 @@ import msgspec
 T = TypeVar("T")
 
 _MOST_DERIVED = 1000  # by the models that callers name, which may be any
+_LONGEST_DERIVED = 1000  # characters of a key; what is longer is found anew each time
 
 
 class Secret:
@@ -60,6 +61,8 @@ class Server(Section, frozen=True):
     # else they send a call into one that is being closed.
     keep_alive: float = 75.0
     stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
+    passed_calls: int = 8  # to count_tokens, of one account at once in a process
+    passed_timeout: float = 30.0  # one of them, over all targets
 
 
 class Store(Section, frozen=True):
@@ -160,6 +163,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False
+    # Whether calls may name what the provider keeps, whoever it was made for: see
+    # ``broker.dialects.kept``. None: where there is one account at most.
+    foreign_ids: bool | None = None
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -218,6 +224,8 @@ class Settings(Section, frozen=True, dict=True):
 
     def derived(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What ``find`` says of these settings, which is found once: they never change."""
+        if sum(map(len, key)) > _LONGEST_DERIVED:
+            return find()
         known: T | None = self._derived.get(key)
         if known is None:
             if len(self._derived) >= _MOST_DERIVED:
@@ -239,6 +247,11 @@ class Settings(Section, frozen=True, dict=True):
             )
 
         return self.derived(("timeouts", model, provider, provider_model), find)
+
+    def takes_foreign_ids(self, provider: str) -> bool:
+        """Whether calls of this provider may name what it keeps."""
+        own = self.providers[provider].foreign_ids
+        return len(self.accounts) < 2 if own is None else own
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

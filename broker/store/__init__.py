@@ -19,6 +19,7 @@ from broker.store.keys import Keys
 from broker.store.leases import Leases
 from broker.store.listing import Listing
 from broker.store.queue import Queue
+from broker.store.response_ids import ResponseIds
 from broker.store.scripts import Executor, Scripts
 from broker.store.stand_in import Client, Order, StandIn
 from broker.store.streams import Streams
@@ -56,6 +57,7 @@ class Store:
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
         self.ticket_key = TicketKey(client, self.keys)
+        self.response_ids = ResponseIds(self.ticket_key)
 
     def stand_in(
         self,

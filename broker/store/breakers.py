@@ -1,11 +1,11 @@
-"""Circuit breakers, one a target, shared by all workers through the store.
+"""Circuit breakers, one a target or provider, shared by all workers through the store.
 
 The store counts and decides (``breaker.lua``); workers keep a copy of the states, which is
 published with every change, so that choosing a target costs no round trip. Only the single
 trial of a breaker whose cooldown is over is asked for (``trial.lua``).
 """
 
-from collections.abc import Awaitable
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import msgspec
@@ -18,9 +18,11 @@ from broker.store.scripts import Scripts
 
 State = Literal["closed", "open", "half-open"]
 
+MOST = 1000  # breakers of targets that no route names; those that count nothing go first
+
 
 class Breaker(msgspec.Struct, frozen=True):
-    """The breaker of one target, named PROVIDER/MODEL.
+    """The breaker of one target, named PROVIDER/MODEL; or of a provider, for the others.
 
     ``wait`` is the seconds, from when this was read, until a trial may be made; ``good`` and
     ``bad`` count the calls of the current window.
@@ -40,6 +42,8 @@ class Breakers:
     def __init__(self, scripts: Scripts, client: Redis, keys: Keys, settings: Settings) -> None:
         self._scripts = scripts
         self._client = client
+        # The targets that the operator has named.
+        self.routed = frozenset(name for each in settings.routes.values() for name in each.names)
         self._prefix = keys.partitions[0].prefix
         self._channel = keys.breaker_channel
         limits = settings.breaker
@@ -55,10 +59,23 @@ class Breakers:
     async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
         """Count calls that ended, the trial among them or not; the breaker as it is now."""
         reply = await self._scripts.run(
-            "breaker", self._prefix, name, good, bad, int(trial), *self._limits, self._channel
+            "breaker",
+            self._prefix,
+            name,
+            good,
+            bad,
+            int(trial),
+            *self._limits,
+            self._channel,
+            int(self._is_own(name)),
+            MOST,
         )
         state, wait = reply
         return Breaker(name, state.decode(), int(wait) / 1000)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the operator's: a route's target, or a whole provider."""
+        return name in self.routed or "/" not in name
 
     async def trial(self, name: str) -> tuple[bool, Breaker]:
         """Whether a call may be made now, as the trial unless it is closed; and the breaker."""
@@ -68,22 +85,30 @@ class Breakers:
         return bool(granted), Breaker(name, state.decode(), int(wait) / 1000)
 
     async def all(self) -> list[Breaker]:
-        """Every breaker that has counted a call, by name.
+        """Every breaker that has counted a call, by name: the operator's, and MOST others.
 
         Raises:
             StoreAway.
         """
         with store_errors():
-            members = self._client.smembers(f"{self._prefix}breakers")
-            found = await cast(Awaitable[set[bytes]], members)
-            names = sorted(name.decode() for name in found)
+            pipe = self._client.pipeline(transaction=False)
+            for kind in ("own", "found"):
+                pipe.zrange(f"{self._prefix}breakers:{kind}", 0, -1)
+            own, found = await pipe.execute()
+        return await self.of(sorted(name.decode() for name in (*own, *found)))
+
+    async def of(self, names: Sequence[str]) -> list[Breaker]:
+        """Those of these names that have counted a call.
+
+        Raises:
+            StoreAway.
+        """
+        with store_errors():
             pipe = self._client.pipeline(transaction=False)
             pipe.time()
             for name in names:
                 pipe.hgetall(f"{self._prefix}breaker:{name}")
             (seconds, micros), *records = await pipe.execute()
-            if gone := [name for name, row in zip(names, records, strict=True) if not row]:
-                await cast(Awaitable[int], self._client.srem(f"{self._prefix}breakers", *gone))
         now = seconds * 1000 + micros // 1000
         half_window = int(now // self._half_ms)
         return [

@@ -3,7 +3,7 @@
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace``; the rest is written by processes:
 ``request_id dialect model task metadata options keep outline`` at creation, ``delivered usage error
-cursor`` and one ``attempt:N`` an attempt by holders.
+cursor declined`` and one ``attempt:N`` an attempt by holders.
 
 ``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
 that may still have to wait in a queue.
@@ -61,6 +61,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         ended_ms=_number(get(b"ended")),
         claims=int(get(b"claims", 0)),
         losses=int(get(b"losses", 0)),
+        declined=int(get(b"declined", 0)),
         spent=spent,
         attempts=attempts,
         cursor=_cursor(record[b"cursor"]) if b"cursor" in record else None,

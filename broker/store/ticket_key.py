@@ -1,4 +1,5 @@
-"""The key that tickets are signed with, where the operator has set none: one a deployment.
+"""The key that responses' ids are made with, one a deployment; and tickets, where the operator
+has set none for them.
 
 Whichever process needs it first makes it; all others find it. Who can read the store could
 make tickets of it, but reads the streams themselves anyway.

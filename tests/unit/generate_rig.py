@@ -13,7 +13,7 @@ from broker.model import Attempt, Failure, Job, Terminal
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
-from tests.store.samples import expire, frames, raw, rescue
+from tests.store.samples import HOLDER, expire, frames, raw, rescue
 from tests.unit.stores import make_settings, open_fake
 from workers.breakers import BreakerView
 from workers.generate import generate
@@ -166,6 +166,7 @@ class Rig:
             "store": self.store,
             "breakers": self.breakers,
             "read_backs": ReadBacks(self.store),
+            "holder": HOLDER,
         }
         task = asyncio.create_task(generate(ctx, claim.job.key))
         self.hold.task = task

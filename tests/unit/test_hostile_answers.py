@@ -7,6 +7,7 @@ from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind
+from broker.nesting import DEEPEST
 from tests.hostile.offline import check
 from tests.hostile.spoiling import WAYS, Spoiled
 from tests.unit.neutral_streams_more import given
@@ -15,7 +16,7 @@ from workers.providers.base import ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.gemini_decoder import GeminiDecoder
 from workers.providers.messages_decoder import MessagesDecoder
-from workers.providers.payload import DEEPEST, check_depth
+from workers.providers.payload import check_depth
 from workers.providers.responses_decoder import ResponsesDecoder
 from workers.providers.responses_decoder import decode_whole as decode_response
 from workers.providers.splitter import SseEvent

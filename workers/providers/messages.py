@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from broker.dialects.messages.request import BETA, VERSION
+from broker.dialects.messages.betas import BETA, header_of
+from broker.dialects.messages.request import VERSION
 from broker.frames import Frame
 from workers.providers.base import Call, Reply
 from workers.providers.messages_decoder import MessagesDecoder, decode_whole
@@ -19,7 +20,7 @@ class MessagesProvider(Upstream):
         if self._key is not None:
             headers["x-api-key"] = self._key.reveal().strip()
         if betas := request.get(BETA):
-            headers["anthropic-beta"] = ",".join(betas)
+            headers["anthropic-beta"] = header_of(betas)
         return headers
 
     def _decoder(self, call: Call, reply: Reply) -> MessagesDecoder:

@@ -13,9 +13,10 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from broker.nesting import DEEPEST
+
 T = TypeVar("T")
 
-DEEPEST = 200  # levels of nesting; whoever reads the stream must be able to follow
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _SHORT = 4096  # bytes, in which no numbers take long
 _MOST_SLOW = 2_000  # numbers with an exponent: 0.1 s

@@ -23,7 +23,7 @@ from broker.dialects.neutral.translation import (
     translate_usage,
     writer,
 )
-from broker.dialects.responses import Inbound, response_id
+from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
@@ -138,7 +138,7 @@ class _Answer:
         self._whole = False
         self._told = told
         self._caller = caller
-        self._inbound = Inbound(response_id(call.key), call.request)
+        self._inbound = Inbound(call.response_id, call.request)
 
     def take(self, received: list[Frame]) -> list[Frame]:
         """The caller's frames for some of the provider's."""
@@ -192,11 +192,11 @@ class _Answer:
         if self._garbled or self._told.failed is not None:
             return []
         try:
-            events = translate(event)
-        except (AttributeError, KeyError, TypeError):  # fields of other types than the dialect's
+            return [self._frame(each) for each in translate(event)]
+        # Fields of other types than the dialect's; numbers beyond what can be written.
+        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
             self._garbled = True
             return []
-        return [self._frame(each) for each in events]
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":

@@ -131,13 +131,17 @@ class Upstream(ABC):
 
     async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
         """Make the call, or ask for the rest of the one that ``call.held`` tells of."""
-        headers = self._headers(call, streams)
+        prepared = call.prepared
+        try:
+            url = self._url(call, streams)
+            body = self._body(call, streams) if prepared is None else prepared.take()
+            headers = self._headers(call, streams)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ProviderFailure(failures.unsent()) from error
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        prepared = call.prepared
-        body = self._body(call, streams) if prepared is None else prepared.take()
-        await exchange.post(self._url(call, streams), headers, body)
+        await exchange.post(url, headers, body)
         if prepared is not None:
             prepared.sent()
 

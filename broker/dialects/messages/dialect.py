@@ -3,10 +3,11 @@
 from typing import Any
 
 from broker.dialects.dialect import Dialect
+from broker.dialects.messages.betas import BETA
 from broker.dialects.messages.errors import error, failure_error
 from broker.dialects.messages.fold import MessagesFold
 from broker.dialects.messages.joint import Joint
-from broker.dialects.messages.request import BETA, check, continued
+from broker.dialects.messages.request import check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
 from broker.dialects.messages.usage import estimate, prompt

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.translation import translate_request
 from broker.errors import BadRequest
 from broker.routing import Target
@@ -16,6 +17,7 @@ def expressible(
 
     Raises:
         Unexpressible: it can't; of several reasons the first target's.
+        ForeignId, PreviousNotFound: it names what a target's provider keeps.
         BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
             knows more of it than we do, so that this does not count where there is such a target.
     """
@@ -23,7 +25,12 @@ def expressible(
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
-            return
+            foreign = settings.takes_foreign_ids(target.provider)
+            kept = None if foreign else refusal_of(dialect, request)
+            if kept is None:
+                return
+            refusal = refusal or kept
+            continue
         try:
             translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
         except BadRequest as error:

@@ -9,7 +9,7 @@ from broker.dialects.responses.continuation import Continuation
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.fold import ResponsesFold
 from broker.dialects.responses.joint import Joint
-from broker.dialects.responses.names import key_of
+from broker.dialects.responses.minted import is_minted
 from broker.dialects.responses.request import check, continued, stored
 from broker.dialects.responses.transcript import Transcript
 from broker.dialects.responses.usage import estimate, prompt
@@ -29,7 +29,7 @@ def _joint(said: Transcript, mode: Mode, spent: dict[str, Any] | None) -> Contin
 
 def _follows(request: dict[str, Any]) -> str | None:
     previous = request.get("previous_response_id")
-    return key_of(previous) if isinstance(previous, str) else None
+    return previous if isinstance(previous, str) and is_minted(previous) else None
 
 
 def begins_call(frame: Frame) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.responses.names import response_id
 from broker.errors import BadRequest
 from broker.model import Failure, Job, JobState
 
@@ -47,13 +46,18 @@ def said_again(body: bytes) -> dict[str, Any]:
     return {**again, "background": background is not None and msgspec.json.decode(background)}
 
 
-def resource(job: Job, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The response of a job; ``answer`` is the fold of its stream, empty if nothing is there."""
+def resource(
+    name: str, job: Job, request: dict[str, Any], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The response of a job, by its id.
+
+    ``answer`` is the fold of the job's stream, empty if nothing is there.
+    """
     if job.state is JobState.COMPLETED:
         return answer
     given = {key: request.get(key) for key in _AGAIN}
     shown: dict[str, Any] = {
-        "id": response_id(job.key),
+        "id": name,
         "object": "response",
         "created_at": job.created_ms // 1000,
         "background": bool(request.get("background")),
@@ -117,7 +121,8 @@ def _item(key: str, place: int, item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         item = {"role": "user", "content": item}
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
-    shown = {"id": f"{_PREFIX.get(kind, 'item')}_{key}{place:04d}", "type": kind, **item}
+    prefix = _PREFIX.get(kind, "item") if isinstance(kind, str) else "item"
+    shown = {"id": f"{prefix}_{key}{place:04d}", "type": kind, **item}
     if kind == "message":
         shown.setdefault("status", "completed")
         if isinstance(shown.get("content"), str):
