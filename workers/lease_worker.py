@@ -35,6 +35,7 @@ from broker.queue.rescuer import Rescuer
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.queue import Claim
+from broker.store.scripts import ReplyError, translate
 from broker.store.wire import Wire
 from workers import cron
 from workers.breakers import BreakerView
@@ -270,7 +271,9 @@ class LeaseWorker(Worker):
                 await self._control.execute("SUBSCRIBE", channel)
                 await self._control.execute("SUBSCRIBE", self._breaker_channel)
                 return
-            except StoreAway:
+            except (StoreAway, ReplyError) as error:
+                if isinstance(error, ReplyError):
+                    translate(error, "subscribe")  # says so in the log
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
@@ -289,7 +292,7 @@ class LeaseWorker(Worker):
 
     async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
         """Run what is due in this process; a unique job is run by the first worker to mark it."""
-        await cron.run_due(self.cron_jobs, n, self.ctx, self.store, self.holder)
+        await cron.run_due(self.cron_jobs, n, self.ctx, self.store)
 
     # ── The end ───────────────────────────────────────────────────────────────────────
 

@@ -20,6 +20,7 @@ from broker.model import check_request_id
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
+from broker.store.jobs import Limits
 from broker.tail import Reader, Tail
 
 Cut = Callable[[], None]
@@ -54,6 +55,16 @@ class Core:
     def has_memory(self) -> bool:
         """Whether the store has memory for new jobs, beside what the running ones may take."""
         return self.rescuer.free_memory > self.settings.store.headroom
+
+    def limits_of(self, account: str) -> Limits:
+        """What an account may have at once. Without accounts one caller is all there are."""
+        settings, known = self.settings, self.settings.accounts.get(account)
+        if known is None:
+            return Limits()
+        store, most = settings.store, settings.store.account_bytes
+        if allowed := self.rescuer.allowed_memory:
+            most = min(most, int(store.account_share * (1 - store.headroom) * allowed))
+        return Limits(open=known.concurrency, share=store.account_share, bytes=most)
 
     @property
     def http(self) -> aiohttp.ClientSession:

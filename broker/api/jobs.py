@@ -86,7 +86,7 @@ async def retry_job(request: Request) -> Response:
     core.admit()
     if not core.has_memory:
         raise StoreFull()
-    await core.store.jobs.retry(key)
+    await core.store.jobs.retry(key, core.limits_of(account_of(request)))
     return job_response(await core.store.jobs.get(key), 202)
 
 

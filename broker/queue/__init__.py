@@ -13,7 +13,7 @@ from arq.jobs import serialize_job
 
 from broker.model import Options, job_key, request_digest
 from broker.store import Store
-from broker.store.jobs import Creation, NewJob
+from broker.store.jobs import Creation, Limits, NewJob
 from broker.store.scripts import Executor
 
 GENERATE = "generate"  # the function that runs an inference
@@ -31,7 +31,7 @@ class Submission(msgspec.Struct, frozen=True):
     """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says.
 
     ``deadline`` and ``grace`` are what the options and the route come to, in seconds from
-    now; None for none. ``most_open`` limits the account's open jobs.
+    now; None for none.
     """
 
     account: str
@@ -43,7 +43,7 @@ class Submission(msgspec.Struct, frozen=True):
     options: Options = Options()
     deadline: float | None = None
     grace: float | None = None
-    most_open: int | None = None
+    limits: Limits = Limits()
     admitted: bool = True
     keep: bool = False  # the body, for as long as the stream
 
@@ -87,7 +87,7 @@ async def enqueue(
             options=submission.options,
             deadline=submission.deadline,
             grace=submission.grace,
-            most_open=submission.most_open,
+            limits=submission.limits,
             admitted=submission.admitted,
             keep=submission.keep,
         ),

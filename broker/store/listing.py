@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from broker.errors import BadCursor
 from broker.model import Job
-from broker.store.connection import store_errors
+from broker.store.connection import each, store_errors
 from broker.store.keys import Keys, Partition
-from broker.store.record import to_job
+from broker.store.record import UNREADABLE, to_job
 
 _CHUNK = 100  # index rows read at once
 _END_OF_TIME = 1 << 52  # Unix ms
@@ -74,10 +74,10 @@ class Listing:
                 row = (int(score), member.decode())
                 if not record:
                     stale.append(member)
-                elif record[b"state"] != b"deleted" and (start is None or row < start):
-                    job = to_job(row[1], record)
+                elif record.get(b"state") != b"deleted" and (start is None or row < start):
                     start = row
-                    if wanted.keep(job):
+                    job = _readable(row[1], record)
+                    if job is not None and wanted.keep(job):
                         rows.append((*row, job))
             if len(found) < _CHUNK:
                 break
@@ -100,8 +100,22 @@ class Listing:
             pipe = self._client.pipeline(transaction=False)
             for member, _ in members:
                 pipe.hgetall(partition.job(member.decode()))
-            records = await pipe.execute() if members else []
-        return [(*pair, record) for pair, record in zip(members, records, strict=True)]
+            records = await each(pipe) if members else []
+        return [
+            (*pair, _DAMAGED if record is None else record)
+            for pair, record in zip(members, records, strict=True)
+        ]
+
+
+_DAMAGED = {b"": b""}  # stands for what is no record
+
+
+def _readable(key: str, record: dict[bytes, bytes]) -> Job | None:
+    """The job in a record; None if it was damaged: the others are listed all the same."""
+    try:
+        return to_job(key, record)
+    except UNREADABLE:
+        return None
 
 
 def _format(created_ms: int, key: str) -> str:

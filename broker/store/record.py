@@ -31,6 +31,10 @@ _options = msgspec.json.Decoder(Options).decode
 _failure = msgspec.json.Decoder(Failure).decode
 
 
+# What a record that was damaged raises here; its job is of no use, and no other's fault.
+UNREADABLE = (KeyError, ValueError, msgspec.MsgspecError)
+
+
 def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
     """A flat reply (name, value, name, value, ...) as a dict."""
     items = iter(flat)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from broker.errors import StoreAway, StoreFull, StreamholdError
+from broker.errors import StoreAway, StoreFull, StoreRefused, StreamholdError
 from broker.model import JobState
 from broker.settings import Secret, Settings
 from broker.store import Store, open_store
 from broker.store.queue import Released
-from broker.store.scripts import ReplyError, ScriptError, Scripts, source, translate
+from broker.store.scripts import ReplyError, Scripts, source, translate
 from broker.store.streams import Verdict
 from rig.store_server import StoreServer
 from tests.conftest import STORES
@@ -44,10 +44,10 @@ async def test_what_a_server_forgot_is_loaded_again(store: Store) -> None:
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
 
-async def test_a_failing_script_is_a_defect(store: Store) -> None:
+async def test_a_failing_script_is_refused(store: Store) -> None:
     prefix = store.keys.partitions[0].prefix
     await raw(store).set(prefix + "queue", "text")
-    with pytest.raises(ScriptError):
+    with pytest.raises(StoreRefused):
         await store.jobs.create(new_job())
 
 
@@ -85,8 +85,8 @@ async def test_a_server_that_forgets_at_once_is_away() -> None:
         ("OOM allow-oom flag is not set on the script", StoreFull),
         ("OOM command not allowed when used memory > 'maxmemory'.", StoreFull),
         ("ERR user_script:1: OOM command not allowed when used memory", StoreFull),
-        ("WRONGTYPE Operation against a key", ScriptError),
-        ("ERR user_script:12: attempt to index a nil value", ScriptError),
+        ("WRONGTYPE Operation against a key", StoreRefused),
+        ("ERR user_script:12: attempt to index a nil value", StoreRefused),
     ],
 )
 def test_error_replies_in_our_terms(reply: str, ours: type[StreamholdError]) -> None:

@@ -22,6 +22,7 @@ def tick(*rescued: str, queued: int = 0, running: int = 0, workers: int = 0) -> 
         late=[],
         abandoned=[],
         mended=[],
+        damaged=[],
         unsettled=[],
         queued=queued,
         queued_batch=0,
