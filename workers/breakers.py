@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from broker.errors import StoreAway, StoreFull, Unexpressible
+from broker.errors import StoreAway, StoreRefused, Unexpressible
 from broker.model import Failure
 from broker.routing import Target
 from broker.store.breakers import Breaker, Breakers, State, parse_change
+from broker.store.refusals import damaged
 
 _FLUSH = 0.25  # seconds between reports of what went well
 _REFRESH = 5.0  # seconds between two readings of all
@@ -82,7 +83,7 @@ class BreakerView:
             return Passage(self, target)
         try:
             granted, breaker = await self._breakers.trial(str(target))
-        except (StoreAway, StoreFull):
+        except StoreAway:
             return Passage(self, target)
         self._note(breaker)
         return Passage(self, target, trial=breaker.state != "closed") if granted else None
@@ -109,7 +110,7 @@ class BreakerView:
                         self._note(breaker)
                     read_at = loop.time() + _REFRESH
                 await self._report()
-            except (StoreAway, StoreFull):
+            except StoreAway:
                 await asyncio.sleep(_FLUSH)
                 continue
             with suppress(TimeoutError):
@@ -120,7 +121,13 @@ class BreakerView:
         self._urgent.clear()
         while self._counts:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
-            breaker = await self._breakers.report(name, good, bad, trial=trial)
+            try:
+                breaker = await self._breakers.report(name, good, bad, trial=trial)
+            except StoreRefused as error:
+                if not damaged(error):
+                    raise
+                del self._counts[name, trial]  # nothing of this one can be counted; others can
+                continue
             # What was counted meanwhile stays; an answer that got lost counts twice at worst.
             now_good, now_bad = self._counts.pop((name, trial))
             if (now_good, now_bad) != (good, bad):

@@ -13,6 +13,7 @@ from broker.errors import JobGone, JobNotFound, StoreAway
 from broker.model import Failure, JobState
 from broker.routing import Policy
 from broker.store import Store
+from broker.store.refusals import damaged
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 UNKNOWN = Failure(
@@ -40,7 +41,9 @@ async def find_previous(store: Store, account: str, key: str) -> Previous | None
     while True:
         try:
             job = await store.jobs.get(key)
-        except StoreAway:
+        except StoreAway as error:
+            if damaged(error):
+                return None
             await asyncio.sleep(_AWAY)
         except (JobGone, JobNotFound):
             return None

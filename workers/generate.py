@@ -47,6 +47,7 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.store.refusals import damaged
 from broker.tail.back import read_back
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
@@ -236,7 +237,9 @@ class Generation:
             await self._hold.pen.settled()
             try:
                 back = await read_back(self._store, self._job.key)
-            except StoreAway:  # it comes back, or the lease is lost and with it this task
+            except StoreAway as error:  # it comes back, or the lease is lost and with it this task
+                if damaged(error):
+                    raise
                 await asyncio.sleep(_AWAY)
             except (JobGone, JobNotFound) as error:  # deleted from under us
                 raise Fenced() from error

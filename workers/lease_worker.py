@@ -71,6 +71,7 @@ class LeaseWorker(Worker):
         )
         self.store = store
         self.holder = holder
+        self.failed = False  # whether it stops because of a defect
         self.holds: dict[str, Hold] = {}
         self.writers = {
             partition.number: Writer(store.streams, partition, settings)
@@ -113,6 +114,7 @@ class LeaseWorker(Worker):
 
     async def main(self) -> None:
         """Start up, then run the loops until the worker is told to stop."""
+        await self._know_layout()
         if self.on_startup:
             await self.on_startup(self.ctx)
         loops: list[Coroutine[Any, Any, None]] = [
@@ -131,6 +133,18 @@ class LeaseWorker(Worker):
             for poller in self._pollers:
                 self._polling.append(group.create_task(poller.run()))
                 self._polling.append(group.create_task(poller.fill_with_batch()))
+
+    async def _know_layout(self) -> None:
+        """Take no job before the store has said that its data is laid out as our settings say.
+
+        Raises:
+            ConfigError: it is laid out otherwise.
+        """
+        while not self.store.layout.known:
+            try:
+                await self.store.layout.check()
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
 
     # ── Jobs ──────────────────────────────────────────────────────────────────────────
 
@@ -311,6 +325,10 @@ class LeaseWorker(Worker):
             for hold in list(self.holds.values()):  # its terminal could not be stored in time
                 hold.take_away()
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        except Exception as error:
+            self.failed = True
+            log.warning("worker.defect", error=repr(error))
+            raise
         finally:  # a defect in here must not leave a worker that takes no jobs and no signals
             if self.main_task is not None:
                 self.main_task.cancel()

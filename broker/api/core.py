@@ -32,7 +32,8 @@ _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are ove
 class Core:
     """The store, the tail and the state of this process.
 
-    ``draining`` is set when the process is told to stop: it takes no new calls then.
+    ``draining`` is set when the process is told to stop: it takes no new calls then. ``failed``
+    says that it stops because of a defect, or a configuration that doesn't fit the store.
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
@@ -43,6 +44,7 @@ class Core:
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
         self.draining = asyncio.Event()
+        self.failed = False
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
         self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
@@ -75,9 +77,15 @@ class Core:
         return self._http
 
     def admit(self) -> None:
-        """Raise Draining if this process takes no new calls."""
+        """Return if this process takes new calls.
+
+        Raises:
+            Draining: it doesn't any more. StoreAway: it doesn't know yet where jobs are kept.
+        """
         if self.draining.is_set():
             raise Draining()
+        if not self.store.layout.known:
+            raise StoreAway()
 
     def follow(self, reader: Reader, cut: Cut) -> None:
         """A drain waits for this reader from now on, and makes the ``cut`` if it still reads."""
@@ -134,6 +142,25 @@ class Core:
                     with suppress(StoreAway):  # its ticks are missing then: nothing is cancelled
                         await self.store.leases.attend(partition, here)
 
+    async def _know_layout(self) -> None:
+        """Ask a store that was away at the start how its data is laid out.
+
+        Raises:
+            ConfigError: otherwise than the settings say.
+        """
+        while not self.store.layout.known:
+            with suppress(StoreAway):
+                await self.store.layout.check()
+                return
+            await asyncio.sleep(_ATTEND)
+
+    def _on_loop_end(self, loop: "asyncio.Task[None]") -> None:
+        """A loop that died of a defect ends the process, which its supervisor starts anew."""
+        if not loop.cancelled() and (error := loop.exception()) is not None:
+            self.failed = True
+            log.warning("api.defect", loop=loop.get_name(), error=repr(error))
+            os.kill(os.getpid(), signal.SIGTERM)
+
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
         """Start-up and shutdown of what runs beside the requests."""
@@ -141,9 +168,10 @@ class Core:
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
+            asyncio.create_task(self._know_layout(), name="layout"),
         ]
         for loop in loops:
-            loop.add_done_callback(_must_not_end)
+            loop.add_done_callback(self._on_loop_end)
         await self.store.warn()
         try:
             yield {"core": self}
@@ -158,13 +186,6 @@ class Core:
 
 def _nothing() -> None:
     """The cut of what the server cuts."""
-
-
-def _must_not_end(loop: "asyncio.Task[None]") -> None:
-    """A loop that died of a defect ends the process, which its supervisor starts anew."""
-    if not loop.cancelled() and (error := loop.exception()) is not None:
-        log.warning("api.defect", loop=loop.get_name(), error=repr(error))
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def core_of(request: Request) -> Core:

@@ -15,7 +15,7 @@ from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
 from broker.dialects.wire import encode
-from broker.errors import BadRequest, Draining, StoreAway, StoreFull
+from broker.errors import BadRequest, Draining, StoreAway
 from broker.model import Job
 
 _LONGEST_WAIT = 60.0  # seconds
@@ -41,7 +41,7 @@ async def stream_events(request: Request) -> Response:
         check_cursor(job, cursor)
         dialect = DIALECTS[job.dialect]
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
-    except (Draining, StoreAway, StoreFull) as error:
+    except (Draining, StoreAway) as error:
         if its_own:
             raise
         return ComeAgain(cursor, error.code)

@@ -20,6 +20,8 @@ from broker.store.listing import Wanted
 
 T = TypeVar("T")
 
+_DEEPEST = 32  # objects and arrays within each other, in metadata
+
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
@@ -43,6 +45,7 @@ async def create_job(request: Request) -> Response:
     core.admit()
     data = await read_json(request, core.settings.server.max_body)
     new = _decode(data, NewJob)
+    check_metadata(new.metadata, core.settings.store.max_metadata)
     body = bytes(new.request)
     call = decode_object(body)
     dialect = DIALECTS.get(new.dialect)
@@ -213,6 +216,31 @@ def _decode(data: bytes, kind: type[T]) -> T:
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def check_metadata(metadata: dict[str, Any] | None, limit: int) -> None:
+    """Return if a record may keep this: it stays for days, and every listing shows it.
+
+    Raises:
+        BadRequest: it is over ``limit`` bytes as JSON, or nested deeper than ``_DEEPEST``.
+    """
+    level: list[Any] = [metadata]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            break
+    else:
+        raise BadRequest(f"'metadata' may be nested {_DEEPEST} deep.", param="metadata")
+    size = len(msgspec.json.encode(metadata)) if metadata else 0
+    if size > limit:
+        raise BadRequest(f"'metadata' may have {limit} bytes; it has {size}.", param="metadata")
+
+
+def _inside(value: Any) -> list[Any]:
+    """What a value of JSON holds, if it is an object or an array."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _number(text: str | None, name: str, low: float, high: float, default: float) -> float:

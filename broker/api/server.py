@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -22,6 +23,7 @@ from broker.api.core import Core
 from broker.api.http1 import speak_http1_only
 from broker.api.idle import use_timers
 from broker.api.unread import Unread
+from broker.errors import StoreAway
 from broker.process import prepare
 from broker.settings import Server, Settings
 
@@ -39,8 +41,15 @@ def run(settings: Settings, ready_fd: int | None = None) -> None:
 
 
 async def serve(settings: Settings, ready_fd: int | None = None) -> None:
-    """One API process's life within a running loop."""
+    """One API process's life within a running loop.
+
+    Raises:
+        ConfigError: the store's data was made under other settings.
+        SystemExit: it ended by a defect.
+    """
     core = Core(settings, f"api-{os.getpid()}-{secrets.token_hex(3)}")
+    with suppress(StoreAway):  # then the core asks until it answers
+        await core.store.layout.check()
     listener = _listen(settings.server)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -71,6 +80,8 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
+    if core.failed:
+        raise SystemExit(1)
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.keys import Keys
-from broker.store.record import to_job
+from broker.store.record import UNREADABLE, to_job
 from broker.store.scripts import Executor, Scripts
 from broker.store.seats import Seat, Seats
 
@@ -202,9 +202,12 @@ class Jobs:
             record = await cast(Awaitable[dict[bytes, bytes]], self._client.hgetall(name))
         if not record:
             raise JobNotFound()
-        if record[b"state"] == b"deleted":
+        if record.get(b"state") == b"deleted":
             raise JobGone()
-        return to_job(key, record)
+        try:
+            return to_job(key, record)
+        except UNREADABLE as error:
+            raise JobGone("Its record was damaged.") from error
 
     async def cancel(self, key: str) -> JobState:
         """Cancel a job that has not ended; the state it is in afterwards.

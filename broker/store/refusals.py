@@ -16,6 +16,7 @@ import time
 from typing import Literal
 
 from broker import log
+from broker.errors import StoreAway, StoreRefused
 
 Kind = Literal["full", "away", "configuration", "unknown"]
 
@@ -64,6 +65,11 @@ def kind_of(reply: str) -> Kind:
     if word in _AWAY:
         return "away"
     return "configuration" if word in _CONFIGURATION else "unknown"
+
+
+def damaged(error: StoreAway) -> bool:
+    """Whether an operation on one job was refused for that job's data: it will be again."""
+    return isinstance(error, StoreRefused) and error.detail == "WRONGTYPE"
 
 
 def report(word: str, operation: str, kind: Kind) -> None:
