@@ -47,7 +47,7 @@ end
 
 -- The account's jobs of one priority: what is fair, and how many wait, is counted by flow.
 local function flow_of(account, priority)
-  return priority == 'batch' and account .. '/batch' or account
+  return (account or '') .. (priority == 'batch' and '/batch' or '')
 end
 
 -- After jobs left a queue: no more wake tokens than jobs; fairness and the counts of who waits

@@ -21,8 +21,8 @@ while i <= #ARGV do
   local jk, token, fields = ARGV[i], ARGV[i + 1], i + 3
   i = fields + 2 * tonumber(ARGV[i + 2])
   local job = P .. 'job:' .. jk
-  local is = fields_of(P, jk, 'token', 'state', 'member')
-  if is[1] == token and is[2] == 'running' and is[3] then
+  local is = fields_of(P, jk, 'token', 'state', 'member', 'score')
+  if is[1] == token and is[2] == 'running' and is[3] and tonumber(is[4]) then
     redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
     for f = fields, i - 1, 2 do
       redis.call('HSET', job, ARGV[f], ARGV[f + 1])

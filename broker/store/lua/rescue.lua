@@ -68,8 +68,8 @@ if now >= hold then
     redis.call('ZREM', P .. 'leases', member)
     local jk, token = string.match(member, '^(.+):(%d+)$')
     local job = P .. 'job:' .. (jk or '')
-    local is = fields_of(P, jk or '', 'state', 'token', 'member', 'broken')
-    if is[1] == 'running' and is[2] == token and (is[4] or not is[3]) then
+    local is = fields_of(P, jk or '', 'state', 'token', 'member', 'score', 'broken')
+    if is[1] == 'running' and is[2] == token and (is[5] or not (is[3] and tonumber(is[4]))) then
       give_up(jk)
     elseif is[1] == 'running' and is[2] == token then
       redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
