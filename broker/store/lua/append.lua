@@ -16,7 +16,8 @@
 -- Invariants: numbers in a stream rise by one, without a gap; nothing follows a terminal;
 -- the entry's id is its last number; a definition is stored with its first use; readers are
 -- told exactly what was stored; one stream's verdict never depends on another's, and the
--- script does not raise midway. A job whose own keys were damaged is marked `broken`: nobody may
+-- script does not raise midway, unless the server refuses a command to everybody: the same call
+-- again then does the rest, and publishes what may not have been. A job whose own keys were damaged is marked `broken`: nobody may
 -- write it then, and the rescuer ends it.
 
 --@include finish
@@ -38,15 +39,15 @@ while i <= #ARGV do
     fields = more + 3 + 2 * ARGV[more + 2] + 1
     i = fields + 2 * ARGV[fields - 1]
   end
-  local is = redis.pcall('HMGET', job, 'token', 'last', 'state')
-  local verdict, stored = nil, tonumber(is[2])
+  local is = fields_of(P, jk, 'token', 'last', 'state')
+  local verdict, publish, stored = nil, false, tonumber(is[2])
   if is[1] ~= token then
     verdict = -1
   elseif not stored then
     verdict = -1
     call('HSET', job, 'broken', '1')
   elseif tonumber(last) <= stored then
-    verdict = 1
+    verdict, publish = 1, tonumber(last) == stored
   elseif is[3] ~= 'running' then
     verdict = -1
   elseif tonumber(first) ~= stored + 1 then
@@ -55,16 +56,14 @@ while i <= #ARGV do
     local failed
     if more then
       for d = more + 3, fields - 2, 2 do
-        local set = redis.pcall('HSET', P .. 'templates:' .. jk, ARGV[d], ARGV[d + 1])
-        failed = failed or type(set) == 'table' and set.err
+        failed = not try('HSET', P .. 'templates:' .. jk, ARGV[d], ARGV[d + 1]) or failed
       end
     end
-    local added = failed or redis.pcall('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
-    if failed or type(added) == 'table' and added.err then
+    if failed or not add(P .. 'stream:' .. jk, last, payload) then
       verdict = -1
       call('HSET', job, 'broken', '1')
     else
-      verdict = 0
+      verdict, publish = 0, true
       call('HSET', job, 'last', last)
       if more then
         for f = fields, i - 1, 2 do
@@ -77,11 +76,13 @@ while i <= #ARGV do
         renewed[#renewed + 1] = expiry
         renewed[#renewed + 1] = lease_of(jk, token)
       end
-      if more then
-        call('PUBLISH', channel .. jk, ARGV[more + 1] .. payload)
-      else
-        call('PUBLISH', channel .. jk, first .. ' ' .. last .. '\n' .. payload)
-      end
+    end
+  end
+  if publish then
+    if more then
+      call('PUBLISH', channel .. jk, ARGV[more + 1] .. payload)
+    else
+      call('PUBLISH', channel .. jk, first .. ' ' .. last .. '\n' .. payload)
     end
   end
   if verdict == -1 then count(P, 'fenced') end

@@ -42,7 +42,7 @@ local left = {}  -- how many jobs of each flow leave the queue
 
 local function take(jk)
   local job = P .. 'job:' .. jk
-  local record, places = redis.pcall('HGETALL', job), {}
+  local record, places = try('HGETALL', job) or {}, {}
   for i = 1, #record, 2 do places[record[i]] = i + 1 end
   local account = record[places['account']]
   if account then
@@ -72,8 +72,7 @@ local function take(jk)
   end
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
-  local body = redis.pcall('GET', P .. 'body:' .. jk)
-  claimed[#claimed + 1] = {jk, token, record, type(body) == 'string' and body}
+  claimed[#claimed + 1] = {jk, token, record, try('GET', P .. 'body:' .. jk) or false}
 end
 
 -- The two queues as one, by score; of batch jobs no more than there is room for.

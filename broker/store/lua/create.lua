@@ -45,11 +45,11 @@ if grace > 0 then redis.call('HSET', job, 'grace', text(grace)) end
 if bytes > 0 then redis.call('HSET', job, 'bytes', text(bytes)) end
 redis.call('SET', P .. 'body:' .. jk, body)
 local index = P .. 'account:' .. account
-redis.pcall('ZADD', index, text(now), jk) -- a damaged index costs listings only
+try('ZADD', index, text(now), jk) -- a damaged index costs listings only
 -- A record outlives its creation by its run and its ttl; what is older twice over is gone. It is
 -- looked for now and then: here each command is a part of the time to the first token.
 if arrival % 16 == 0 then
-  redis.pcall('ZREMRANGEBYSCORE', index, '-inf', text(now - 2 * tonumber(ARGV[5])))
+  try('ZREMRANGEBYSCORE', index, '-inf', text(now - 2 * tonumber(ARGV[5])))
 end
 put(P, jk, account, priority, score, member, due)
 open(P, jk, account, grace, now, bytes)

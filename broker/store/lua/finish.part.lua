@@ -11,11 +11,35 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Fields of a job's record; none if the key is not a record: one damaged job must not stop a
--- script that works for others as well.
+-- The reply to a command on a key of one job; nil if that key was damaged, which must not stop a
+-- script that works for others as well. Whatever else refuses the command (a right that is missing)
+-- is no fault of the job's, and raises.
+local function try(...)
+  local reply = redis.pcall(...)
+  local problem = type(reply) == 'table' and reply.err
+  if not problem then return reply end
+  problem = tostring(problem) -- fakeredis has bytes
+  if string.find(problem, 'WRONGTYPE') or string.find(problem, 'equal or smaller') then return nil end
+  return redis.call(...)
+end
+
+-- Fields of a job's record; none if the key is not a record.
 local function fields_of(P, jk, ...)
-  local found = redis.pcall('HMGET', P .. 'job:' .. jk, ...)
-  return found.err and {} or found
+  return try('HMGET', P .. 'job:' .. jk, ...) or {}
+end
+
+-- Number and payload of a stream's last entry; nil if there is none, or no stream.
+local function top_of(key)
+  local rows = try('XREVRANGE', key, '+', '-', 'COUNT', 1)
+  if rows and rows[1] then return tonumber(string.match(rows[1][1], '^%d+')), rows[1][2][2] end
+end
+
+-- Add an entry whose last number this is; false if the stream does not take it. It may be there
+-- already, from a call that was refused midway.
+local function add(key, last, payload)
+  if try('XADD', key, last .. '-0', 'f', payload) then return true end
+  local top, there = top_of(key)
+  return top == tonumber(last) and there == payload
 end
 
 -- A new token: higher than any before, and than any that a host crash made the store forget
@@ -116,17 +140,19 @@ local function finish(P, jk, token, state, now, stream_ttl, record_ttl, outside)
 end
 
 -- End a job from outside: under a new token, so that its holder is fenced; the terminal
--- gets the next number, whatever that is, and readers get it in the same step.
+-- gets the next number, whatever that is, and readers get it in the same step: first, so that
+-- nothing has happened where it is refused.
 local function close(P, channel, jk, state, payload, failure, now, stream_ttl, record_ttl)
   local job, stream = P .. 'job:' .. jk, P .. 'stream:' .. jk
   local was = redis.call('HMGET', job, 'last', 'token')
   local last = text((tonumber(was[1]) or 0) + 1)
-  local added = redis.pcall('XADD', stream, last .. '-0', 'f', payload)
-  if type(added) == 'table' and added.err then -- it is no stream of ours: the end counts
-    redis.call('DEL', stream)
+  redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
+  if not add(stream, last, payload) then -- the end counts, whatever the stream is
+    local top = top_of(stream)
+    if top then last = text(top + 1) else redis.call('DEL', stream) end
     redis.call('XADD', stream, last .. '-0', 'f', payload)
+    if top then redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload) end
   end
   redis.call('HSET', job, 'last', last, 'token', draw(P, now), 'error', failure)
   finish(P, jk, was[2] or '', state, now, stream_ttl, record_ttl, true)
-  redis.call('PUBLISH', channel .. jk, last .. ' ' .. last .. '\n' .. payload)
 end
