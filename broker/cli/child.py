@@ -4,7 +4,8 @@
                  │
                  └──stop()──▶ SIGTERM ──▶ gone, or SIGKILL once its grace has passed
 
-A child that ran for ten seconds is sound again: its next wait is the shortest.
+A child that ran for ten seconds is sound again: its next wait is the shortest. ``refused`` is set
+once it has refused its configuration.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from broker.cli.tether import tether
 FIRST_WAIT = 0.2  # seconds before a dead child is started again
 LONGEST_WAIT = 5.0
 SOUND_AFTER = 10.0  # seconds of life after which the wait begins at FIRST_WAIT again
+MISCONFIGURED = 2  # the exit status of a command whose configuration is wrong
 _FIRST_PROBE = 0.01  # seconds between two looks whether a started child is ready
 _LONGEST_PROBE = 0.5
 
@@ -48,6 +50,7 @@ class Child:
     def __init__(self, plan: Plan, on_change: Callable[[], None]) -> None:
         self.plan = plan
         self.ready = asyncio.Event()
+        self.refused = asyncio.Event()
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -70,6 +73,8 @@ class Child:
             self._on_change()
             if self._stopping.is_set():
                 return
+            if status == MISCONFIGURED:
+                self.refused.set()
             if loop.time() - started >= SOUND_AFTER:
                 wait = FIRST_WAIT
             log.warning("child.died", child=self.plan.name, status=status, restart_in=wait)

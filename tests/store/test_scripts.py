@@ -1,5 +1,6 @@
 """Running the scripts: loading, a server that forgot them, one whose memory is full."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from typing import Any
@@ -131,6 +132,30 @@ async def test_a_full_store_takes_no_new_jobs_and_ends_the_old(full_store: Store
 
     await raw(store).config_set("maxmemory", 0)
     assert (await store.jobs.create(new_job("r5"))).created
+
+
+async def test_a_full_store_lets_a_worker_drain_and_gives_what_is_needed(full_store: Store) -> None:
+    store = full_store
+    partition = store.keys.partitions[0]
+    await raw(store).config_set("maxmemory", 1)
+    ear = store.queue.ear(partition, "worker-1")
+    waiting = asyncio.ensure_future(ear.next(30.0, 1, 1))
+    await store.queue.recall(partition, "worker-1")
+    assert (await waiting).claims == []
+    await ear.close()
+    assert len(await store.ticket_key.get()) == 32
+    assert await store.mark("cron:tick:1", 60.0)
+    assert not await store.mark("cron:tick:1", 60.0)
+    await store.layout.check()
+    assert (await store.breakers.report("p/m", 0, 1)).state == "closed"
+    assert (await store.breakers.trial("p/m"))[0]
+    await store.leases.attend(partition, [("nothing", 1)])
+
+
+async def test_a_recall_that_nobody_hears_is_forgotten(store: Store) -> None:
+    partition = store.keys.partitions[0]
+    await store.queue.recall(partition, "worker-1")
+    assert 0 < await raw(store).pttl(partition.recall("worker-1")) <= 10_000
 
 
 async def test_a_full_store_can_be_taught_its_scripts_again(full_store: Store) -> None:

@@ -5,8 +5,11 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from broker.cli.child import Plan
 from broker.cli.supervisor import Supervisor
+from broker.errors import ConfigError
 
 # Writes "+name" when it runs and "-name" when it was asked to end, into one file for all.
 CODE = """
@@ -97,3 +100,18 @@ async def test_a_stop_during_the_start_stops_what_runs(tmp_path: Path) -> None:
     supervisor = Supervisor([[fakes.plan("store")], [stuck], [fakes.plan("api")]], on_change)
     await asyncio.wait_for(supervisor.run(lambda: None), 20)
     assert fakes.lives == ["+store", "-store"]
+
+
+async def test_a_configuration_that_a_child_refuses_ends_the_start(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    refuses = Plan(
+        "api-0", [sys.executable, "-I", "-S", "-c", "raise SystemExit(2)"], is_ready=never
+    )
+    supervisor = Supervisor([[fakes.plan("store")], [refuses]], lambda: None)
+    with pytest.raises(ConfigError, match="api-0"):
+        await supervisor.run(lambda: None)
+    assert fakes.lives == ["+store", "-store"]
+
+
+async def never() -> bool:
+    return False
