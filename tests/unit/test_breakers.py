@@ -294,3 +294,15 @@ async def test_a_change_that_was_missed_is_read(
         await until(lambda: _is(A in view.shut([A])))
         await raw(store).hset(f"{store.keys.partitions[0].prefix}breaker:{A}", "state", "closed")
         await until(lambda: _is(view.shut([A]) == {}))
+
+
+async def test_a_damaged_breaker_keeps_no_other_from_being_counted(store: Store) -> None:
+    await raw(store).set(f"{store.keys.partitions[0].prefix}breaker:{A}", "x")
+    async with running(store) as view:
+        view.count(str(A), 0, 1, trial=False)
+        view.count(str(B), 0, LIMITS.least_calls, trial=False)
+
+        async def opened() -> bool:
+            return (await stored(store, B)).state == "open"
+
+        await until(opened)
