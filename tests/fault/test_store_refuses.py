@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from rig.cluster import WAIT, Cluster
+from broker.model import JobState
+from rig.cluster import WAIT, Cluster, key
 from rig.evidence import check_whole, replay
 from rig.sse_reader import SseReader, always
 from tests.fault.conftest import Make
+from tests.store.samples import names
 
 TOKENS = 150
 MODEL = f"sim/tokens={TOKENS},interval=20ms"
@@ -109,3 +111,24 @@ async def test_a_store_that_comes_back_with_another_layout_ends_the_process(
     for program in (worker, api):
         assert await asyncio.to_thread(program.process.wait, WAIT) != 0
         assert "Set it back to 1" in program.log.read_text()
+
+
+@pytest.mark.parametrize("kind", ["stream", "templates"])
+async def test_a_stream_that_was_damaged_ends_and_its_neighbours_go_on(
+    make_cluster: Make, kind: str
+) -> None:
+    cluster = await make_cluster(apis=1, workers=1)
+    prompts = await cluster.submit_all("near", MODEL, 3)
+    await cluster.until_jobs(prompts, lambda job: job.delivered)
+    bad, *others = prompts
+    name = names(cluster.store, key(bad))[kind]
+    client: Any = cluster.store.client
+    await client.set(name, "x")
+    await cluster.until_ended(prompts)
+    for prompt in others:
+        await check_whole(cluster, prompt, TOKENS)
+    if kind == "stream":
+        job = await cluster.job(bad)
+        assert job.error is not None
+        assert (job.state, job.error.type) == (JobState.FAILED, "frames_lost")
+    assert [p.process.poll() for p in (*cluster.apis, *cluster.workers)] == [None, None]

@@ -117,10 +117,11 @@ local function finish(P, jk, token, state, now, stream_ttl, record_ttl, outside)
   if was[2] and redis.call('ZREM', (queue_of(P, was[3])), was[2]) == 1 and not shrink(P) then
     redis.call('HINCRBY', P .. 'waits', flow_of(account, was[3]), -1)
   end
-  if redis.call('HINCRBY', P .. 'busy', account, -1) <= 0 then
-    redis.call('HDEL', P .. 'busy', account)
-  end
-  if was[8] and redis.call('HINCRBY', P .. 'bulk', account, -was[8]) <= 0 then
+  local idle = redis.call('HINCRBY', P .. 'busy', account, -1) <= 0
+  if idle then redis.call('HDEL', P .. 'busy', account) end
+  -- An older release's workers count no bytes down: with its last job an account has none.
+  local bytes = tonumber(was[8])
+  if bytes and (redis.call('HINCRBY', P .. 'bulk', account, text(-bytes)) <= 0 or idle) then
     redis.call('HDEL', P .. 'bulk', account)
   end
   count(P, state)
