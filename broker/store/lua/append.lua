@@ -39,7 +39,8 @@ while i <= #ARGV do
     fields = more + 3 + 2 * ARGV[more + 2] + 1
     i = fields + 2 * ARGV[fields - 1]
   end
-  local is = fields_of(P, jk, 'token', 'last', 'state')
+  local is = redis.pcall('HMGET', job, 'token', 'last', 'state')
+  if is.err then is = fields_of(P, jk, 'token', 'last', 'state') end
   local verdict, publish, stored = nil, false, tonumber(is[2])
   if is[1] ~= token then
     verdict = -1
@@ -59,7 +60,8 @@ while i <= #ARGV do
         failed = not try('HSET', P .. 'templates:' .. jk, ARGV[d], ARGV[d + 1]) or failed
       end
     end
-    if failed or not add(P .. 'stream:' .. jk, last, payload) then
+    local added = failed or redis.pcall('XADD', P .. 'stream:' .. jk, last .. '-0', 'f', payload)
+    if failed or type(added) == 'table' and not add(P .. 'stream:' .. jk, last, payload) then
       verdict = -1
       call('HSET', job, 'broken', '1')
     else
