@@ -171,7 +171,7 @@ class RequestIdReused(StreamholdError):
 
 
 class AccountBusy(StreamholdError):
-    """The account has as many jobs open as it may have."""
+    """The account has as much under way as it may have."""
 
     code = "account_busy"
     retryable = True
@@ -212,11 +212,16 @@ class StoreAway(StreamholdError):
     retryable = True
 
 
-class StoreFull(StreamholdError):
+class StoreFull(StoreAway):
     """The store has no memory left for new jobs."""
 
     code = "store_full"
-    retryable = True
+
+
+class StoreRefused(StoreAway):
+    """The store refused the operation."""
+
+    code = "store_refused"
 
 
 class QueueFull(StreamholdError):

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway, StoreRefused
 from broker.model import Failure
 from broker.routing import Target
 from broker.store.breakers import MOST, Breaker, Breakers, State, parse_change
+from broker.store.refusals import damaged
 from workers.providers.failures import word_of
 
 _FLUSH = 0.25  # seconds between reports of what went well
@@ -108,7 +109,7 @@ class BreakerView:
             return Passage(self, target)
         try:
             granted, breaker = await self._breakers.trial(name)
-        except (StoreAway, StoreFull):
+        except StoreAway:
             return Passage(self, target)
         self._note(breaker)
         return Passage(self, target, trial=breaker.state != "closed") if granted else None
@@ -134,7 +135,7 @@ class BreakerView:
                     self._take(await self._breakers.all())
                     read_at = loop.time() + _REFRESH
                 await self._report()
-            except (StoreAway, StoreFull):
+            except StoreAway:
                 await asyncio.sleep(_FLUSH)
                 continue
             with suppress(TimeoutError):
@@ -145,7 +146,13 @@ class BreakerView:
         self._urgent.clear()
         while self._counts:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
-            breaker = await self._breakers.report(name, good, bad, trial=trial)
+            try:
+                breaker = await self._breakers.report(name, good, bad, trial=trial)
+            except StoreRefused as error:
+                if not damaged(error):
+                    raise
+                del self._counts[name, trial]  # nothing of this one can be counted; others can
+                continue
             # What was counted meanwhile stays; an answer that got lost counts twice at worst.
             now_good, now_bad = self._counts.pop((name, trial))
             if (now_good, now_bad) != (good, bad):

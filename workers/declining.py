@@ -10,7 +10,7 @@ import asyncio
 import random
 
 from broker import log
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
@@ -45,7 +45,7 @@ async def decline(hold: Hold, store: Store, holder: str) -> None:
     while True:
         try:
             await store.queue.release(partition, holder, [released], leaving=False)
-        except (StoreAway, StoreFull):
+        except StoreAway:
             await asyncio.sleep(_AWAY)
         else:
             break

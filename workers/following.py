@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from broker.errors import JobGone, JobNotFound, PreviousNotFound, StoreAway, StoreFull
+from broker.errors import JobGone, JobNotFound, PreviousNotFound, StoreAway
 from broker.model import Failure, JobState
 from broker.routing import Policy
 from broker.store import Store
+from broker.store.refusals import damaged
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 UNKNOWN = Failure(
@@ -40,7 +41,7 @@ async def response_id_of(store: Store, key: str) -> str:
     while True:
         try:
             return (await store.response_ids.ready()).of(key)
-        except (StoreAway, StoreFull):
+        except StoreAway:
             await asyncio.sleep(_AWAY)
 
 
@@ -52,7 +53,9 @@ async def find_previous(store: Store, account: str, name: str) -> Previous | Non
             if key is None:
                 return None
             job = await store.jobs.get(key)
-        except (StoreAway, StoreFull):
+        except StoreAway as error:
+            if damaged(error):
+                return None
             await asyncio.sleep(_AWAY)
         except (JobGone, JobNotFound):
             return None

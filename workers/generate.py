@@ -51,6 +51,7 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.store.refusals import damaged
 from workers.attaching import Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
@@ -290,7 +291,9 @@ class Generation:
             await pen.settled()
             try:
                 found = await self._read_backs.read(self._job.key, self._dialect, pen.last, until)
-            except StoreAway:  # it comes back, or the lease is lost and with it this task
+            except StoreAway as error:  # it comes back, or the lease is lost and with it this task
+                if damaged(error):
+                    raise
                 await asyncio.sleep(_AWAY)
             except (JobGone, JobNotFound) as error:  # deleted from under us
                 raise Fenced() from error

@@ -37,6 +37,7 @@ from broker.queue.rescuer import Rescuer
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.queue import Claim
+from broker.store.scripts import ReplyError, translate
 from broker.store.stand_in import Order
 from broker.store.wire import Wire
 from broker.turns import Turns
@@ -76,6 +77,7 @@ class LeaseWorker(Worker):
         )
         self.store = store
         self.holder = holder
+        self.failed = False  # whether it stops because of a defect
         self.holds: dict[str, Hold] = {}
         self.writers = {
             partition.number: Writer(store.streams, partition, settings)
@@ -124,6 +126,7 @@ class LeaseWorker(Worker):
 
     async def main(self) -> None:
         """Start up, then run the loops until the worker is told to stop."""
+        await self._know_layout()
         if self.on_startup:
             await self.on_startup(self.ctx)
         loops: list[Coroutine[Any, Any, None]] = [
@@ -144,6 +147,18 @@ class LeaseWorker(Worker):
             for poller in self._pollers:
                 self._polling.append(group.create_task(poller.run()))
                 self._polling.append(group.create_task(poller.fill_with_batch()))
+
+    async def _know_layout(self) -> None:
+        """Take no job before the store has said that its data is laid out as our settings say.
+
+        Raises:
+            ConfigError: it is laid out otherwise.
+        """
+        while not self.store.layout.known:
+            try:
+                await self.store.layout.check()
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
 
     # ── Jobs ──────────────────────────────────────────────────────────────────────────
 
@@ -303,7 +318,9 @@ class LeaseWorker(Worker):
                 await self._control.execute("SUBSCRIBE", channel)
                 await self._control.execute("SUBSCRIBE", self._breaker_channel)
                 return
-            except StoreAway:
+            except (StoreAway, ReplyError) as error:
+                if isinstance(error, ReplyError):
+                    translate(error, "subscribe")  # says so in the log
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
@@ -320,7 +337,7 @@ class LeaseWorker(Worker):
 
     async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
         """Run what is due in this process; a unique job is run by the first worker to mark it."""
-        await cron.run_due(self.cron_jobs, n, self.ctx, self.store, self.holder)
+        await cron.run_due(self.cron_jobs, n, self.ctx, self.store)
 
     # ── The end ───────────────────────────────────────────────────────────────────────
 
@@ -339,6 +356,10 @@ class LeaseWorker(Worker):
             for hold in list(self.holds.values()):  # its terminal could not be stored in time
                 hold.take_away()
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        except Exception as error:
+            self.failed = True
+            log.warning("worker.defect", error=repr(error))
+            raise
         finally:  # a defect in here must not leave a worker that takes no jobs and no signals
             if self.main_task is not None:
                 self.main_task.cancel()

@@ -56,6 +56,8 @@ async def serve(settings: Settings) -> None:
         log.info("worker.stopped", holder=holder)
     finally:
         await worker.close()
+    if worker.failed:
+        raise SystemExit(1)
 
 
 class _Metrics(Collector):

@@ -36,14 +36,13 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     policy = policy_for(settings, submission.request["model"], options)
     if submission.examined is None:  # else the child has looked
         expressible(settings, submission.dialect, submission.request, policy.targets)
-    account = settings.accounts.get(submission.account)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
         submission,
         options=options,
         deadline=policy.deadline,
         grace=grace if options.on_disconnect == "cancel" else None,
-        most_open=account.concurrency if account else None,
+        limits=core.limits_of(submission.account),
         admitted=core.has_memory,
     )
 

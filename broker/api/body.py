@@ -26,7 +26,7 @@ class Body(NamedTuple):
     reserved: Reserved | None = None
 
 
-class Limits(NamedTuple):
+class BodyLimits(NamedTuple):
     """What a body may have, and whose budget it counts against if it is large."""
 
     size: int  # bytes
@@ -61,7 +61,7 @@ async def read_json(request: Request, limit: int) -> bytes:
     return bytes(data)
 
 
-async def read_body(request: Request, limits: Limits) -> Body:
+async def read_body(request: Request, limits: BodyLimits) -> Body:
     """The body of a call.
 
     Raises:
@@ -94,7 +94,7 @@ async def read_body(request: Request, limits: Limits) -> Body:
 class _Reading:
     """A body that comes in parts, or is large."""
 
-    def __init__(self, limits: Limits, declared: int) -> None:
+    def __init__(self, limits: BodyLimits, declared: int) -> None:
         self.data = bytearray()
         self.reserved: Reserved | None = None
         self._limits = limits

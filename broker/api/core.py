@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
-from broker.api.body import Limits
+from broker.api.body import BodyLimits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.api.passing import Passing
@@ -24,6 +24,7 @@ from broker.offload import Offload
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
+from broker.store.jobs import Limits
 from broker.store.keys import Partition
 from broker.store.stand_in import Order
 from broker.tail import Reader, Tail
@@ -39,7 +40,8 @@ _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are ove
 class Core:
     """The store, the tail and the state of this process.
 
-    ``draining`` is set when the process is told to stop: it takes no new calls then.
+    ``draining`` is set when the process is told to stop: it takes no new calls then. ``failed``
+    says that it stops because of a defect, or a configuration that doesn't fit the store.
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
@@ -52,6 +54,7 @@ class Core:
         self.offload = Offload(settings)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.draining = asyncio.Event()
+        self.failed = False
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
         self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
@@ -70,6 +73,16 @@ class Core:
         """Whether the store has memory for new jobs, beside what the running ones may take."""
         return self.rescuer.free_memory > self.settings.store.headroom
 
+    def limits_of(self, account: str) -> Limits:
+        """What an account may have at once. Without accounts one caller is all there are."""
+        settings, known = self.settings, self.settings.accounts.get(account)
+        if known is None:
+            return Limits()
+        store, most = settings.store, settings.store.account_bytes
+        if allowed := self.rescuer.allowed_memory:
+            most = min(most, int(store.account_share * (1 - store.headroom) * allowed))
+        return Limits(open=known.concurrency, share=store.account_share, bytes=most)
+
     @property
     def http(self) -> aiohttp.ClientSession:
         """For what is passed through to a provider; made at the first use, on a running loop."""
@@ -80,9 +93,15 @@ class Core:
         return self._http
 
     def admit(self) -> None:
-        """Raise Draining if this process takes no new calls."""
+        """Return if this process takes new calls.
+
+        Raises:
+            Draining: it doesn't any more. StoreAway: it doesn't know yet where jobs are kept.
+        """
         if self.draining.is_set():
             raise Draining()
+        if not self.store.layout.known:
+            raise StoreAway()
 
     def follow(self, reader: Reader, cut: Cut) -> None:
         """A drain waits for this reader from now on, and makes the ``cut`` if it still reads."""
@@ -152,6 +171,25 @@ class Core:
         attended = self._attended()
         return [self.store.leases.attendance(at, here) for at, here in attended.items()]
 
+    async def _know_layout(self) -> None:
+        """Ask a store that was away at the start how its data is laid out.
+
+        Raises:
+            ConfigError: otherwise than the settings say.
+        """
+        while not self.store.layout.known:
+            with suppress(StoreAway):
+                await self.store.layout.check()
+                return
+            await asyncio.sleep(_ATTEND)
+
+    def _on_loop_end(self, loop: "asyncio.Task[None]") -> None:
+        """A loop that died of a defect ends the process, which its supervisor starts anew."""
+        if not loop.cancelled() and (error := loop.exception()) is not None:
+            self.failed = True
+            log.warning("api.defect", loop=loop.get_name(), error=repr(error))
+            os.kill(os.getpid(), signal.SIGTERM)
+
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
         """Start-up and shutdown of what runs beside the requests."""
@@ -160,9 +198,10 @@ class Core:
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
             asyncio.create_task(self.takers.run(), name="takers"),
+            asyncio.create_task(self._know_layout(), name="layout"),
         ]
         for loop in loops:
-            loop.add_done_callback(_must_not_end)
+            loop.add_done_callback(self._on_loop_end)
         self.turns.start()
         self._stand_in.start()
         await self.store.warn()
@@ -184,23 +223,16 @@ def _nothing() -> None:
     """The cut of what the server cuts."""
 
 
-def _must_not_end(loop: "asyncio.Task[None]") -> None:
-    """A loop that died of a defect ends the process, which its supervisor starts anew."""
-    if not loop.cancelled() and (error := loop.exception()) is not None:
-        log.warning("api.defect", loop=loop.get_name(), error=repr(error))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def core_of(request: Request) -> Core:
     """The process's core."""
     return cast(Core, request.scope["state"]["core"])
 
 
-def limits_of(request: Request) -> Limits:
+def body_limits_of(request: Request) -> BodyLimits:
     """What the body of a call may have."""
     core = core_of(request)
     server = core.settings.server
-    return Limits(server.max_body, server.max_parts, core.offload.budget, account_of(request))
+    return BodyLimits(server.max_body, server.max_parts, core.offload.budget, account_of(request))
 
 
 def account_of(request: Request) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from broker.api.attach import spoken, while_connected
 from broker.api.body import read_body
-from broker.api.core import Core, account_of, core_of, limits_of
+from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
 from broker.api.problems import failure_response
 from broker.dialects.body import decode_object
@@ -82,7 +82,7 @@ async def _ask_in_turn(core: Core, targets: Sequence[Target], asked: _Asked) -> 
 
 
 async def _asked(core: Core, request: Request) -> _Asked:
-    received = await read_body(request, limits_of(request))
+    received = await read_body(request, body_limits_of(request))
     if received.reserved is None:
         call = decode_object(received.data)
         call |= with_headers(MESSAGES, request.headers, call)

@@ -37,7 +37,6 @@ from broker.errors import (
     Forbidden,
     NotAuthenticated,
     StoreAway,
-    StoreFull,
     StreamholdError,
 )
 from broker.model import REQUEST_ID, new_request_id
@@ -229,7 +228,7 @@ def _refusal(scope: Scope, error: StreamholdError) -> Response:
     Only the key of tickets is looked up in the store, and a ticket for events is an
     EventSource's: an error status would kill it for good.
     """
-    if isinstance(error, StoreAway | StoreFull) and scope["path"].endswith("/events"):
+    if isinstance(error, StoreAway) and scope["path"].endswith("/events"):
         with suppress(BadCursor):
             return ComeAgain(cursor_of(HTTPConnection(scope)), error.code)
     return error_response(scope["path"], error)

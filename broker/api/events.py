@@ -17,7 +17,7 @@ from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
-from broker.errors import BadRequest, Draining, StoreAway, StoreFull
+from broker.errors import BadRequest, Draining, StoreAway
 from broker.model import Job
 
 _LONGEST_WAIT = 60.0  # seconds
@@ -44,7 +44,7 @@ async def stream_events(request: Request) -> Response:
         check_cursor(job, cursor)
         dialect = DIALECTS[job.dialect]
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
-    except (Draining, StoreAway, StoreFull) as error:
+    except (Draining, StoreAway) as error:
         passed_on = isinstance(error, Draining) and header(request, NAMED_BY_PROXY)
         if its_own or passed_on:
             raise

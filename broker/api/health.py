@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from broker.api.core import core_of
 from broker.dialects.model_name import check_model
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway
 from broker.routing import policy_for
 from broker.settings import Settings
 from broker.store.breakers import Breaker
@@ -30,7 +30,7 @@ async def readyz(request: Request) -> Response:
     quiet = asyncio.get_running_loop().time() - rescuer.seen
     checks = {
         "accepting": not core.draining.is_set(),
-        "store": bool(rescuer.ticks) and quiet < _FRESH,
+        "store": core.store.layout.known and bool(rescuer.ticks) and quiet < _FRESH,
         "live": core.tail.is_up,
         "workers": rescuer.workers > 0,
     }
@@ -43,7 +43,7 @@ async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
     core = core_of(request)
     breakers: list[Breaker] = []
-    with suppress(StoreAway, StoreFull):  # streamhold_store_up says so
+    with suppress(StoreAway):  # streamhold_store_up says so
         breakers = await core.store.breakers.of(sorted(core.store.breakers.routed))
     return Response(core.metrics.render(breakers), 200, media_type=CONTENT_TYPE_LATEST)
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, collect, follow, narrowed, resume, while_connected
 from broker.api.body import Body, read_body
-from broker.api.core import Core, account_of, core_of, limits_of, request_id_of
+from broker.api.core import Core, account_of, body_limits_of, core_of, request_id_of
 from broker.api.examined import examined, submission_of
 from broker.api.folding import Folding
 from broker.api.headers import header
@@ -68,7 +68,7 @@ class Inference:
         return await self._whole(core, request, reader, submission.request_id, replays)
 
     async def _submission(self, core: Core, request: Request) -> Submission:
-        received = await read_body(request, limits_of(request))
+        received = await read_body(request, body_limits_of(request))
         if received.reserved is not None:
             return await self._examined(core, request, received)
         body = bytes(received.data)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from broker.api.attach import narrowed, submit
 from broker.api.body import has_body, read_body, read_json
-from broker.api.core import account_of, core_of, limits_of, request_id_of
+from broker.api.core import account_of, body_limits_of, core_of, request_id_of
 from broker.api.examined import examined, submission_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
@@ -18,16 +18,15 @@ from broker.dialects.model_name import check_model
 from broker.dialects.native import failure_object
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
-from broker.offload.envelope import NewJob, dialect_named, open_envelope
+from broker.offload.envelope import SHOWN, NewJob, dialect_named, open_envelope
 from broker.offload.tasks import Examine
 from broker.queue import Submission
 from broker.store.listing import Listed, Wanted
 
 T = TypeVar("T")
 
-_SHOWN = 500  # characters of what is wrong, which may hold a caller's text
 
-
+_DEEPEST = 32  # objects and arrays within each other, in metadata
 _LONGEST_WISH = 4096  # bytes of what a ticket is asked for with
 
 
@@ -41,7 +40,7 @@ async def create_job(request: Request) -> Response:
     """``POST /v1/jobs`` → 202, or 200 if the job is there already."""
     core = core_of(request)
     core.admit()
-    received = await read_body(request, limits_of(request))
+    received = await read_body(request, body_limits_of(request))
     options = from_headers(request.scope["headers"])
     if received.reserved is not None:
         task = Examine(
@@ -54,6 +53,7 @@ async def create_job(request: Request) -> Response:
         submission, own = submission_of(task, found), found.options
     else:
         submission, own = _submission(request, open_envelope(received.data))
+    check_metadata(submission.metadata, core.settings.store.max_metadata)
     request.scope["request_id"] = submission.request_id
     if own is not None:
         options = check(own)
@@ -101,7 +101,7 @@ async def retry_job(request: Request) -> Response:
     core.admit()
     if not core.has_memory:
         raise StoreFull()
-    await core.store.jobs.retry(key)
+    await core.store.jobs.retry(key, core.limits_of(account_of(request)))
     return job_response(await core.store.jobs.get(key), 202)
 
 
@@ -232,11 +232,36 @@ def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)[:_SHOWN]) from error
+        raise BadRequest(str(error)[:SHOWN]) from error
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def check_metadata(metadata: dict[str, Any] | None, limit: int) -> None:
+    """Return if a record may keep this: it stays for days, and every listing shows it.
+
+    Raises:
+        BadRequest: it is over ``limit`` bytes as JSON, or nested deeper than ``_DEEPEST``.
+    """
+    level: list[Any] = [metadata]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            break
+    else:
+        raise BadRequest(f"'metadata' may be nested {_DEEPEST} deep.", param="metadata")
+    size = len(msgspec.json.encode(metadata)) if metadata else 0
+    if size > limit:
+        raise BadRequest(f"'metadata' may have {limit} bytes; it has {size}.", param="metadata")
+
+
+def _inside(value: Any) -> list[Any]:
+    """What a value of JSON holds, if it is an object or an array."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _number(text: str | None, name: str, low: float, high: float, default: float) -> float:

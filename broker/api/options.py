@@ -18,7 +18,8 @@ _RAW_PREFIX = _PREFIX.encode()
 NAMED_BY_PROXY = b"x-streamhold-request-id"
 _NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
-_MOST_TARGETS = 100
+_MOST_TARGETS = 64
+_LONGEST_NAME = 512  # characters of a target's name; each record keeps them
 
 
 # The options as the description shows them: JSON Schema of each, and what it does.
@@ -96,6 +97,8 @@ def check(options: Options) -> Options:
             raise BadRequest(f"{name!r} must be from {low:g} to {high:g}.", param=name)
     if options.targets is not None and not 1 <= len(options.targets) <= _MOST_TARGETS:
         raise BadRequest(f"'targets' must name 1 to {_MOST_TARGETS}.", param="targets")
+    if any(len(name) > _LONGEST_NAME for name in options.targets or ()):
+        raise BadRequest(f"A target may have {_LONGEST_NAME} characters.", param="targets")
     return options
 
 

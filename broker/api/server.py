@@ -11,6 +11,7 @@ import resource
 import secrets
 import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -24,6 +25,7 @@ from broker.api.crowd import Crowd
 from broker.api.pieces import Pieces
 from broker.api.takers import notice_connections
 from broker.api.unread import Unread
+from broker.errors import StoreAway
 from broker.process import prepare
 from broker.settings import Server, Settings
 
@@ -38,8 +40,15 @@ def run(settings: Settings, ready_fd: int | None = None) -> None:
 
 
 async def serve(settings: Settings, ready_fd: int | None = None) -> None:
-    """One API process's life within a running loop."""
+    """One API process's life within a running loop.
+
+    Raises:
+        ConfigError: the store's data was made under other settings.
+        SystemExit: it ended by a defect.
+    """
     core = Core(settings, f"api-{os.getpid()}-{secrets.token_hex(3)}")
+    with suppress(StoreAway):  # then the core asks until it answers
+        await core.store.layout.check()
     listener = _listen(settings.server)
     crowd = Crowd(resource.getrlimit(resource.RLIMIT_NOFILE)[0], core.metrics.cut)
     config = Served(settings.server, crowd, core.metrics.cut)
@@ -72,6 +81,8 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
     app: Any = Unread(Pieces(create_app(core)))
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
+    if core.failed:
+        raise SystemExit(1)
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

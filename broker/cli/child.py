@@ -10,6 +10,7 @@ A child that ran for ten seconds is sound again: its next wait is the shortest. 
 if the child ended before it was ready; one whose readiness nobody asks for, if it ended by itself
 within those ten seconds. What fails so again and again will not be mended by another start. A
 signal speaks against a child only until it has been ready once: later somebody may be killing it.
+``refused`` is set once it has refused its configuration.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ LONGEST_WAIT = 5.0
 SOUND_AFTER = 10.0  # seconds of life after which the wait begins at FIRST_WAIT again
 MOST_FAILED = 5  # starts in a row
 _CARRIED = 1.0  # seconds for the last output of a process that has ended
+MISCONFIGURED = 2  # the exit status of a command whose configuration is wrong
 _FIRST_PROBE = 0.01  # seconds between two looks whether a started child is ready
 _LONGEST_PROBE = 0.5
 
@@ -59,6 +61,7 @@ class Child:
     def __init__(self, plan: Plan, on_change: Callable[[], None]) -> None:
         self.plan = plan
         self.ready = asyncio.Event()
+        self.refused = asyncio.Event()
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -89,6 +92,8 @@ class Child:
             self._on_change()
             if self._stopping.is_set():
                 return
+            if status == MISCONFIGURED:
+                self.refused.set()
             sound = loop.time() - started >= SOUND_AFTER
             if sound:
                 wait = FIRST_WAIT

@@ -43,6 +43,12 @@ class Deployment:
         """The API processes' addresses, as a program on this machine reaches them."""
         return [http_url(self.settings.server.host, port) for port in self.ports]
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the store may use; 0 is no limit."""
+        own = self.settings.store.maxmemory
+        return valkey.default_memory() if own is None else own
+
     def groups(self) -> list[list[Plan]]:
         """The plans, in the order of the start."""
         sim = [self._sim(self.sim_url)] if self.sim_url else []
@@ -66,7 +72,7 @@ class Deployment:
         return Plan(
             name="valkey",
             command=[
-                *valkey.server_command(binary, self.socket, self.data.path),
+                *valkey.server_command(binary, self.socket, self.data.path, maxmemory=self.memory),
                 "--loglevel",
                 "warning",
             ],

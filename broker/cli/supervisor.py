@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from broker import log
 from broker.cli.child import Child, Plan
-from broker.errors import StartFailed
+from broker.errors import ConfigError, StartFailed
 
 
 class Supervisor:
@@ -57,15 +57,29 @@ class Supervisor:
 
         Raises:
             StartFailed: a child can't be started, now or again. All others are stopped.
+            ConfigError: a child refused its configuration at the start, and said why. Later it is
+                started until it takes it: who edits a file may not end what runs.
         """
+        children = [child for group in self._groups for child in group]
+        watches = [asyncio.create_task(self._stop_if_refused(child)) for child in children]
         try:
-            if await self._start():
+            started = await self._start()
+            for watch in watches:
+                watch.cancel()
+            if started:
                 on_ready()
                 await self._stop.wait()
         finally:
             await self._end()
+        refused = [child.plan.name for child in children if child.refused.is_set()]
+        if refused and not started:
+            raise ConfigError(f"{', '.join(refused)} did not start with it; see above.")
         if self._failure is not None:
             raise self._failure
+
+    async def _stop_if_refused(self, child: Child) -> None:
+        await child.refused.wait()
+        self._stop.set()
 
     async def _start(self) -> bool:
         """False if ``stop`` came first."""

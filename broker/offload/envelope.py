@@ -10,7 +10,7 @@ from broker.errors import BadRequest
 from broker.model import Options
 from broker.nesting import DEEPEST, is_shallow
 
-_SHOWN = 500  # characters of what is wrong, which may hold a caller's text
+SHOWN = 500  # characters of what is wrong, which may hold a caller's text
 
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ def open_envelope(data: bytes | bytearray) -> NewJob:
     try:
         new = msgspec.json.decode(data, type=NewJob)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)[:_SHOWN]) from error
+        raise BadRequest(str(error)[:SHOWN]) from error
     if new.metadata is not None and not is_shallow(data, new.metadata):
         raise BadRequest(f"It is nested too deep: {DEEPEST} levels may be.", param="metadata")
     return new

@@ -27,8 +27,8 @@ class Storage:
         self._keys = Keys(settings.store.deployment, settings.store.partitions)
         self._compress_above = settings.store.compress_above
 
-    def upload(self, key: str, name: str, body: bytes | bytearray) -> None:
-        """Store the body of a job that is about to be made.
+    def upload(self, key: str, name: str, body: bytes | bytearray) -> int:
+        """Store the body of a job that is about to be made; the bytes that it takes there.
 
         Raises:
             StoreAway, StoreFull.
@@ -37,6 +37,7 @@ class Storage:
         with store_errors():
             upload = self._keys.partition(key).upload(name)
             self._client.set(upload, packed, px=_UPLOAD_MS)
+        return len(packed)
 
     def body(self, key: str) -> bytes | None:
         """The body of a job, while it is kept.

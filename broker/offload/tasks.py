@@ -6,6 +6,7 @@ import msgspec
 
 from broker.model import Options, Outline
 from broker.settings import Provider
+from broker.store.jobs import Upload
 
 
 class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -32,7 +33,7 @@ class Examined(msgspec.Struct, frozen=True):
     digest: str
     keep: bool
     outline: Outline
-    upload: str | None = None
+    upload: Upload | None = None
     metadata: dict[str, Any] | None = None
     options: Options | None = None
 

@@ -33,6 +33,7 @@ from broker.offload.tasks import (
 )
 from broker.routing import policy_for
 from broker.settings import Settings
+from broker.store.jobs import Upload
 
 Outcome = tuple[Any, bytes]  # a result, and a payload
 
@@ -78,8 +79,8 @@ class Work:
         upload = None
         if task.upload:
             key = job_key(task.account, request_id)
-            upload = secrets.token_hex(12)
-            self._storage.upload(key, upload, body)
+            name = secrets.token_hex(12)
+            upload = Upload(name, self._storage.upload(key, name, body))
         del body, data
         expressible(self._settings, dialect.name, call, policy.targets)
         return (

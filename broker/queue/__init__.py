@@ -14,7 +14,7 @@ from arq.jobs import serialize_job
 from broker.model import Options, job_key, request_digest
 from broker.offload.tasks import Examined
 from broker.store import Store
-from broker.store.jobs import Creation, NewJob
+from broker.store.jobs import Creation, Limits, NewJob
 from broker.store.scripts import Executor
 
 GENERATE = "generate"  # the function that runs an inference
@@ -32,7 +32,7 @@ class Submission(msgspec.Struct, frozen=True):
     """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says.
 
     ``deadline`` and ``grace`` are what the options and the route come to, in seconds from
-    now; None for none. ``most_open`` limits the account's open jobs.
+    now; None for none.
     """
 
     account: str
@@ -44,7 +44,7 @@ class Submission(msgspec.Struct, frozen=True):
     options: Options = Options()
     deadline: float | None = None
     grace: float | None = None
-    most_open: int | None = None
+    limits: Limits = Limits()
     admitted: bool = True
     keep: bool = False  # the body, for as long as the stream
     examined: Examined | None = None  # what is known of a large body; ``request`` is its outline
@@ -91,7 +91,7 @@ async def enqueue(
             options=submission.options,
             deadline=submission.deadline,
             grace=submission.grace,
-            most_open=submission.most_open,
+            limits=submission.limits,
             admitted=submission.admitted,
             keep=submission.keep,
             outline=submission.examined.outline if submission.examined else None,

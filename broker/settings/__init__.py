@@ -74,6 +74,12 @@ class Store(Section, frozen=True):
     record_ttl: float = 7 * 24 * 3600.0  # a record, after its end
     compress_above: int = 4096  # request bodies
     max_queued: int = 100_000  # jobs of one priority in a partition's queue; more are refused
+    # Share of a queue, and of the memory for request bodies, that one of several accounts may take.
+    account_share: float = 0.5
+    account_bytes: int = 256 * 1024 * 1024  # stored bodies of an account's open jobs, at most
+    max_metadata: int = 16 * 1024  # bytes of a job's metadata as JSON
+    # Bytes of memory that the store of `up` may use; None: 40 % of the machine's; 0: no limit.
+    maxmemory: int | None = None
     headroom: float = 0.1  # share of the store's maxmemory that new jobs leave to running ones
     timeout: float = 5.0  # one command
     catch_ups: int = 64  # readers catching up at once after a reconnect

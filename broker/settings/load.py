@@ -224,6 +224,8 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
     for section, key in (("server", "port"), ("worker", "metrics_port")):
         if not 0 <= getattr(values[section], key) < 65536:
             found.append(f"{section}.{key}: must be 0 to 65535")
+    if (values["store"].maxmemory or 0) < 0:
+        found.append("store.maxmemory: must be 0 or more")
     if values["worker"].renew * 2 > values["worker"].lease:
         found.append("worker.renew: must be at most half of worker.lease")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
@@ -244,14 +246,22 @@ def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
             found.append(f"{section}.{key}: must be at most 1")
 
 
-_SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
+_SHARES = (
+    ("worker", "batch_share"),
+    ("breaker", "failure_ratio"),
+    ("store", "headroom"),
+    ("store", "account_share"),
+)
 _POSITIVE: dict[str, tuple[str, ...]] = {
     "server": (
         *("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
         *("head_timeout", "body_timeout", "body_rate", "keep_alive", "max_parts"),
         *("passed_calls", "passed_timeout"),
     ),
-    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
+    "store": (
+        *("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
+        *("account_share", "account_bytes"),
+    ),
     "worker": (
         "concurrency",
         "lease",
@@ -269,7 +279,7 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain", "stuck"),
-    "store": ("compress_above", "headroom"),
+    "store": ("compress_above", "headroom", "max_metadata"),
     "worker": ("backoff", "drain", "keep_acknowledged", "stuck"),
     "timeouts": ("throughput",),
 }

@@ -4,6 +4,7 @@
 and listings over redis-py.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 
 from redis import Redis as PlainRedis
@@ -16,6 +17,7 @@ from broker.store.connection import ClientLine, make_client, store_errors
 from broker.store.ear import Line
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
+from broker.store.layout import Layout
 from broker.store.leases import Leases
 from broker.store.listing import Listing
 from broker.store.queue import Queue
@@ -56,8 +58,10 @@ class Store:
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
-        self.ticket_key = TicketKey(client, self.keys)
+        self.ticket_key = TicketKey(scripts, self.keys)
         self.response_ids = ResponseIds(self.ticket_key)
+        self.layout = Layout(scripts, self.keys)
+        self._scripts = scripts
 
     def stand_in(
         self,
@@ -74,6 +78,17 @@ class Store:
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""
         return await durability.warn(self.client)
+
+    async def mark(self, name: str, seconds: float) -> bool:
+        """Whether we are the first to set a mark of that name, which stands for so many seconds.
+
+        Raises:
+            StoreAway.
+        """
+        key = self.keys.partitions[0].prefix + name
+        ours = secrets.token_bytes(8)
+        first: bytes = await self._scripts.run("first", key, ours, int(seconds * 1000))
+        return first == ours
 
     async def ping(self) -> None:
         """Return if the store answers.

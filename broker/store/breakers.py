@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from broker.settings import Settings
-from broker.store.connection import store_errors
+from broker.store.connection import each, store_errors
 from broker.store.keys import Keys
 from broker.store.scripts import Scripts
 
@@ -47,14 +47,15 @@ class Breakers:
         self._prefix = keys.partitions[0].prefix
         self._channel = keys.breaker_channel
         limits = settings.breaker
+        self._cooldown_ms = int(limits.cooldown * 1000)
+        self._trial_ms = int(limits.trial * 1000)
         self._limits: tuple[str | int, ...] = (
             int(limits.window * 1000),
             limits.least_calls,
             str(limits.failure_ratio),
-            int(limits.cooldown * 1000),
+            self._cooldown_ms,
         )
         self._half_ms = int(limits.window * 1000) / 2
-        self._trial_ms = int(limits.trial * 1000)
 
     async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
         """Count calls that ended, the trial among them or not; the breaker as it is now."""
@@ -69,6 +70,7 @@ class Breakers:
             self._channel,
             int(self._is_own(name)),
             MOST,
+            self._trial_ms,
         )
         state, wait = reply
         return Breaker(name, state.decode(), int(wait) / 1000)
@@ -80,7 +82,7 @@ class Breakers:
     async def trial(self, name: str) -> tuple[bool, Breaker]:
         """Whether a call may be made now, as the trial unless it is closed; and the breaker."""
         granted, state, wait = await self._scripts.run(
-            "trial", self._prefix, name, self._trial_ms, self._channel
+            "trial", self._prefix, name, self._trial_ms, self._channel, self._cooldown_ms
         )
         return bool(granted), Breaker(name, state.decode(), int(wait) / 1000)
 
@@ -108,11 +110,14 @@ class Breakers:
             pipe.time()
             for name in names:
                 pipe.hgetall(f"{self._prefix}breaker:{name}")
-            (seconds, micros), *records = await pipe.execute()
+            (seconds, micros), *records = await each(pipe)
         now = seconds * 1000 + micros // 1000
         half_window = int(now // self._half_ms)
+        longest = max(self._cooldown_ms, self._trial_ms)
         return [
-            _parse(*row, now, half_window) for row in zip(names, records, strict=True) if row[1]
+            _parse(name, record, (now, half_window, longest))
+            for name, record in zip(names, records, strict=True)
+            if record
         ]
 
 
@@ -122,7 +127,10 @@ def parse_change(data: bytes) -> Breaker:
     return Breaker(name, cast(State, state), int(wait) / 1000)
 
 
-def _parse(name: str, record: dict[bytes, bytes], now: int, half_window: int) -> Breaker:
+def _parse(name: str, record: dict[bytes, bytes], clock: tuple[int, int, int]) -> Breaker:
+    """``clock`` is the time in ms and in half windows, and the longest time of a state in ms."""
+    now, half_window, longest = clock
+
     def number(*fields: bytes) -> int:
         return sum(int(record.get(field, b"0")) for field in fields)
 
@@ -133,7 +141,7 @@ def _parse(name: str, record: dict[bytes, bytes], now: int, half_window: int) ->
     return Breaker(
         name,
         cast(State, record[b"state"].decode()),
-        max(0, number(b"until") - now) / 1000,
+        min(max(0, number(b"until") - now), longest) / 1000,  # the clock may have gone back
         number(*(b"good", b"good0")[:halves]),
         number(*(b"bad", b"bad0")[:halves]),
         number(b"changed") or None,

@@ -39,6 +39,13 @@ ABANDONED = Failure(
     status=409,
     remedy="final",
 )
+DAMAGED = Failure(
+    type="frames_lost",
+    message="The store's data of this job were damaged.",
+    status=502,
+    remedy="final",
+    retryable=True,
+)
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -56,6 +63,7 @@ class Tick(msgspec.Struct, frozen=True):
     late: list[str]
     abandoned: list[str]
     mended: list[str]
+    damaged: list[str]
     unsettled: list[str]
     queued: int
     queued_batch: int
@@ -85,6 +93,7 @@ class Leases:
             *ended(JobState.FAILED, QUEUE_TIMEOUT),
             *ended(JobState.FAILED, DEADLINE),
             *ended(JobState.CANCELLED, ABANDONED),
+            *ended(JobState.FAILED, DAMAGED),
         )
 
     async def renew(
@@ -107,10 +116,10 @@ class Leases:
         reply = await self._scripts.run(
             "rescue", partition.prefix, *self._rescue_args, int(settles)
         )
-        rescued, timed_out, late, abandoned, mended, unsettled = (
-            [key.decode() for key in keys] for keys in reply[1:7]
+        rescued, timed_out, late, abandoned, mended, damaged, unsettled = (
+            [key.decode() for key in keys] for keys in reply[1:8]
         )
-        queued, queued_batch, running, workers, used, allowed = map(int, reply[7:13])
+        queued, queued_batch, running, workers, used, allowed = map(int, reply[8:14])
         return Tick(
             held_off=bool(reply[0]),
             rescued=rescued,
@@ -118,6 +127,7 @@ class Leases:
             late=late,
             abandoned=abandoned,
             mended=mended,
+            damaged=damaged,
             unsettled=unsettled,
             queued=queued,
             queued_batch=queued_batch,
@@ -125,7 +135,7 @@ class Leases:
             workers=workers,
             used=used,
             allowed=allowed,
-            totals={name.decode(): int(total) for name, total in pairs(reply[13]).items()},
+            totals={name.decode(): int(total) for name, total in pairs(reply[14]).items()},
         )
 
     async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:

@@ -15,9 +15,9 @@ from redis.asyncio import Redis
 
 from broker.errors import BadCursor
 from broker.model import Job, JobState
-from broker.store.connection import store_errors
+from broker.store.connection import each, store_errors
 from broker.store.keys import Keys, Partition
-from broker.store.record import to_job
+from broker.store.record import UNREADABLE, to_job
 
 _CHUNK = 100  # index rows read at once
 _END_OF_TIME = 1 << 52  # Unix ms
@@ -99,12 +99,13 @@ class Listing:
                 pipe = self._client.pipeline(transaction=False)
                 for _, key, _ in rows:
                     pipe.hgetall(self._keys.partition(key).job(key))
-                records: list[dict[bytes, bytes]] = await pipe.execute()
+                records = await each(pipe)
             for (_, key, listed), record in zip(rows, records, strict=True):
-                if record and record[b"state"] != b"deleted":
-                    job = to_job(key, record)
-                    if wanted.keep(msgspec.structs.replace(listed, state=job.state)):
-                        jobs.append(job)
+                job = _readable(key, record)
+                if job is not None and wanted.keep(
+                    msgspec.structs.replace(listed, state=job.state)
+                ):
+                    jobs.append(job)
             await asyncio.sleep(0)
         return jobs
 
@@ -124,9 +125,9 @@ class Listing:
                 if fields[0] is None:
                     stale.append(member)
                 elif fields[0] != b"deleted" and (start is None or row < start):
-                    listed = _listed(fields)
                     start = row
-                    if wanted.keep(listed):
+                    listed = _listed(fields)
+                    if listed is not None and wanted.keep(listed):
                         rows.append((*row, listed))
             if len(found) < _CHUNK:
                 break
@@ -155,23 +156,40 @@ class Listing:
                 pipe.hmget(record, _FIELDS)
                 for field in _LARGE_FIELDS:
                     pipe.hstrlen(record, field)
-            replies: list[Any] = await pipe.execute() if members else []
-        each = 1 + len(_LARGE_FIELDS)
+            replies = await each(pipe) if members else []
+        width = 1 + len(_LARGE_FIELDS)
         return [
-            (member, score, [*replies[at], *replies[at + 1 : at + each]])
-            for at, (member, score) in zip(range(0, len(replies), each), members, strict=True)
+            (member, score, [*(replies[at] or _DAMAGED), *replies[at + 1 : at + width]])
+            for at, (member, score) in zip(range(0, len(replies), width), members, strict=True)
         ]
 
 
-def _listed(fields: list[Any]) -> Listed:
+_DAMAGED = [b"", b"", b"", b""]  # stands for what is no record
+
+
+def _listed(fields: list[Any]) -> Listed | None:
+    """What of a record decides whether it is listed; None if it was damaged."""
     state, request_id, model, created, *sizes = fields
-    return Listed(
-        request_id.decode(),
-        JobState(state.decode()),
-        model.decode(),
-        int(created),
-        _RECORD + sum(sizes),
-    )
+    try:
+        return Listed(
+            request_id.decode(),
+            JobState(state.decode()),
+            model.decode(),
+            int(created),
+            _RECORD + sum(size or 0 for size in sizes),
+        )
+    except UNREADABLE:
+        return None
+
+
+def _readable(key: str, record: dict[bytes, bytes] | None) -> Job | None:
+    """The job in a record; None if it was damaged: the others are listed all the same."""
+    if not record or record.get(b"state") == b"deleted":
+        return None
+    try:
+        return to_job(key, record)
+    except UNREADABLE:
+        return None
 
 
 def _format(created_ms: int, key: str) -> str:

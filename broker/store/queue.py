@@ -1,18 +1,20 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
 
+from broker import log
 from broker.model import Job
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.ear import Ear, Line
 from broker.store.keys import Keys, Partition
-from broker.store.record import pairs, to_job
+from broker.store.record import UNREADABLE, pairs, to_job
 from broker.store.scripts import Executor, Scripts
 
 
@@ -32,6 +34,14 @@ class Released(NamedTuple):
     key: str
     token: int
     fields: Sequence[tuple[str, bytes]] = ()
+
+
+def _unpacked(stored: bytes) -> bytes | None:
+    """A request's body; None if it was damaged."""
+    try:
+        return bodies.unpack(stored)
+    except zlib.error:
+        return None
 
 
 _BEATS = 1.5  # times between renewals after which a holder is taken to stand still
@@ -72,10 +82,7 @@ class Queue:
 
     async def recall(self, partition: Partition, holder: str) -> None:
         """End the wait of a worker's ear, or the next one if that has just ended."""
-        key = partition.recall(holder)
-        with store_errors():
-            await cast(Awaitable[int], self._client.lpush(key, 1))
-            await self._client.expire(key, _RECALL)
+        await self._scripts.run("recall", partition.prefix, holder, _RECALL * 1000)
 
     async def claim(
         self,
@@ -102,16 +109,22 @@ class Queue:
             self._beat_ms if over else 0,
             over=over,
         )
-        return [
-            Claim(
-                job=to_job(key.decode(), record := pairs(flat)),
-                token=int(token),
-                task=record[b"task"],
-                body=bodies.unpack(body) if body else None,
-                now_ms=int(now),
-            )
-            for key, token, flat, body in rows
-        ]
+        claims: list[Claim] = []
+        for key, token, flat, body in rows:
+            try:
+                claims.append(
+                    Claim(
+                        job=to_job(key.decode(), record := pairs(flat)),
+                        token=int(token),
+                        task=record[b"task"],
+                        body=_unpacked(body) if body else None,
+                        now_ms=int(now),
+                    )
+                )
+            except UNREADABLE as error:
+                log.warning("job.unreadable", job_key=key.decode(), error=type(error).__name__)
+                await self._scripts.run("spoil", partition.prefix, key)
+        return claims
 
     async def release(
         self, partition: Partition, holder: str, leases: Sequence[Released], *, leaving: bool

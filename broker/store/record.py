@@ -32,6 +32,10 @@ _outline = msgspec.json.Decoder(Outline).decode
 _failure = msgspec.json.Decoder(Failure).decode
 
 
+# What a record that was damaged raises here; its job is of no use, and no other's fault.
+UNREADABLE = (KeyError, ValueError, msgspec.MsgspecError)
+
+
 def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
     """A flat reply (name, value, name, value, ...) as a dict."""
     items = iter(flat)

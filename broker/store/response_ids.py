@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from broker.dialects.responses.minted import MINTED
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway
 from broker.store.ticket_key import TicketKey
 
 _TAG = 15  # bytes
@@ -38,7 +38,7 @@ class ResponseIds:
         if self._secret is None or self._turn() - self._read_at > _FRESH:
             try:
                 self._secret = await self._shared.get()
-            except (StoreAway, StoreFull):
+            except StoreAway:
                 if self._secret is None:
                     raise
             self._read_at = self._turn()

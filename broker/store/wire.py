@@ -33,7 +33,7 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from broker.errors import StoreAway
-from broker.store.scripts import ReplyError
+from broker.store.scripts import ReplyError, translate
 
 Push = Callable[[bytes, bytes], None]
 Ends = Callable[[], None]
@@ -218,8 +218,9 @@ class Wire:
                     return self._protocol
                 return await self._establish()
         except (OSError, TimeoutError, ReplyError) as error:
-            reason = str(error) if isinstance(error, ReplyError) else type(error).__name__
-            raise StoreAway(f"Connecting failed: {reason}.") from error
+            if isinstance(error, ReplyError):
+                raise translate(error, "connect") from error
+            raise StoreAway(f"Connecting failed: {type(error).__name__}.") from error
 
     async def _establish(self) -> _Protocol:
         protocol = _Protocol(self._push, self._pushed, self._on_end)

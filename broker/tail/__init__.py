@@ -19,7 +19,7 @@ from broker import log
 from broker.errors import StoreAway
 from broker.frames import parse_message
 from broker.store import Store
-from broker.store.scripts import Executor, ReplyError
+from broker.store.scripts import Executor, ReplyError, translate
 from broker.store.wire import Wire
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
@@ -70,7 +70,9 @@ class Tail:
                         await self._resubscribe()
                     await self._wire.execute("PING")
                     await self._pause()
-                except (StoreAway, ReplyError):  # a store that loads its data refuses a PING
+                except (StoreAway, ReplyError) as error:  # one that loads its data refuses a PING
+                    if isinstance(error, ReplyError):
+                        translate(error, "tail")  # which logs what is odd
                     self._up.clear()
                     await asyncio.sleep(_AWAY_WAIT)
         finally:
@@ -168,7 +170,8 @@ class Tail:
             if (error := acknowledged.exception()) is None:
                 known.set_result(generation)
             else:
-                known.set_exception(error)
+                ours = translate(error, "subscribe") if isinstance(error, ReplyError) else error
+                known.set_exception(ours)
                 known.exception()  # who asks is told; nobody need ask
 
         acknowledged.add_done_callback(note)
@@ -178,7 +181,10 @@ class Tail:
         """Subscribe once there is a connection."""
         generation = await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
         if self._feeds.get(feed.key) is feed:  # else its readers have left meanwhile
-            await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))
+            try:
+                await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))
+            except ReplyError as error:
+                raise translate(error, "subscribe") from error
         return generation
 
     async def _resubscribe(self) -> None:

@@ -10,7 +10,7 @@ from broker.model import JobState, job_key
 from broker.store import Store
 from broker.store.listing import Listed, Wanted
 from tests.store.conftest import Open
-from tests.store.samples import batch, names, new_job, raw, running
+from tests.store.samples import append, batch, names, new_job, raw, running
 
 START = 4_000_000_000_000  # Unix ms, far ahead: newer than what a test creates besides
 
@@ -225,3 +225,15 @@ async def test_what_is_not_shown_is_not_read(store: Store) -> None:
 async def test_a_foreign_cursor_is_refused(store: Store, text: str) -> None:
     with pytest.raises(BadCursor):
         await store.listing.page(Wanted(account="acme", limit=5), text)
+
+
+async def test_the_index_of_an_account_that_left_goes_away_behind_its_records(store: Store) -> None:
+    index = store.keys.partitions[0].account("acme")
+    claim = await running(store)
+    assert await raw(store).pttl(index) == -1, "an open job is listed however long it takes"
+    await append(store, batch(claim, 1, final=JobState.COMPLETED))
+    records = store.settings.store.record_ttl * 1000
+    assert await raw(store).pttl(index) > 2 * records
+    await store.jobs.create(new_job("r2"))
+    await store.jobs.cancel(job_key("acme", "r2"))
+    assert await raw(store).pttl(index) > 2 * records

@@ -343,3 +343,15 @@ async def test_what_could_not_be_sent_counts_for_nobody(store: Store) -> None:
     for _ in range(2 * LIMITS.least_calls):
         (await passage(view)).ended(failures.unsent())
     assert not view._counts
+
+
+async def test_a_damaged_breaker_keeps_no_other_from_being_counted(store: Store) -> None:
+    await raw(store).set(f"{store.keys.partitions[0].prefix}breaker:{A}", "x")
+    async with running(store) as view:
+        view.count(str(A), 0, 1, trial=False)
+        view.count(str(B), 0, LIMITS.least_calls, trial=False)
+
+        async def opened() -> bool:
+            return (await stored(store, B)).state == "open"
+
+        await until(opened)

@@ -11,7 +11,7 @@ import pytest
 from broker.cli import child
 from broker.cli.child import Plan
 from broker.cli.supervisor import Supervisor
-from broker.errors import StartFailed
+from broker.errors import ConfigError, StartFailed
 
 # Writes "+name" when it runs and "-name" when it was asked to end, into one file for all.
 CODE = """
@@ -145,3 +145,18 @@ async def test_no_time_is_given_to_what_has_lost_its_store(
     with pytest.raises(StartFailed, match="store ended 5 times"):
         await asyncio.wait_for(supervisor.run(on_ready), 25)  # its grace is 30
     assert supervisor.pids == {}
+
+
+async def test_a_configuration_that_a_child_refuses_ends_the_start(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    refuses = Plan(
+        "api-0", [sys.executable, "-I", "-S", "-c", "raise SystemExit(2)"], is_ready=never
+    )
+    supervisor = Supervisor([[fakes.plan("store")], [refuses]], lambda: None)
+    with pytest.raises(ConfigError, match="api-0"):
+        await supervisor.run(lambda: None)
+    assert fakes.lives == ["+store", "-store"]
+
+
+async def never() -> bool:
+    return False

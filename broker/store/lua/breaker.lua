@@ -9,7 +9,7 @@
 --          (the operator's), breakers:found (those that callers made up and that have answered)
 -- ARGV     name, successes, failures, whether a trial is among them (1 or 0), window (ms),
 --          least calls, failure ratio, cooldown (ms), channel, whether the name is the
---          operator's (1 or 0), how many others there may be
+--          operator's (1 or 0), how many others there may be, time of a trial (ms)
 -- Returns  {state, ms until a trial may be made}
 -- Invariants: counts are of the current and the last half window; a state changes here and
 -- in trial.lua only, and every change is published as "state ms name";
@@ -26,6 +26,8 @@ local bucket = math.floor(now / (tonumber(ARGV[5]) / 2))
 local is = redis.call('HMGET', key, 'state', 'until', 'bucket', 'good', 'bad', 'good0', 'bad0')
 local state, reopens = is[1] or 'closed', tonumber(is[2]) or 0
 local age = bucket - (tonumber(is[3]) or 0)
+if age < -1 then age = 2 end -- the clock went back: what was counted then says nothing of now
+reopens = math.min(reopens, now + math.max(cooldown, tonumber(ARGV[12])))
 local new, old = {0, 0}, {0, 0}
 if age <= 0 then
   new, old = {tonumber(is[4]) or 0, tonumber(is[5]) or 0}, {tonumber(is[6]) or 0, tonumber(is[7]) or 0}

@@ -2,7 +2,7 @@
 -- End a job as cancelled, queued or running alike. Any process may run this.
 --
 -- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue
---          batch due open leases fence watched busy totals
+--          batch due open leases fence watched busy bulk waits totals account:NAME
 -- ARGV     JK, channel prefix, control channel prefix, stream ttl (ms), record ttl (ms),
 --          terminal payload, its failure as JSON
 -- Returns  {"missing"} | {"gone"} | {"final", state} | {"cancelled"}

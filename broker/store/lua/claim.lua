@@ -2,14 +2,16 @@
 -- Take up to n jobs out of the queues, each under a new token and a fresh lease.
 --
 -- KEYS[1]  the partition's prefix P: queue batch due leases wake wake-batch fair virtual fence
---          beats job:* body:*
+--          waits beats job:* body:*
 -- ARGV     holder, lease (ms), n, how many of them may be batch jobs, age (ms) of the holder's last
 --          beat beyond which it is given nothing, or 0
 -- Returns  the store's clock (ms), then per job {JK, token, record as a flat list, body or false}
 -- Invariants: a job is claimed by one holder only (it leaves the queue here); tokens only
 -- ever rise (see `draw`); a running job has a lease; the virtual time never goes back,
 -- whatever old place a rescued job was at. `calling` counts the claims since the record last
--- told of an attempt: each of them may have called the provider once.
+-- told of an attempt: each of them may have called the provider once. A deadline is never further
+-- off than the time that the job was given, wherever the clock has gone since. A damaged record is
+-- left to the rescuer.
 
 --@include finish
 
@@ -36,17 +38,29 @@ local function first(queue, most)
   return most > 0 and redis.call('ZRANGE', queue, 0, most - 1, 'WITHSCORES') or {}
 end
 
+local left = {}  -- how many jobs of each flow leave the queue
+
 local function take(jk)
   local job = P .. 'job:' .. jk
-  local record, places = redis.call('HGETALL', job), {}
+  local record, places = try('HGETALL', job) or {}, {}
   for i = 1, #record, 2 do places[record[i]] = i + 1 end
-  if record[places['state']] ~= 'queued' then return end
+  local account = record[places['account']]
+  if account then
+    local flow = flow_of(account, record[places['priority']])
+    left[flow] = (left[flow] or 0) + 1
+  end
+  if record[places['state']] ~= 'queued' or places['broken'] then return end
   token = next_token(token, now)
   local fields = {
     'state', 'running', 'token', token, 'holder', holder,
-    'claims', text((record[places['claims']] or 0) + 1),
-    'calling', text((record[places['calling']] or 0) + 1),
+    'claims', text((tonumber(record[places['claims']]) or 0) + 1),
+    'calling', text((tonumber(record[places['calling']]) or 0) + 1),
   }
+  local allowed = tonumber(record[places['allowed']])
+  if allowed and (tonumber(record[places['deadline']]) or 0) > now + allowed then
+    fields[#fields + 1] = 'deadline'
+    fields[#fields + 1] = text(now + allowed)
+  end
   if not places['started'] then
     fields[#fields + 1] = 'started'
     fields[#fields + 1] = text(now)
@@ -59,7 +73,7 @@ local function take(jk)
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
   -- A large body is fetched by whoever works on it: its outline stands in the record.
-  local body = not places['outline'] and redis.call('GET', P .. 'body:' .. jk)
+  local body = not places['outline'] and try('GET', P .. 'body:' .. jk) or false
   claimed[#claimed + 1] = {jk, token, record, body}
 end
 
@@ -88,5 +102,7 @@ end
 if token ~= latest[2] then
   redis.call('MSET', P .. 'virtual', text(virtual), P .. 'fence', token)
 end
-shrink(P)
+if not shrink(P) then
+  for flow, jobs in pairs(left) do redis.call('HINCRBY', P .. 'waits', flow, -jobs) end
+end
 return claimed
