@@ -16,6 +16,9 @@ from bench.document import SCALING
 from bench.figures import Figure
 from bench.measures import MEASURES
 from bench.page import write_page
+from bench.pair.builds import BuildError
+from bench.pair.run import compare
+from bench.pair.turns import FIGURES as PAIRED
 from bench.peers import PEERS
 from bench.plan import FULL, QUICK, Plan
 from bench.report import read_report, write_report
@@ -28,7 +31,7 @@ _OUT = Path(__file__).parent / "out"
 
 
 class _Names(click.ParamType[tuple[str, ...]]):
-    """Measures, separated by commas."""
+    """Measures, or figures of a pair, separated by commas."""
 
     name = "NAME,…"
 
@@ -37,20 +40,57 @@ class _Names(click.ParamType[tuple[str, ...]]):
     ) -> tuple[str, ...]:
         names = tuple(str(value).split(","))
         for name in names:
-            if name not in MEASURES:
+            if name not in (*MEASURES, *PAIRED):
                 self.fail(f"{name!r} is none of: {', '.join(MEASURES)}", param, ctx)
         return names
 
 
+class _Bound(click.ParamType[tuple[str, float]]):
+    """A figure of a pair and the most that its ratio may be."""
+
+    name = "NAME=RATIO"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        name, _, text = str(value).partition("=")
+        if name not in PAIRED:
+            self.fail(f"{name!r} is none of: {', '.join(PAIRED)}", param, ctx)
+        try:
+            return name, float(text)
+        except ValueError:
+            self.fail(f"{text!r} is no number", param, ctx)
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="A small share of it, within two minutes.")
-@click.option("--only", multiple=True, type=_Names(), help=f"Of: {', '.join(MEASURES)}.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=_Names(),
+    help=f"Of: {', '.join(MEASURES)}. With --pair of: {', '.join(PAIRED)}.",
+)
 @click.option("--peer", multiple=True, type=click.Choice(list(PEERS)), help="Beside this one.")
 @click.option(
     "--out",
     default=_OUT / "figures.json",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the figures go, as JSON; the table and the plots beside it.",
+)
+@click.option(
+    "--pair",
+    is_flag=False,
+    flag_value="",
+    metavar="[COMMIT]",
+    help="Compare this tree with a commit, by default that in bench/BASELINE, pair by pair.",
+)
+@click.option("--bound", multiple=True, type=_Bound(), help="With --pair: exit with 1 beyond it.")
+@click.option(
+    "--minutes",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --pair: the most that it may take.",
 )
 @click.option("--check", is_flag=True, help="Exit with 1 if a goal is not reached.")
 @click.option(
@@ -67,6 +107,9 @@ def main(
     peer: tuple[str, ...],
     out: Path,
     check: bool,
+    pair: str | None,
+    bound: tuple[tuple[str, float], ...],
+    minutes: float,
     of_run: Path | None,
     write: bool,
 ) -> None:
@@ -74,13 +117,21 @@ def main(
 
     Exits with 1 if something of Streamhold's could not be measured.
     """
+    chosen = tuple(name for names in only for name in names)
+    if pair is not None:
+        if quick or peer or check or of_run or write:
+            raise click.UsageError("--pair goes with --only, --bound and --minutes alone.")
+        _compare(pair, chosen, dict(bound), minutes)
+        return
+    if bound or not set(chosen) <= set(MEASURES):
+        raise click.UsageError(f"--bound and --only {'/'.join(PAIRED)} go with --pair.")
     if of_run is not None:
         _scale(of_run, write)
         return
     raise_file_limit()
     plan = QUICK if quick else FULL
     _OUT.mkdir(exist_ok=True)
-    names = tuple(name for names in only for name in names) or tuple(MEASURES)
+    names = chosen or tuple(MEASURES)
     figures, failures, whole = _measure(plan, names, tuple(dict.fromkeys(peer)))
     report = write_report(figures, msgspec.structs.asdict(plan), out, failures)
     page = write_page(report, out)
@@ -90,6 +141,21 @@ def main(
         click.echo(f"not measured: {line}")
     if not whole or (check and not report.reached):
         sys.exit(1)
+
+
+def _compare(
+    commit: str, chosen: tuple[str, ...], bounds: dict[str, float], minutes: float
+) -> None:
+    names = tuple(name for name in PAIRED if name in (chosen or PAIRED))
+    if not {*chosen, *bounds} <= set(names):
+        raise click.UsageError(f"With --pair there are {', '.join(PAIRED)}; bound what you pick.")
+    raise_file_limit()
+    _OUT.mkdir(exist_ok=True)
+    try:
+        if not compare(commit, names, bounds, minutes, _OUT / "pair.json"):
+            sys.exit(1)
+    except BuildError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _scale(of_run: Path, write: bool) -> None:

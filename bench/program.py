@@ -99,3 +99,8 @@ def clean_environment() -> dict[str, str]:
         if not (name.endswith("_API_KEY") or name.startswith(("STREAMHOLD_", "LITELLM_")))
     }
     return {**kept, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+def environment_of(tree: Path | None) -> dict[str, str]:
+    """The same, for a Python whose own packages are those of ``tree``."""
+    return clean_environment() | ({"PYTHONPATH": str(tree)} if tree is not None else {})

@@ -17,7 +17,7 @@ import msgspec
 from redis import Redis
 
 from bench.figures import DIRECT, STREAMHOLD
-from bench.program import Program, answers, clean_environment
+from bench.program import Program, answers, clean_environment, environment_of
 from bench.subject import Subject
 from broker.cli.deployment import find_ports
 
@@ -85,39 +85,48 @@ class Streamhold:
 @contextmanager
 def running(folder: Path, log: Path) -> Iterator[Streamhold]:
     """Start everything on free ports with an empty store in ``folder``, and stop it after."""
-    with _sim(log.with_name("sim.log")) as direct:
-        state_file, config = folder / "state.json", folder / "streamhold.toml"
-        config.write_text(_CONFIG.format(sim=direct.base_url))
-        words = ["up", "--config", str(config), "--port", "0", "--data-dir", str(folder / "data")]
-        command = [sys.executable, "-P", "-c", _MAIN, *words, "--state-file", str(state_file)]
-        with Program(command, log, clean_environment()) as program:
+    with simulator(log.with_name("sim.log")) as direct, deployed(folder, log, direct) as streamhold:
+        yield streamhold
 
-            def is_ready() -> bool:
-                if not state_file.exists():
-                    return False
-                state = _read(state_file)
-                return "worker-0" in state.pids and answers(f"{state.apis[0]}/readyz")
 
-            program.wait_for(is_ready, _START)
+@contextmanager
+def deployed(
+    folder: Path, log: Path, direct: Subject, tree: Path | None = None
+) -> Iterator[Streamhold]:
+    """Start Streamhold in front of a simulator that runs; its code is that of ``tree``."""
+    state_file, config = folder / "state.json", folder / "streamhold.toml"
+    config.write_text(_CONFIG.format(sim=direct.base_url))
+    words = ["up", "--config", str(config), "--port", "0", "--data-dir", str(folder / "data")]
+    command = [sys.executable, "-P", "-c", _MAIN, *words, "--state-file", str(state_file)]
+    with Program(command, log, environment_of(tree)) as program:
+
+        def is_ready() -> bool:
+            if not state_file.exists():
+                return False
             state = _read(state_file)
-            broker = Subject(
-                STREAMHOLD,
-                f"{state.apis[0]}/v1",
-                "sim/",
-                {name: state.pids[own] for name, own in _PROCESSES.items()},
-                following="/jobs/{id}/events?after={after}",
-                front="api",
-                submits=True,
-                strong=True,
-            )
-            yield Streamhold(state, state_file, direct, broker)
+            return "worker-0" in state.pids and answers(f"{state.apis[0]}/readyz")
+
+        program.wait_for(is_ready, _START)
+        state = _read(state_file)
+        broker = Subject(
+            STREAMHOLD,
+            f"{state.apis[0]}/v1",
+            "sim/",
+            {name: state.pids[own] for name, own in _PROCESSES.items()},
+            following="/jobs/{id}/events?after={after}",
+            front="api",
+            submits=True,
+            strong=True,
+        )
+        yield Streamhold(state, state_file, direct, broker)
 
 
 _PROCESSES = {"api": "api-0", "worker": "worker-0", "store": "valkey"}
 
 
 @contextmanager
-def _sim(log: Path) -> Iterator[Subject]:
+def simulator(log: Path) -> Iterator[Subject]:
+    """Start a simulated provider of this tree, and stop it after."""
     port = find_ports("127.0.0.1", 0, 1)[0]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "sim", "--port", str(port)]

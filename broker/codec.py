@@ -29,24 +29,28 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
-from broker.frames import Frame, Kind
+from broker.decoding import VERBATIM, Template, UnknownTemplate, decode, get_varint
+from broker.frames import Kind
+
+__all__ = [
+    "MAX_TEMPLATES",
+    "Encoder",
+    "Template",
+    "UnknownTemplate",
+    "decode",
+    "define",
+    "fit",
+    "parse_definition",
+    "put_varint",
+    "verbatim",
+]
 
 MAX_TEMPLATES = 64
-_VERBATIM = 64
-_DIFFERENCE = 128
-_DIALECT = int(Kind.DIALECT)
-_made = tuple.__new__  # past a named tuple's own, which takes twice the time
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
 _BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
 _INSIDE = re.compile(rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*')
 _SCALAR = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*)')
-
-Template = tuple[bytes, ...]
-
-
-class UnknownTemplate(LookupError):
-    """A payload names a template that the reader has not read yet."""
 
 
 def put_varint(out: bytearray, number: int) -> None:
@@ -57,20 +61,9 @@ def put_varint(out: bytearray, number: int) -> None:
     out.append(number)
 
 
-def _get_varint(data: bytes, place: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, place
-        shift += 7
-
-
 def verbatim(kind: int, body: bytes) -> bytes:
     """The payload of one frame kept as it is."""
-    out = bytearray((_VERBATIM + kind,))
+    out = bytearray((VERBATIM + kind,))
     put_varint(out, len(body))
     return bytes(out + body)
 
@@ -89,7 +82,7 @@ def parse_definition(data: bytes) -> Template:
     segments: list[bytes] = []
     place = 0
     while place < len(data):
-        length, place = _get_varint(data, place)
+        length, place = get_varint(data, place)
         segments.append(data[place : place + length])
         place += length
     return tuple(segments)
@@ -312,63 +305,3 @@ class Encoder:
                 segment = b""
             segment += parts[2 * i + 2]
         return (*segments, segment)
-
-
-def decode(payload: bytes, templates: Mapping[int, Template]) -> list[Frame]:
-    """The frames of an entry.
-
-    Raises:
-        UnknownTemplate: a template is missing from ``templates``; read them again.
-    """
-    frames: list[Frame] = []
-    place, end = 0, len(payload)
-    plain = b""  # the last frame that was not against a template
-    while place < end:
-        head = payload[place]
-        place += 1
-        if head >= _DIFFERENCE:
-            plain, place = _patch(payload, place, plain, templates)
-            frames.append(Frame(head - _DIFFERENCE, plain))
-            continue
-        if head >= _VERBATIM:
-            length, place = _get_varint(payload, place)
-            plain = payload[place : place + length]
-            frames.append(Frame(head - _VERBATIM, plain))
-            place += length
-            continue
-        template = templates.get(head)
-        if template is None:
-            raise UnknownTemplate(head)
-        if len(template) == 2 and (length := payload[place]) < 128:  # as nearly all are
-            start = place + 1
-            place = start + length
-            body = template[0] + payload[start:place] + template[1]
-            frames.append(_made(Frame, (_DIALECT, body)))
-            continue
-        parts = [template[0]]
-        for segment in template[1:]:
-            length = payload[place]
-            place += 1
-            if length > 127:
-                length, place = _get_varint(payload, place - 1)
-            parts.append(payload[place : place + length])
-            parts.append(segment)
-            place += length
-        frames.append(Frame(_DIALECT, b"".join(parts)))
-    return frames
-
-
-def _patch(
-    payload: bytes, place: int, plain: bytes, templates: Mapping[int, Template]
-) -> tuple[bytes, int]:
-    """The body of a frame that is kept as a difference, and the place after it."""
-    number = payload[place] - 1
-    if number >= 0:
-        if number not in templates:
-            raise UnknownTemplate(number)
-        plain = b"".join(templates[number])
-    before, place = _get_varint(payload, place + 1)
-    after, place = _get_varint(payload, place)
-    length, place = _get_varint(payload, place)
-    end = place + length
-    return plain[:before] + payload[place:end] + plain[len(plain) - after :], end

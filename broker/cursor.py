@@ -60,6 +60,19 @@ def breaks_in(text: bytes) -> tuple[tuple[int, int], ...]:
     return tuple((int(before), int(after)) for before, _, after in pairs)
 
 
+def passed_over(last: int, breaks: Iterable[tuple[int, int]]) -> int:
+    """The number before the next frame's, if this is the last of a frame."""
+    for before, after in breaks:
+        if last == before:
+            last = after - 1
+    return last
+
+
+def count_of(last: int, breaks: Iterable[tuple[int, int]]) -> int:
+    """About how many frames a stream has up to a number of its: breaks pass over the rest."""
+    return last - sum(after - 1 - before for before, after in breaks if after <= last + 1)
+
+
 def is_lost(cursor: int, breaks: Iterable[tuple[int, int]]) -> bool:
     """Whether what was seen up to the cursor is not in the stream."""
     return any(before < cursor < after - 1 for before, after in breaks)

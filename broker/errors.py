@@ -55,10 +55,47 @@ class Unexpressible(BadRequest):
     code = "unexpressible"
 
 
+class Unsendable(BadRequest):
+    """The request can't be sent to the provider."""
+
+    code = "unsendable"
+
+
+class ForeignId(BadRequest):
+    """The request names something that the provider keeps, which may be another account's."""
+
+    code = "foreign_id"
+
+
+class PreviousNotFound(BadRequest):
+    """There is no response before this one under that id, or it has not completed."""
+
+    code = "previous_response_not_found"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 
     code = "unsupported_media_type"
+
+
+class SlowRequest(StreamholdError):
+    """The request did not come in in time."""
+
+    code = "request_timeout"
+    retryable = True
+
+
+class HeadTooLarge(StreamholdError):
+    """The request's line and headers are over the limit."""
+
+    code = "head_too_large"
+
+
+class UnknownCoding(StreamholdError):
+    """The body comes in a transfer coding that is not spoken here."""
+
+    code = "unknown_transfer_coding"
 
 
 class TooLarge(StreamholdError):
@@ -141,9 +178,16 @@ class RequestIdReused(StreamholdError):
 
 
 class AccountBusy(StreamholdError):
-    """The account has as many jobs open as it may have."""
+    """The account has as much under way as it may have."""
 
     code = "account_busy"
+    retryable = True
+
+
+class TooManyCalls(StreamholdError):
+    """The account has as many calls under way as it may have."""
+
+    code = "too_many_calls"
     retryable = True
 
 
@@ -162,6 +206,12 @@ class ConfigError(StreamholdError):
     code = "configuration"
 
 
+class StartFailed(StreamholdError):
+    """A process of the deployment can't be started."""
+
+    code = "start_failed"
+
+
 class StoreAway(StreamholdError):
     """The store can't be reached just now."""
 
@@ -169,11 +219,16 @@ class StoreAway(StreamholdError):
     retryable = True
 
 
-class StoreFull(StreamholdError):
+class StoreFull(StoreAway):
     """The store has no memory left for new jobs."""
 
     code = "store_full"
-    retryable = True
+
+
+class StoreRefused(StoreAway):
+    """The store refused the operation."""
+
+    code = "store_refused"
 
 
 class QueueFull(StreamholdError):
@@ -183,10 +238,24 @@ class QueueFull(StreamholdError):
     retryable = True
 
 
+class Overloaded(StreamholdError):
+    """This process has too much to do just now."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class Draining(StreamholdError):
     """This process is shutting down and takes no new calls."""
 
     code = "draining"
+    retryable = True
+
+
+class Crowded(StreamholdError):
+    """This process has as many connections open as it can."""
+
+    code = "too_many_connections"
     retryable = True
 
 

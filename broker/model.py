@@ -98,6 +98,18 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     grace: float | None = None
 
 
+class Outline(msgspec.Struct, frozen=True):
+    """A request too large to be decoded on an event loop: see ``broker.offload``.
+
+    ``request`` has those of its fields that are short, ``prompt`` is about how many tokens
+    what it asks has, ``size`` how many bytes the whole body.
+    """
+
+    request: dict[str, Any]
+    prompt: int
+    size: int
+
+
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one frame that ends a stream; each view renders it in its own way.
 
@@ -130,6 +142,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     ended_ms: int | None = None
     claims: int = 0
     losses: int = 0
+    declined: int = 0  # times that it was handed back by workers that didn't know its model
     spent: int = 0  # attempts before the last `retry`
     attempts: list[Attempt] = msgspec.field(default_factory=list)
     # Of an attempt at a provider that resumes: its number, and the provider's number of the
@@ -142,6 +155,7 @@ class Job(msgspec.Struct, omit_defaults=True):
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
     keep: bool = False  # whether its request is kept for as long as its stream
+    outline: Outline | None = None  # of a request that is large
     # Where its numbers break off, for the store may have lost what came there: (last before,
     # first after) each. See ``broker.cursor``.
     breaks: tuple[tuple[int, int], ...] = ()
@@ -166,7 +180,7 @@ def new_request_id() -> str:
     return "req_" + os.urandom(15).hex()
 
 
-@lru_cache(maxsize=64)  # a call asks for its own several times over
+@lru_cache(maxsize=64)  # a call asks for its own several times over; request ids are short
 def job_key(account: str, request_id: str) -> str:
     """The job's name within the store: 20 characters, 120 bits of SHA-256.
 

@@ -13,9 +13,17 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from broker.errors import BadRequest, Unexpressible, UnknownModel
+from broker.errors import (
+    BadRequest,
+    ForeignId,
+    PreviousNotFound,
+    Unexpressible,
+    UnknownModel,
+    Unsendable,
+)
 from broker.model import Attempt, Failure, Options
 from broker.settings import Route, Settings
+from broker.settings.addresses import in_address, is_model
 
 
 class Target(NamedTuple):
@@ -51,6 +59,9 @@ class End(NamedTuple):
 
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
+# What ended attempts that called nobody.
+_UNASKED = (Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code)
+_SHOWN = 256  # characters of a caller's text in an error
 
 
 class Policy(NamedTuple):
@@ -82,10 +93,13 @@ def targets_for(settings: Settings, model: str) -> tuple[Target, ...]:
     route = settings.routes.get(model)
     if route is not None:
         return tuple(Target(*name.split("/", 1)) for name in route.names)
-    provider, _, rest = model.partition("/")
-    if rest and provider in settings.providers:
-        return (Target(provider, rest),)
-    raise UnknownModel(f"There is no route {model!r}.", param="model")
+    name, _, rest = model.partition("/")
+    provider = settings.providers.get(name)
+    if provider is None or not rest:
+        raise UnknownModel(f"There is no route {model[:_SHOWN]!r}.", param="model")
+    if in_address(provider) and not is_model(rest, provider):
+        raise UnknownModel(f"{model[:_SHOWN]!r} can be no model of this provider.", param="model")
+    return (Target(name, rest),)
 
 
 LOST = Failure(
@@ -143,7 +157,7 @@ def _narrowed(targets: tuple[Target, ...], wanted: tuple[str, ...] | None) -> tu
     names = {str(target): target for target in targets}
     for name in wanted:
         if name not in names:
-            raise BadRequest(f"{name!r} is not a target of this model.", param="targets")
+            raise BadRequest(f"{name[:_SHOWN]!r} is not a target of this model.", param="targets")
     return tuple(dict.fromkeys(names[name] for name in wanted))
 
 
@@ -197,7 +211,7 @@ def after_loss(
 
 def _failure(history: Sequence[Attempt]) -> Failure | None:
     """How the last attempt failed. A target that can't be asked has no say where another had."""
-    asked = [each for each in history if not each.error or each.error.code != Unexpressible.code]
+    asked = [each for each in history if not each.error or each.error.code not in _UNASKED]
     return next((each.error for each in reversed(asked or history)), None)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_MOST = 64 * 1024 * 1024  # characters of the models and prompts that are counted
+
 
 class Calls:
     """Counts of the calls since the last reset.
@@ -30,6 +32,7 @@ class Calls:
         self.total = 0
         self.aborted = 0
         self.closed: dict[str, float] = {}
+        self._size = 0  # characters of what is counted by
         self.by_model: Counter[str] = Counter()
         self.by_prompt: Counter[str] = Counter()
         self._by_both: Counter[tuple[str, str]] = Counter()
@@ -43,6 +46,7 @@ class Calls:
         """
         era = self._era
         self.total += 1
+        self._make_room(model, prompt)
         self.by_model[model] += 1
         self.by_prompt[prompt] += 1
         self._by_both[model, prompt] += 1
@@ -58,6 +62,19 @@ class Calls:
         finally:
             self.active -= 1
             self._tell()
+
+    def _make_room(self, model: str, prompt: str) -> None:
+        """Forget the oldest counts once all that was called by takes too much memory."""
+        if (model, prompt) in self._by_both:
+            return
+        self._size += len(model) + len(prompt)
+        while self._size > _MOST and self._by_both:
+            old_model, old_prompt = next(iter(self._by_both))
+            del self._by_both[old_model, old_prompt]
+            self._size -= len(old_model) + len(old_prompt)
+            for counts, name in ((self.by_model, old_model), (self.by_prompt, old_prompt)):
+                counts.pop(name, None)
+            self.closed.pop(old_prompt, None)
 
     def going_on(self) -> Callable[[], None]:
         """Another answer runs without its caller, until what is returned is called."""

@@ -19,7 +19,7 @@ import msgspec
 from sim.answer import Answer, Choice, ToolCall
 from sim.behaviour import Behaviour
 from sim.render import Script, garbled
-from sim.request import ChatRequest, Message, RequestError, loads
+from sim.request import ChatRequest, Message, RequestError, read
 from sim.text import quoted
 
 _REASONS = {b"stop": b"STOP", b"length": b"MAX_TOKENS", b"tool_calls": b"STOP"}
@@ -102,7 +102,7 @@ def decode(body: bytes, model: str, *, streams: bool) -> ChatRequest:
         RequestError: the body is not JSON, or a field has the wrong type or range.
     """
     try:
-        asked = msgspec.convert(loads(body), _Request)
+        asked = read(body, _Request)
     except (ValueError, RecursionError) as error:
         raise RequestError(str(error)) from None
     _check(asked)

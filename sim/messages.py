@@ -15,7 +15,7 @@ import msgspec
 from sim.answer import Answer, Choice
 from sim.behaviour import Behaviour
 from sim.render import Script, garbled
-from sim.request import ChatRequest, Message, RequestError, loads
+from sim.request import ChatRequest, Message, RequestError, read
 from sim.text import quoted
 
 _REASONS = {b"stop": b"end_turn", b"length": b"max_tokens", b"tool_calls": b"tool_use"}
@@ -41,7 +41,7 @@ class _Output(msgspec.Struct):
 class _Request(msgspec.Struct):
     model: str
     messages: list[Message]
-    max_tokens: int
+    max_tokens: int | None = None
     system: Any = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
@@ -55,13 +55,12 @@ def decode(body: bytes, *, counting: bool = False) -> ChatRequest:
         RequestError: the body is not JSON, or a field has the wrong type or range.
     """
     try:
-        value = loads(body)
-        if counting and isinstance(value, dict):
-            value = {"max_tokens": 1, **value}
-        asked = msgspec.convert(value, _Request)
+        asked = read(body, _Request)
     except (ValueError, RecursionError) as error:
         raise RequestError(str(error)) from None
-    if asked.max_tokens < 1:
+    if asked.max_tokens is None and not counting:
+        raise RequestError("Object missing required field `max_tokens`")
+    if asked.max_tokens is not None and asked.max_tokens < 1:
         raise RequestError("at least 1 token must be allowed - at `$.max_tokens`")
     messages = asked.messages
     if messages and messages[-1].role == "assistant" and messages[-1].text[-1:].isspace():

@@ -1,11 +1,10 @@
 """A request for a response, as far as the simulated provider reads it."""
 
-import json
 from typing import Any
 
 import msgspec
 
-from sim.request import ChatRequest, RequestError
+from sim.request import ChatRequest, RequestError, read
 
 
 class _Part(msgspec.Struct):
@@ -82,16 +81,9 @@ def decode(body: bytes) -> ResponsesRequest:
         RequestError: the body is not JSON, or a field has the wrong type or range.
     """
     try:
-        request = msgspec.convert(_loads(body), ResponsesRequest)
+        request = read(body, ResponsesRequest)
     except (ValueError, RecursionError) as error:
         raise RequestError(str(error)) from None
     if request.max_output_tokens is not None and request.max_output_tokens < 1:
         raise RequestError("at least 1 token must be allowed - at `$.max_output_tokens`")
     return request
-
-
-def _loads(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return json.loads(body)

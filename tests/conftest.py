@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from broker.cli import valkey
@@ -19,6 +20,12 @@ from tests.node import install_packages
 pytest_plugins = ("tests.contract.upstream",)  # its fixtures serve several modules
 
 STORES = ("valkey", "redis7")
+
+# How long examples take to be drawn says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 def require(tool: str) -> Path:

@@ -6,6 +6,7 @@ file and from the log. Waiting is always for a condition, for so long at most.
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection
@@ -84,6 +85,10 @@ class Deployment:
     def sim_calls(self, prompt: str) -> int:
         """How often the provider was called with this prompt."""
         return int(self._calls()["by_prompt"].get(prompt, 0))
+
+    def open_files(self, name: str) -> int:
+        """How many files a process of this name has open, connections among them."""
+        return len(os.listdir(f"/proc/{self.pids[name]}/fd"))
 
     def close(self) -> None:
         """SIGTERM to all, and wait. Fails if it ends badly, or with a defect in its log."""

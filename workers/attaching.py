@@ -7,8 +7,8 @@ The attempt goes on under its number, for it is one call and costs once.
 """
 
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,12 +22,47 @@ _PASSING = _CUT | {"provider_error", "rate_limit_exceeded"}  # of a try: the nex
 _LEFT = frozenset(("lost", "handed_over"))  # outcomes of an attempt that its worker left
 
 
+class Stand:
+    """Where the last attempt of a stream stands, fed with the stream's frames from the first on.
+
+    ``notice`` is what its first frame tells of it, None if the stream has no attempt; ``place``
+    how many frames come before that one, ``begun`` whether any of those is of an answer, and
+    ``stored`` how many of the attempt's own are there.
+    """
+
+    __slots__ = ("_answers", "begun", "count", "notice", "place", "stored")
+
+    def __init__(self) -> None:
+        self.count = 0  # frames in all
+        self.notice: dict[str, Any] | None = None
+        self.place = 0
+        self.begun = False
+        self.stored = 0
+        self._answers = False  # whether any frame so far is of an answer
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
+        for frame in frames:
+            self.count += 1
+            if frame.kind != Kind.NATIVE:
+                self.stored += 1
+                self._answers = self._answers or frame.kind != Kind.TERMINAL
+            elif begins_attempt(frame):
+                self.notice = msgspec.json.decode(data_of(frame.body))
+                self.place = self.count - 1
+                self.begun, self.stored = self._answers, 0
+
+
 class Severed(NamedTuple):
-    """A lost call: how its attempt ended, the stream before it, and how much of it is there."""
+    """A lost call: how its attempt ended, what is before it, and how much of it is there.
+
+    ``place`` and ``begun`` as in ``Stand``.
+    """
 
     attempt: Attempt
     mode: Mode
-    before: Sequence[Frame]
+    place: int
+    begun: bool
     stored: int  # frames
 
     @property
@@ -42,13 +77,11 @@ class Attaching:
         self._tries = 0  # since something came of one
         self._over: set[int] = set()  # numbers of attempts that can't be had again
 
-    def severed(
-        self, attempt: Attempt | None, frames: Sequence[Frame], total: float
-    ) -> Severed | None:
+    def severed(self, attempt: Attempt | None, stand: Stand, total: float) -> Severed | None:
         """The call that is worth attaching to, if this attempt at a provider that resumes is.
 
-        ``frames`` are the stream's from the first on, none if nothing was delivered; ``total``
-        bounds a call, in seconds.
+        ``stand`` is of the stream, of no frame if nothing was delivered; ``total`` bounds a call,
+        in seconds.
         """
         if attempt is None or attempt.number in self._over or self._tries >= _TRIES:
             return None
@@ -56,7 +89,7 @@ class Attaching:
             return None
         if time.time() - attempt.started > total:
             return None
-        return _stand(attempt, frames)
+        return _severed(attempt, stand)
 
     def pause(self, backoff: float) -> float:
         """Seconds before the next try."""
@@ -77,15 +110,11 @@ def _is_cut(failure: Failure | None) -> bool:
     return failure is not None and failure.type in _CUT
 
 
-def _stand(attempt: Attempt, frames: Sequence[Frame]) -> Severed | None:
-    if not frames:
-        return Severed(attempt, "fresh", (), 0)
-    for place in range(len(frames) - 1, -1, -1):
-        if begins_attempt(frames[place]):
-            notice = msgspec.json.decode(data_of(frames[place].body))
-            if notice.get("number") != attempt.number:
-                return None
-            own = sum(frame.kind != Kind.NATIVE for frame in frames[place + 1 :])
-            before = [frame for frame in frames[:place] if frame.kind != Kind.TERMINAL]
-            return Severed(attempt, notice.get("mode", "fresh"), before, own)
-    return None
+def _severed(attempt: Attempt, stand: Stand) -> Severed | None:
+    if not stand.count:
+        return Severed(attempt, "fresh", 0, False, 0)
+    notice = stand.notice
+    if notice is None or notice.get("number") != attempt.number:
+        return None
+    mode = notice.get("mode", "fresh")
+    return Severed(attempt, mode, stand.place, stand.begun, stand.stored)

@@ -5,6 +5,9 @@
 The store decides; see ``broker.store.breakers``. A copy may be late by a message, which
 costs a call that fails and is counted; it is read anew every few seconds, for a message that
 was missed. Without the store nothing is held against any target.
+
+A target has a breaker of its own if a route names it, or once it has answered. Whoever may call
+makes up all other names (PROVIDER/anything); they share their provider's breaker until then.
 """
 
 import asyncio
@@ -12,10 +15,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from broker.errors import StoreAway, StoreFull, Unexpressible
+from broker.errors import StoreAway, StoreRefused
 from broker.model import Failure
 from broker.routing import Target
-from broker.store.breakers import Breaker, Breakers, State, parse_change
+from broker.store.breakers import MOST, Breaker, Breakers, State, parse_change
+from broker.store.refusals import damaged
+from workers.providers.failures import word_of
 
 _FLUSH = 0.25  # seconds between reports of what went well
 _REFRESH = 5.0  # seconds between two readings of all
@@ -33,7 +38,8 @@ class Passage:
 
     def __init__(self, view: "BreakerView", target: Target, *, trial: bool = False) -> None:
         self._view = view
-        self._name = str(target)
+        self._target = target
+        self._name = view.name_of(target)
         self._trial = trial
 
     def answered(self) -> None:
@@ -49,11 +55,13 @@ class Passage:
 
     def ended(self, failure: Failure | None) -> None:
         """The call has ended. A failure that the call itself is to blame for speaks well."""
-        if failure is not None and failure.code == Unexpressible.code:
-            self.given_up()  # nobody was called
+        word = word_of(failure)
+        if word == "nothing":
+            self.given_up()
             return
-        bad = failure is not None and failure.remedy != "final"
-        self._view.count(self._name, int(not bad), int(bad), trial=self._trial)
+        if failure is None:
+            self._view.prove(self._target)
+        self._view.count(self._name, int(word == "good"), int(word == "bad"), trial=self._trial)
 
 
 class BreakerView:
@@ -62,15 +70,33 @@ class BreakerView:
     def __init__(self, breakers: Breakers) -> None:
         self._breakers = breakers
         self._seen: dict[str, _Seen] = {}
+        self._proven: dict[str, None] = {}  # not of routes; those used last at the end
         self._counts: dict[tuple[str, bool], tuple[int, int]] = {}
         self._urgent = asyncio.Event()
+
+    def name_of(self, target: Target) -> str:
+        """The name of the breaker that counts calls of this target."""
+        name = str(target)
+        return name if name in self._breakers.routed or name in self._proven else target.provider
+
+    def prove(self, target: Target) -> None:
+        """The target has answered: it is no invention."""
+        self._prove(str(target))
+
+    def _prove(self, name: str) -> None:
+        if name in self._breakers.routed:
+            return
+        self._proven.pop(name, None)
+        self._proven[name] = None
+        if len(self._proven) > MOST:
+            del self._proven[next(iter(self._proven))]
 
     def shut(self, targets: Sequence[Target]) -> dict[Target, float]:
         """Those of the targets that should be left alone now, each with its seconds to go."""
         if not self._seen:
             return {}
         now = asyncio.get_running_loop().time()
-        seen = ((target, self._seen.get(str(target))) for target in targets)
+        seen = ((target, self._seen.get(self.name_of(target))) for target in targets)
         return {t: each.trial_at - now for t, each in seen if each and each.trial_at > now}
 
     async def admit(self, target: Target, *, anyway: bool = False) -> Passage | None:
@@ -78,11 +104,12 @@ class BreakerView:
 
         Ask only when about to call. ``anyway`` is for a target that is the least bad of all.
         """
-        if anyway or str(target) not in self._seen:
+        name = self.name_of(target)
+        if anyway or name not in self._seen:
             return Passage(self, target)
         try:
-            granted, breaker = await self._breakers.trial(str(target))
-        except (StoreAway, StoreFull):
+            granted, breaker = await self._breakers.trial(name)
+        except StoreAway:
             return Passage(self, target)
         self._note(breaker)
         return Passage(self, target, trial=breaker.state != "closed") if granted else None
@@ -105,11 +132,10 @@ class BreakerView:
         while True:
             try:
                 if loop.time() >= read_at:
-                    for breaker in await self._breakers.all():
-                        self._note(breaker)
+                    self._take(await self._breakers.all())
                     read_at = loop.time() + _REFRESH
                 await self._report()
-            except (StoreAway, StoreFull):
+            except StoreAway:
                 await asyncio.sleep(_FLUSH)
                 continue
             with suppress(TimeoutError):
@@ -120,11 +146,27 @@ class BreakerView:
         self._urgent.clear()
         while self._counts:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
-            breaker = await self._breakers.report(name, good, bad, trial=trial)
+            try:
+                breaker = await self._breakers.report(name, good, bad, trial=trial)
+            except StoreRefused as error:
+                if not damaged(error):
+                    raise
+                del self._counts[name, trial]  # nothing of this one can be counted; others can
+                continue
             # What was counted meanwhile stays; an answer that got lost counts twice at worst.
             now_good, now_bad = self._counts.pop((name, trial))
             if (now_good, now_bad) != (good, bad):
                 self._counts[name, trial] = (now_good - good, now_bad - bad)
+            self._note(breaker)
+
+    def _take(self, breakers: Sequence[Breaker]) -> None:
+        """All that there are; what is none of them any more is forgotten."""
+        known = {breaker.name for breaker in breakers}
+        for name in [each for each in self._seen if each not in known]:
+            del self._seen[name]
+        for breaker in breakers:
+            if "/" in breaker.name and breaker.name not in self._proven:  # others had its answer
+                self._prove(breaker.name)
             self._note(breaker)
 
     def _note(self, breaker: Breaker) -> None:

@@ -13,27 +13,31 @@ from typing import Any
 
 from broker import log
 from broker.dialects.dialect import Transcript
+from broker.dialects.kept import refusal_of
 from broker.dialects.registry import DIALECTS
-from broker.frames import Frame, Kind
+from broker.frames import Frame
 from broker.model import Failure
 from broker.routing import Mode, Policy, Run, Target
 from broker.settings import Settings
-from workers.attaching import Attaching, Severed
+from workers.attaching import Attaching, Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
-from workers.pen import Pen
-from workers.providers import Providers
+from workers.pen import Field, Pen
+from workers.preparing import Preparing
+from workers.providers import Providers, failures
 from workers.providers.base import Call, Held, ProviderFailure
 
+_AT_ONCE = 500  # frames that are written in one turn of the loop
 _HURRIED = 2  # deliveries that do not linger, of those that say something
 
 
 class Caller:
     """Calls for the job of one hold.
 
-    ``request`` is what is asked and ``previous`` the provider's id of the response before;
+    ``request`` is what is asked, ``previous`` the provider's id of the response before and
+    ``response_id`` ours of this one, in that dialect;
     ``delivered`` whether any of the answer is in the stream.
     """
 
@@ -42,6 +46,7 @@ class Caller:
     ) -> None:
         self.request: dict[str, Any] = {}
         self.previous: str | None = None
+        self.response_id = ""
         self.delivered = hold.claim.job.delivered
         self._hold = hold
         self._job = hold.claim.job
@@ -51,6 +56,7 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
+        self._preparing = Preparing(providers.offload, self._job) if self._job.outline else None
         self._hurried = 0  # deliveries so far that said something
         self._hurries = False  # whether one that says nothing yet goes out at once too
 
@@ -62,9 +68,8 @@ class Caller:
         intake = Intake(joining, self._holding(policy))
         try:
             await self._begin(step)
-            await self._stream(
-                step.target.provider, self._call(step.target, joining), passage, intake
-            )
+            self._refuse_foreign(step.target)
+            await self._stream(step.target, self._call(step.target, joining), passage, intake)
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:
@@ -74,16 +79,28 @@ class Caller:
         self._ledger.end("completed")
         return None
 
-    async def attach(self, severed: Severed, policy: Policy) -> Failure | None:
-        """Go on with a lost call, which its provider has gone on with; None if it is whole."""
+    def _refuse_foreign(self, target: Target) -> None:
+        """Raise ProviderFailure over what the request names that its provider keeps."""
+        provider = self._settings.providers[target.provider]
+        own = provider.dialect == self._job.dialect
+        if not own or self._settings.takes_foreign_ids(target.provider):
+            return
+        if (refusal := refusal_of(self._job.dialect, self.request)) is not None:
+            raise ProviderFailure(failures.refused_here(refusal))
+
+    async def attach(
+        self, severed: Severed, before: Transcript | None, policy: Policy
+    ) -> Failure | None:
+        """Go on with a lost call, which its provider has gone on with; None if it is whole.
+
+        ``before`` is what other attempts had delivered before it, None if that is nothing.
+        """
         attempt, target = severed.attempt, severed.target
         await asyncio.sleep(self._attaching.pause(policy.backoff))
         frame, fields = self._ledger.reopen(attempt)
         self._hold.pen.write([frame], fields)
         start = self._hold.pen.last
-        begun = any(frame.kind != Kind.NATIVE for frame in severed.before)
-        before = self._dialect.transcript(severed.before)
-        joining = self._joining(severed.mode, before) if begun else None
+        joining = self._joining(severed.mode, before) if before is not None else None
         intake, cursor = Intake(joining, self._holding(policy)), self._ledger.cursor(attempt)
         if not intake.straight or cursor is None:
             intake, cursor = Intake(joining, self._holding(policy), severed.stored), None
@@ -91,7 +108,7 @@ class Caller:
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target.provider, self._call(target, joining, held), passage, intake)
+            await self._stream(target, self._call(target, joining, held), passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
@@ -127,7 +144,7 @@ class Caller:
         )
         return failure
 
-    def severed(self, frames: Sequence[Frame]) -> Severed | None:
+    def severed(self, stand: Stand) -> Severed | None:
         """The call before, if it was lost and its provider goes on with it."""
         attempt = self._ledger.last
         settings = self._settings.providers.get(attempt.provider) if attempt else None
@@ -136,14 +153,13 @@ class Caller:
             or settings is None
             or not settings.resumes
             or attempt not in self._ledger.tried
-            or self._job.losses >= self._settings.worker.losses
         ):
             return None
         provider = self._providers.get(attempt.provider, self._job.dialect)
         if not provider.knows(Held(attempt.provider_id)):
             return None
         target = (self._job.model, attempt.provider, attempt.model)
-        return self._attaching.severed(attempt, frames, self._settings.timeouts_for(*target).total)
+        return self._attaching.severed(attempt, stand, self._settings.timeouts_for(*target).total)
 
     def stop(self) -> None:
         """Nobody will ask for the last call again: if it goes on without us, it is to end."""
@@ -161,12 +177,16 @@ class Caller:
     def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
         attempt = self._ledger.attempt
         assert attempt is not None
+        request = self.request
+        if joining is not None and self._preparing is None:
+            request = joining.request(request)
         return Call(
             request_id=self._job.request_id,
             model=target.model,
-            request=joining.request(self.request) if joining else self.request,
+            request=request,
             timeouts=self._settings.timeouts_for(self._job.model, *target),
             key=self._job.key,
+            response_id=self.response_id,
             attempt=attempt.number,
             held=held,
             previous=self.previous,
@@ -188,9 +208,21 @@ class Caller:
         if not first:
             await self._hold.pen.settled()
 
-    async def _stream(self, provider: str, call: Call, passage: Passage, intake: Intake) -> None:
+    async def _stream(self, target: Target, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
-        upstream = self._providers.get(provider, self._job.dialect)
+        if self._preparing is None:
+            await self._receive(target, call, passage, intake)
+            return
+        provider = self._settings.providers[target.provider]
+        call = await self._preparing.prepared(call, provider, intake.partial)
+        try:
+            await self._receive(target, call, passage, intake)
+        finally:
+            if call.prepared is not None:
+                call.prepared.sent()
+
+    async def _receive(self, target: Target, call: Call, passage: Passage, intake: Intake) -> None:
+        upstream = self._providers.get(target.provider, self._job.dialect)
         # The first frame tells by which name a call can be found again: see ``_begin``.
         self._hurries = upstream.resumes
         pour = _Pour(self, self._hold.pen, passage, intake)
@@ -200,20 +232,29 @@ class Caller:
                 pour.take(received)
                 if self._hold.pen.crowded:
                     await self._hold.pen.room()
-        self.deliver(intake.end())
+        rest = intake.end()
+        if len(rest) <= _AT_ONCE:
+            self.deliver(rest)
+        else:  # tool calls that were held
+            await self._hold.pen.write_together(rest, self._told(straight=False))
 
     def deliver(self, frames: Sequence[Frame], *, straight: bool = False) -> None:
         if not frames:
             return
-        fields = self._ledger.known(straight=straight)
-        if not self.delivered:
-            self.delivered = True
-            fields.append(("delivered", b"1"))
+        fields = self._told(straight=straight)
         if not self._hurried and not self._hurries and self._opens(frames):
             self._hold.pen.write(frames, fields, idle=True)
             return
         self._hurried += 1
         self._hold.pen.write(frames, fields, urgent=self._hurried <= _HURRIED)
+
+    def _told(self, *, straight: bool) -> list[Field]:
+        """What is recorded beside frames that are delivered now."""
+        fields = self._ledger.known(straight=straight)
+        if not self.delivered:
+            self.delivered = True
+            fields.append(("delivered", b"1"))
+        return fields
 
     def _opens(self, frames: Sequence[Frame]) -> bool:
         """Whether they say no more than that the answer begins: the first word is to follow."""

@@ -7,13 +7,12 @@ from typing import Any
 from arq.cron import CronJob
 
 from broker import log
-from broker.errors import StoreAway, StoreFull
+from broker.errors import StoreAway
 from broker.store import Store
-from broker.store.connection import store_errors
 
 
 async def run_due(
-    jobs: Sequence[CronJob], now: datetime, ctx: dict[Any, Any], store: Store, holder: str
+    jobs: Sequence[CronJob], now: datetime, ctx: dict[Any, Any], store: Store
 ) -> None:
     """Run what is due; a unique job is run by the first worker to mark it."""
     for job in jobs:
@@ -23,8 +22,8 @@ async def run_due(
         if due is None or due > now:
             continue
         try:
-            mine = not job.unique or await _mark(store, holder, job.name, due)
-        except (StoreAway, StoreFull):
+            mine = not job.unique or await _mark(store, job.name, due)
+        except StoreAway:
             continue  # due at the next look still
         job.calculate_next(now)
         if mine:
@@ -34,8 +33,6 @@ async def run_due(
                 log.exception("cron.failed", job=job.name)
 
 
-async def _mark(store: Store, holder: str, name: str, due: datetime) -> bool:
+async def _mark(store: Store, name: str, due: datetime) -> bool:
     """Whether we are the first to mark this run of a unique cron job."""
-    mark = f"{store.keys.partitions[0].prefix}cron:{name}:{due.timestamp():.0f}"
-    with store_errors():
-        return bool(await store.client.set(mark, holder, nx=True, ex=3600))
+    return await store.mark(f"cron:{name}:{due.timestamp():.0f}", 3600)

@@ -9,18 +9,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from broker.errors import JobGone, JobNotFound, StoreAway
+from broker.errors import JobGone, JobNotFound, PreviousNotFound, StoreAway
 from broker.model import Failure, JobState
 from broker.routing import Policy
 from broker.store import Store
+from broker.store.refusals import damaged
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 UNKNOWN = Failure(
     type="invalid_request_error",
-    message="There is no response before this one under that id, or it has not completed.",
+    message=str(PreviousNotFound()),
     status=400,
     remedy="final",
-    code="previous_response_not_found",
+    code=PreviousNotFound.code,
     param="previous_response_id",
 )
 ELSEWHERE = msgspec.structs.replace(
@@ -35,12 +36,26 @@ class Previous(NamedTuple):
     id: str
 
 
-async def find_previous(store: Store, account: str, key: str) -> Previous | None:
-    """What the job of that key answered, if it is the account's and has completed."""
+async def response_id_of(store: Store, key: str) -> str:
+    """The id of the response that a job is, once the store can tell."""
     while True:
         try:
-            job = await store.jobs.get(key)
+            return (await store.response_ids.ready()).of(key)
         except StoreAway:
+            await asyncio.sleep(_AWAY)
+
+
+async def find_previous(store: Store, account: str, name: str) -> Previous | None:
+    """What the response of that id answered, if it is the account's and has completed."""
+    while True:
+        try:
+            key = await store.response_ids.key_of(name)
+            if key is None:
+                return None
+            job = await store.jobs.get(key)
+        except StoreAway as error:
+            if damaged(error):
+                return None
             await asyncio.sleep(_AWAY)
         except (JobGone, JobNotFound):
             return None

@@ -8,6 +8,9 @@ What the routing decides is in ``broker.routing``: ``next_step`` before the firs
 frame, ``after_loss`` after it; this module only carries it out, and ``calling`` makes the calls.
 A lost call that its provider goes on with comes before all that: it is attached to.
 
+A job that has lost too many workers is taken to be what kills them. It is ended before its request
+is decoded or its stream read: see ``_give_up``.
+
 Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
 connection, and nothing more is written under this token.
@@ -20,14 +23,15 @@ from typing import Any
 import msgspec
 
 from broker import log
+from broker.cursor import count_of
 from broker.dialects.dialect import Transcript
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.dialect import RESPONSES
 from broker.errors import (
     BadRequest,
     JobGone,
     JobNotFound,
     StoreAway,
-    StreamholdError,
     UnknownModel,
 )
 from broker.frames import Frame, Kind
@@ -47,18 +51,20 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.store.refusals import damaged
 from broker.store.streams import FRAMES_LOST as _FRAMES_LOST
-from broker.tail.back import read_back
+from workers.attaching import Severed, Stand
 from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
-from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed
+from workers.closing import Closing
+from workers.declining import Unknown, decline, may_decline
+from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed, response_id_of
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
+from workers.read_backs import Found, ReadBacks
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
-_LATER, _LATEST = 0.5, 600.0  # seconds between looks at a job that goes on at another worker
-_LATE: set[asyncio.Task[None]] = set()  # those who look
 _BODY_LOST = Failure(
     type="internal_error", message="The request's body is no longer in the store.", status=500
 )
@@ -77,6 +83,7 @@ class Generation:
         providers: Providers,
         breakers: BreakerView,
         store: Store,
+        read_backs: ReadBacks,
     ) -> None:
         self._hold = hold
         self._claim = hold.claim
@@ -86,7 +93,9 @@ class Generation:
         self._settings = settings
         self._breakers = breakers
         self._store = store
+        self._read_backs = read_backs
         self._caller = Caller(hold, settings, providers, breakers)
+        self.closing = Closing(hold, self._caller, store, read_backs)
 
     async def run(self) -> None:
         """Run to the terminal and return when it is stored.
@@ -94,6 +103,9 @@ class Generation:
         Raises:
             Fenced, FramesLost: the stream stopped being ours.
         """
+        if self._job.losses >= self._settings.worker.losses:
+            await self._give_up()
+            return
         failure = await self._answer_in_time()
         state = JobState.COMPLETED if failure is None else JobState.FAILED
         parting = self._parting(failure)
@@ -127,7 +139,23 @@ class Generation:
         """Close the attempt in progress: the job fails, whatever was going on."""
         self._caller.stop()
         self._ledger.end("failed", failure)
-        self._ledger.settle(self._caller.request, self._dialect.transcript(()))
+        self.closing.settle(self._dialect.transcript())
+
+    async def _give_up(self) -> None:
+        """End a job that has lost too many workers, without touching what may have killed them.
+
+        What its last attempt cost is estimated once the job has ended, if the stream must be read
+        for it: should that be what kills, it does so no more often than it is tried, which is once.
+        """
+        delivered = self._caller.delivered
+        self._caller.stop()
+        if not delivered:
+            self.closing.settle(self._dialect.transcript())
+        failure = LOST_MID_STREAM if delivered else LOST
+        self._finish(Terminal(JobState.FAILED, usage=self._ledger.usage(), error=failure))
+        await self._hold.pen.settled()
+        if delivered and self._ledger.unmeasured:
+            await self.closing.late()
 
     async def _answer_in_time(self) -> Failure | None:
         """``_answer``, cut off at the job's deadline, which is of the store's clock."""
@@ -142,24 +170,32 @@ class Generation:
                 raise
             self._caller.stop()
             self._ledger.end("failed", DEADLINE)
-            transcript = await self._transcript()
-            self._ledger.settle(self._caller.request, transcript)
+            transcript = (await self._read_back()).transcript
+            self.closing.settle(transcript)
             return None if transcript.complete(self._choices) else DEADLINE
 
     async def _answer(self) -> Failure | None:
         """Try targets until one answered whole (None) or the routing says how it ended."""
-        if self._claim.body is None:
+        outline = self._job.outline
+        if outline is not None:  # whoever calls has the rest prepared
+            self._caller.request = outline.request
+        elif self._claim.body is not None:
+            self._caller.request = msgspec.json.decode(self._claim.body)
+        else:
             return _BODY_LOST
-        self._caller.request = msgspec.json.decode(self._claim.body)
         try:
             policy = policy_for(self._settings, self._job.model, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
+            if may_decline(self._claim, self._settings):
+                raise Unknown from error
             return Failure(
                 type="invalid_request_error", code=error.code, message=error.message, status=404
             )
-        key = self._dialect.follows(self._caller.request)
-        if key is not None:
-            previous = await find_previous(self._store, self._job.account, key)
+        if self._dialect is RESPONSES:
+            self._caller.response_id = await response_id_of(self._store, self._job.key)
+        name = self._dialect.follows(self._caller.request)
+        if name is not None:
+            previous = await find_previous(self._store, self._job.account, name)
             if previous is None:
                 return UNKNOWN
             narrower = narrowed(policy, previous)
@@ -170,19 +206,20 @@ class Generation:
 
     async def _try_targets(self, policy: Policy) -> Failure | None:
         while True:
-            frames = await self._read_back()
-            transcript = self._dialect.transcript(frames)
+            found = await self._read_back()
+            transcript = found.transcript
             severed = None
-            if frames or self._ledger.count:  # nearly always nothing is left from before
+            if found.last or self._ledger.count:  # nearly always nothing is left from before
                 whole = transcript.complete(self._choices)  # lost before its terminal
-                severed = None if whole else self._caller.severed(frames)
+                severed = None if whole else self._caller.severed(found.stand)
                 if severed is None:
-                    self._ledger.settle(self._caller.request, transcript)
+                    self.closing.settle(transcript)
                     if whole:
                         return None
                     self._caller.stop()
             if severed is not None:
-                failure = await self._caller.attach(severed, policy)
+                before = await self._before(severed)
+                failure = await self._caller.attach(severed, before, policy)
             else:
                 step, passage = await self._choose(policy, transcript)
                 if passage is None:
@@ -192,7 +229,7 @@ class Generation:
                 failure = await self._caller.call(step, passage, policy, transcript)
             if failure is None:
                 if self._ledger.unmeasured:
-                    self._ledger.settle(self._caller.request, await self._transcript())
+                    self.closing.settle((await self._read_back()).transcript)
                 return None
 
     async def _choose(
@@ -215,8 +252,6 @@ class Generation:
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
     ) -> Run | End:
-        if self._job.losses >= self._settings.worker.losses:  # it kills its workers
-            return End(LOST_MID_STREAM if self._caller.delivered else LOST)
         tried = self._ledger.tried
         if not self._caller.delivered:
             return next_step(policy, tried, shut)
@@ -227,17 +262,23 @@ class Generation:
     def _choices(self) -> int:
         return self._dialect.choices(self._caller.request)
 
-    async def _transcript(self) -> Transcript:
-        """Where the begun answer stands."""
-        return self._dialect.transcript(await self._read_back())
+    async def _before(self, severed: Severed) -> Transcript | None:
+        """What other attempts had delivered before a lost call; None if that is nothing."""
+        if not severed.begun:
+            return None
+        return (await self._read_back(severed.place)).transcript
 
-    async def _read_back(self) -> Sequence[Frame]:
-        """The stream of the begun answer; nothing if none was begun."""
+    async def _read_back(self, until: int | None = None) -> Found:
+        """Where the begun answer stands, or stood after so many frames; nowhere without one."""
+        pen, job = self._hold.pen, self._job
         while self._caller.delivered:
-            await self._hold.pen.settled()
+            await pen.settled()
             try:
-                back = await read_back(self._store, self._job.key)
-            except StoreAway:  # it comes back, or the lease is lost and with it this task
+                length = count_of(pen.last, job.breaks)
+                found = await self._read_backs.read(job.key, self._dialect, length, until)
+            except StoreAway as error:  # it comes back, or the lease is lost and with it this task
+                if damaged(error):
+                    raise
                 await asyncio.sleep(_AWAY)
             except JobGone as error:  # deleted from under us
                 raise Fenced() from error
@@ -246,14 +287,14 @@ class Generation:
                 if not self._hold.pen.dirty:
                     raise Fenced() from error
             else:
-                if back.last < self._hold.pen.last:  # the store's host crashed and lost its end
-                    self._hold.pen.send_again()
-                    if not self._hold.pen.dirty:
-                        raise FramesLost(back.last)
+                if found.last < pen.last and (until is None or found.stand.count < until):
+                    pen.send_again()  # the store's host crashed and lost its end
+                    if not pen.dirty:
+                        raise FramesLost(found.last)
                     continue
-                self._hold.pen.adopt(back.templates)
-                return back.frames
-        return ()
+                pen.adopt(found.templates)
+                return found
+        return Found(self._dialect.transcript(), Stand(), {}, 0)
 
     def _finish(self, terminal: Terminal) -> None:
         fields = self._ledger.take_fields()
@@ -273,38 +314,6 @@ class Generation:
             attempts=self._ledger.count,
             type=failure.type if failure else None,
         )
-
-    async def abandon(self) -> bool:
-        """The job was taken from us: record how our attempts ended, if the job is final.
-
-        A job that goes on elsewhere is settled by its next holder instead, so that only an
-        attempt without an outcome in the record is still ours to settle. One that the record does
-        not know at all (we were cut off from the store before it was told) is ours to settle
-        when the job has ended: then this returns false, and is to be called again.
-        """
-        self._ledger.end("cancelled")
-        try:
-            job = await self._store.jobs.get(self._job.key)
-            if not job.state.final:
-                return not self._ledger.owes(job)
-            self._caller.stop()
-            back = await read_back(self._store, job.key) if self._caller.delivered else None
-            transcript = self._dialect.transcript(back.frames if back else ())
-            self._ledger.settle(self._caller.request, transcript)
-            fields, last = self._ledger.closing(job), self._ledger.is_last(job)
-            if fields or last:
-                await self._store.jobs.settle(job.key, fields, last=last)
-        except StreamholdError as error:
-            log.warning("attempt.unsettled", request_id=self._job.request_id, reason=error.code)
-            return not isinstance(error, StoreAway)
-        return True
-
-    async def abandon_later(self) -> None:
-        """Record how our attempts ended once the job has, at another worker."""
-        wait = _LATER
-        while wait < _LATEST and not await self.abandon():
-            await asyncio.sleep(wait)
-            wait *= 1.2
 
     async def lose(self) -> None:
         """End a job whose frames the store lost, fields included, and we can't send again.
@@ -337,7 +346,14 @@ class Generation:
 async def generate(ctx: dict[str, Any], key: str) -> None:
     """arq's function for an inference: run the job that ``ctx["hold"]`` holds."""
     hold: Hold = ctx["hold"]
-    generation = Generation(hold, ctx["settings"], ctx["providers"], ctx["breakers"], ctx["store"])
+    generation = Generation(
+        hold,
+        ctx["settings"],
+        ctx["providers"],
+        ctx["breakers"],
+        ctx["store"],
+        ctx["read_backs"],
+    )
     rid = hold.claim.job.request_id
     try:
         try:
@@ -345,6 +361,9 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
         except FramesLost as error:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
             await generation.lose()
+        except Unknown:
+            await decline(hold, ctx["store"], ctx["holder"])
+            raise Fenced() from None
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - a job's boundary: its stream must still end
@@ -352,8 +371,5 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
             await generation.fail(_DEFECT)
     except (Fenced, asyncio.CancelledError):
         log.info("job.taken", request_id=rid)
-        if not await asyncio.shield(generation.abandon()):
-            later = asyncio.create_task(generation.abandon_later(), name=f"abandon {key}")
-            _LATE.add(later)
-            later.add_done_callback(_LATE.discard)
+        await asyncio.shield(generation.closing.taken())
         raise

@@ -60,6 +60,13 @@ class Hold:
         """Hand the job over: its lease, and what the record is to say of our attempts."""
         return Released(self.key, self.claim.token, self.ledger.leave())
 
+    def decline(self) -> Released:
+        """Hand the job back untouched: it was not for us."""
+        self._taken = True  # its task ends by itself
+        self.pen.end(Fenced())
+        times = ("declined", b"%d" % (self.claim.job.declined + 1))
+        return Released(self.key, self.claim.token, [*self.ledger.leave(), times])
+
     def take_away(self) -> None:
         """The job is not ours any more: stop its task, which closes the upstream connection."""
         self.pen.end(Fenced())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from broker.frames import Frame
 from broker.model import Failure
+from broker.offload.tasks import Partial
 from workers.joining import Joining, ToolCalls
 
 
@@ -35,6 +36,11 @@ class Intake:
     def alone(self) -> bool:
         """Whether all that readers get is this attempt's."""
         return self._joining is None or self._joining.follows_nothing
+
+    @property
+    def partial(self) -> Partial | None:
+        """What the attempt goes on from, if its provider is given that."""
+        return self._joining.partial() if self._joining is not None else None
 
     def take(self, received: Sequence[Frame]) -> Sequence[Frame]:
         """What is to be delivered of these frames, as it is to be.

@@ -13,6 +13,7 @@ import msgspec
 from broker.dialects.dialect import Dialect, Diverged, Transcript
 from broker.frames import Frame
 from broker.model import Failure
+from broker.offload.tasks import Partial
 from broker.routing import Mode
 from workers.providers.base import ProviderFailure
 from workers.providers.failures import garbled
@@ -51,6 +52,12 @@ class Joining:
         if not self.continues:
             return request
         return self._dialect.continued(request, self._transcript)
+
+    def partial(self) -> Partial | None:
+        """What was delivered, for a request that is made elsewhere to go on from it."""
+        if not self.continues:
+            return None
+        return Partial(self._dialect.pieces(self._transcript), self._transcript.length)
 
     def join(self, frames: Sequence[Frame]) -> list[Frame]:
         """The frames as they go on in the stream; fewer, where nothing is left of one.

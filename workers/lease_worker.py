@@ -8,7 +8,7 @@ test pins the signatures of what is overridden here.
 
     wake and claim ─▶ Hold ─▶ run_job ─▶ function(ctx, key)
                        ▲  ▲
-     renewer: lost? ───┘  └─── control channel: cancelled
+  ``renewal``: lost? ──┘  └─── control channel: cancelled
 
 Four loops run beside the jobs: a poller a partition, the renewer, the rescuer, and the
 writers' flushes. One that dies of a defect ends the worker: its leases expire and its jobs
@@ -16,8 +16,7 @@ are rescued, which is better than holding them without renewing.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine
 from datetime import datetime
 from functools import partial
 from signal import Signals
@@ -34,14 +33,18 @@ from broker.queue import deserialize, serialize
 from broker.queue.rescuer import Rescuer
 from broker.store import Store
 from broker.store.keys import Partition
-from broker.store.queue import Claim
+from broker.store.scripts import ReplyError, translate
 from broker.store.wire import Wire
+from broker.turns import Turns
 from workers import cron
 from workers.breakers import BreakerView
+from workers.declining import decline, may_decline
 from workers.hold import Hold
 from workers.pen import Fenced
 from workers.poller import Poller
-from workers.settling import settle
+from workers.read_backs import ReadBacks
+from workers.renewal import Renewal
+from workers.settling import Settling
 from workers.slots import Slots
 from workers.writer import Writer
 
@@ -70,6 +73,7 @@ class LeaseWorker(Worker):
         )
         self.store = store
         self.holder = holder
+        self.failed = False  # whether it stops because of a defect
         self.holds: dict[str, Hold] = {}
         self.writers = {
             partition.number: Writer(store.streams, partition, settings)
@@ -78,14 +82,16 @@ class LeaseWorker(Worker):
         for partition in store.keys.partitions:
             claim_again = partial(store.queue.reclaim, partition, holder)
             self.writers[partition.number].reclaim = claim_again
+        self.read_backs = ReadBacks(store)
+        self.ctx["read_backs"] = self.read_backs
+        self._settling: Settling | None = None
         self.rescuer = Rescuer(store, self._settle)
-        self._settling: set[asyncio.Task[None]] = set()
         self.breakers = BreakerView(store.breakers)
-        self.ctx["breakers"] = self.breakers
+        self.ctx |= {"breakers": self.breakers, "holder": holder}
         self._breaker_channel = store.keys.breaker_channel.encode()
         self._settings = settings
-        self._ended: list[Hold] = []  # whose terminal was stored a moment ago
-        self._servers: dict[int, str] = {}  # which renewed the leases of each partition last
+        self.turns = Turns()
+        self.renewal = Renewal(store, holder, self.holds, self.writers, self.turns)
         partitions = store.keys.partitions
         self.slots = Slots(settings.concurrency, settings.batch_share, len(partitions))
         self._pollers = [
@@ -96,15 +102,12 @@ class LeaseWorker(Worker):
                 self.slots,
                 self.writers[partition.number],
                 start=self._start,
-                ours=partial(self._ours, partition),
+                ours=partial(self.renewal.ours, partition),
                 is_open=lambda: self.allow_pick_jobs,
             )
             for partition in partitions
         ]
         self._polling: list[asyncio.Task[None]] = []
-        # When the leases of each were last renewed: told by the answer, for after a stop the next
-        # renewal begins before the answers that came meanwhile are read.
-        self._beats = {partition.number: self.loop.time() for partition in partitions}
         self._control = Wire(
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
@@ -116,10 +119,11 @@ class LeaseWorker(Worker):
 
     async def main(self) -> None:
         """Start up, then run the loops until the worker is told to stop."""
+        await self._know_layout()
         if self.on_startup:
             await self.on_startup(self.ctx)
         loops: list[Coroutine[Any, Any, None]] = [
-            self._renew_leases(),
+            self.renewal.run(),
             self.rescuer.run(),
             self.breakers.run(),
         ]
@@ -127,6 +131,8 @@ class LeaseWorker(Worker):
         if self.cron_jobs:
             loops.append(self._cron())
         self._on_control_lost()  # subscribe
+        self.turns.start()
+        self.renewal.start()
         log.info("worker.started", holder=self.holder, concurrency=self.max_jobs)
         async with asyncio.TaskGroup() as group:
             for loop in loops:
@@ -134,6 +140,18 @@ class LeaseWorker(Worker):
             for poller in self._pollers:
                 self._polling.append(group.create_task(poller.run()))
                 self._polling.append(group.create_task(poller.fill_with_batch()))
+
+    async def _know_layout(self) -> None:
+        """Take no job before the store has said that its data is laid out as our settings say.
+
+        Raises:
+            ConfigError: it is laid out otherwise.
+        """
+        while not self.store.layout.known:
+            try:
+                await self.store.layout.check()
+            except StoreAway:
+                await asyncio.sleep(_AWAY_WAIT)
 
     # ── Jobs ──────────────────────────────────────────────────────────────────────────
 
@@ -154,7 +172,7 @@ class LeaseWorker(Worker):
             del self.tasks[hold.key]
             self.slots.give_back(batch=hold.batch)
         if hold.over:
-            self._ended.append(hold)
+            self.renewal.keep(hold)
         if task.cancelled() or isinstance(error := task.exception(), Fenced):
             self.jobs_retried += 1
         elif error is not None:
@@ -164,8 +182,9 @@ class LeaseWorker(Worker):
     async def run_job(self, job_id: str, score: int) -> None:
         """Run the held job's function. What it leaves in the store is the function's affair.
 
-        A task that this worker can't run ends here: left to the rescuer, it would go round for
-        ever, for only the function knows when the job has been lost too often.
+        A task that this worker can't run is handed back, since another may. Once that has gone
+        on for too long, it ends here: left to the rescuer, it would go round for ever, for only
+        the function knows when the job has been lost too often.
         """
         hold = self.holds[job_id]
         try:
@@ -175,6 +194,10 @@ class LeaseWorker(Worker):
             function = self.functions[name]
             _ = DIALECTS[hold.claim.job.dialect]  # a newer release may know more of them
         except (DeserializationError, KeyError) as error:
+            if isinstance(error, KeyError) and may_decline(hold.claim, self.store.settings):
+                await decline(hold, self.store, self.holder)
+                self.jobs_retried += 1
+                return
             rid = hold.claim.job.request_id
             log.warning("job.not_runnable", request_id=rid, error=type(error).__name__)
             await hold.fail(_NOT_RUNNABLE)
@@ -190,79 +213,9 @@ class LeaseWorker(Worker):
 
     # ── Leases ────────────────────────────────────────────────────────────────────────
 
-    async def _renew_leases(self) -> None:
-        """Renew leases in one call a partition; learn of those that are lost.
-
-        Those that an append has renewed since the last time are left out: with thousands of slow
-        streams to renew each of them twice a second would cost as much as what they say.
-        """
-        while True:
-            begun = self.loop.time()
-            for partition in self.store.keys.partitions:
-                with suppress(StoreAway):  # our appends say that we live, the rescuer holds off
-                    await self._renew_in(partition, begun)
-            for writer in self.writers.values():
-                writer.forget(self.loop.time())
-            await asyncio.sleep(max(0.0, begun + self._settings.renew - self.loop.time()))
-
-    async def _renew_in(self, partition: Partition, begun: float) -> None:
-        """Renew the leases of one partition.
-
-        A store that was started again may have lost the end of its log, with frames of streams
-        that say nothing just now, with terminals, claims and jobs: what is held of all of them is
-        sent again.
-        """
-        server = await self.store.server()
-        anew = self._servers.get(partition.number, server) != server
-        old = begun - self._settings.renew
-        holds = [hold for hold in self._holds_in(partition) if anew or hold.pen.renewed <= old]
-        holds += self._lately_ended(partition)
-        over = [hold.over for hold in holds]  # before the call, so that the reply is later
-        renewed = await self.store.leases.renew(
-            partition, self.holder, [hold.lease for hold in holds]
-        )
-        self._beats[partition.number] = begun
-        self.writers[partition.number].answered(self.loop.time())
-        for hold, was_over, kept in zip(holds, over, renewed, strict=True):
-            if not kept and (anew or not was_over):
-                kept = await self.store.queue.reclaim(partition, self.holder, hold.claim)
-                if not kept and not hold.finished:
-                    hold.take_away()
-            if kept and (was_over or anew):
-                if was_over:
-                    log.warning("job.terminal_lost", job_key=hold.key)
-                hold.pen.send_again()
-        self._servers[partition.number] = server
-
-    async def _ours(self, partition: Partition, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """Those of the claims that are still ours.
-
-        Were we stopped while their answer was on its way, for a lease or longer, they may have
-        gone to others: then to begin them would be to call a provider for nothing.
-
-        Raises:
-            StoreAway.
-        """
-        age = self.loop.time() - self._beats[partition.number]
-        if not claims or age < self._settings.lease:
-            return claims
-        leases = [(claim.job.key, claim.token) for claim in claims]
-        kept = await self.store.leases.renew(partition, self.holder, leases)
-        return [claim for claim, is_kept in zip(claims, kept, strict=True) if is_kept]
-
     def _holds_in(self, partition: Partition) -> list[Hold]:
         keys = self.store.keys
         return [hold for key, hold in self.holds.items() if keys.partition(key) is partition]
-
-    def _lately_ended(self, partition: Partition) -> list[Hold]:
-        """Holds whose terminal was acknowledged a moment ago, as the writer counts it.
-
-        A lease of theirs that can still be renewed means that the store's host crashed and
-        lost the terminal: it is sent again.
-        """
-        self._ended = [hold for hold in self._ended if hold.pen.keeps]
-        keys = self.store.keys
-        return [hold for hold in self._ended if keys.partition(hold.key) is partition]
 
     def _on_control(self, channel: bytes, data: bytes) -> None:
         if channel == self._breaker_channel:
@@ -287,15 +240,15 @@ class LeaseWorker(Worker):
                 await self._control.execute("SUBSCRIBE", channel)
                 await self._control.execute("SUBSCRIBE", self._breaker_channel)
                 return
-            except StoreAway:
+            except (StoreAway, ReplyError) as error:
+                if isinstance(error, ReplyError):
+                    translate(error, "subscribe")  # says so in the log
                 await asyncio.sleep(_AWAY_WAIT)
 
     def _settle(self, key: str) -> None:
-        task = self.loop.create_task(
-            settle(self.store, self.ctx["providers"], key), name=f"settle {key}"
-        )
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        if self._settling is None:
+            self._settling = Settling(self.store, self.ctx["providers"], self.read_backs)
+        self._settling.add(key)
 
     # ── Cron ──────────────────────────────────────────────────────────────────────────
 
@@ -306,7 +259,7 @@ class LeaseWorker(Worker):
 
     async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
         """Run what is due in this process; a unique job is run by the first worker to mark it."""
-        await cron.run_due(self.cron_jobs, n, self.ctx, self.store, self.holder)
+        await cron.run_due(self.cron_jobs, n, self.ctx, self.store)
 
     # ── The end ───────────────────────────────────────────────────────────────────────
 
@@ -325,6 +278,10 @@ class LeaseWorker(Worker):
             for hold in list(self.holds.values()):  # its terminal could not be stored in time
                 hold.take_away()
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        except Exception as error:
+            self.failed = True
+            log.warning("worker.defect", error=repr(error))
+            raise
         finally:  # a defect in here must not leave a worker that takes no jobs and no signals
             if self.main_task is not None:
                 self.main_task.cancel()
@@ -370,11 +327,13 @@ class LeaseWorker(Worker):
         tasks = list(self.tasks.values())
         for hold in list(self.holds.values()):
             hold.take_away()
-        for settling in self._settling:
-            settling.cancel()
-        await asyncio.gather(*tasks, *self._settling, return_exceptions=True)
+        if self._settling is not None:
+            await self._settling.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._control_task is not None:
             self._control_task.cancel()
+        self.turns.stop()
+        await self.renewal.close()
         await self._control.close()
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)

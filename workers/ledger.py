@@ -159,15 +159,18 @@ class Ledger:
         last = self.last
         return last is not None and last.outcome is not None and last.usage is None
 
-    def settle(self, request: dict[str, Any], transcript: Transcript) -> None:
-        """Give the last attempt its usage: what the stream says, or else an estimate."""
+    def settle(self, prompt: int | None, transcript: Transcript) -> None:
+        """Give the last attempt its usage: what the stream says, or else an estimate.
+
+        ``prompt`` is what its prompt is estimated at, in tokens; None if the request is gone.
+        """
         attempt, dialect = self.last, self._dialect
-        if attempt is None or dialect is None or not self.unmeasured or not request:
+        if attempt is None or dialect is None or not self.unmeasured:
             return
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
             said = self.reply.said or transcript.said
-            attempt.usage = transcript.usage or dialect.estimate(request, delivered, events, said)
+            attempt.usage = transcript.usage or dialect.estimate(prompt, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property
@@ -198,17 +201,25 @@ class Ledger:
         self._fields = [CALLING_TOLD]
         self._fields += [attempt_field(each) for each in self._ours if each is not self.attempt]
 
+    def late(self) -> list[Field]:
+        """After the terminal: what was settled since, and what all attempts cost with it."""
+        fields, usage = self.take_fields(), self.usage()
+        if fields and usage:
+            fields.append(("usage", msgspec.json.encode(usage)))
+        return fields
+
     def closing(self, job: Job) -> list[Field]:
         """For a job that was taken from us and has ended: what its record does not know yet of us.
 
-        Those attempts are in the record alone, at least their ends: they are ``lost``, unless the
-        job was cancelled with them.
+        Of attempts whose ends it doesn't know nothing of the end is in the stream: they are
+        ``lost``, unless the job was cancelled with them.
         """
         known = {each.number: each for each in job.attempts if each.outcome and each.provider}
-        ours = {each.number: each for each in self._ours if each.number not in known}
+        mine = [*self._ours, *([self.last] if self.last is not None else ())]
+        ours = {each.number: each for each in mine if _is_news(each, known.get(each.number))}
         if job.state is not JobState.CANCELLED:
-            for each in ours.values():  # whatever its provider said: its end is not in the stream
-                each.outcome = "lost"
+            for number in ours.keys() - known.keys():
+                ours[number].outcome = "lost"  # whatever its provider said
         fields = [*map(attempt_field, ours.values())]
         if self.is_last(job):  # else the mark is a later claim's
             fields.append(CALLING_TOLD)
@@ -233,3 +244,8 @@ class Ledger:
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)
         self._fields.append(attempt_field(attempt))
+
+
+def _is_news(attempt: Attempt, known: Attempt | None) -> bool:
+    """Whether a record with no such attempt, or that one, lacks how it ended or what it cost."""
+    return known is None or bool(attempt.usage and not known.usage)

@@ -56,6 +56,8 @@ async def serve(settings: Settings) -> None:
         log.info("worker.stopped", holder=holder)
     finally:
         await worker.close()
+    if worker.failed:
+        raise SystemExit(1)
 
 
 class _Metrics(Collector):
@@ -74,6 +76,11 @@ class _Metrics(Collector):
         return [
             jobs,
             GaugeMetricFamily("streamhold_worker_held", "Jobs held", len(worker.holds)),
+            GaugeMetricFamily(
+                "streamhold_worker_loop_held_seconds",
+                "Longest time that work held the loop",
+                worker.turns.longest,
+            ),
             CounterMetricFamily(
                 "streamhold_worker_appends", "Append calls", sum(w.appends for w in writers)
             ),

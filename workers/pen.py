@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Field = tuple[str, bytes]
 
 _OVERHEAD = 64  # bytes that a batch counts as beside its payload
+_STEP = 500  # frames that are encoded in one turn of the loop
 _CHUNK = 64 * 1024  # bytes after which a chunk is closed, so that batches stay small
 
 
@@ -162,6 +163,31 @@ class Pen:
         self._writer.mark(self)
         if urgent or final is not None:
             self._writer.hurry()
+
+    async def write_together(self, frames: Sequence[Frame], fields: Sequence[Field] = ()) -> None:
+        """Write many frames: encoded in steps, between which the loop turns, and stored at once.
+
+        Nobody else may write meanwhile.
+
+        Raises:
+            Fenced, FramesLost: the stream is not ours any more; nothing was queued.
+        """
+        self._write_noted()
+        payload = bytearray()
+        for begin in range(0, len(frames), _STEP):
+            for frame in frames[begin : begin + _STEP]:
+                self._encoder.encode(frame.kind, frame.body, payload)
+            await asyncio.sleep(0)
+        if self._ended is not None:
+            raise self._ended
+        tail = self._open()
+        tail.payload += payload
+        self.last += len(frames)
+        tail.last = self.last
+        tail.definitions += self._encoder.take_fresh()
+        tail.fields += fields
+        self.pending += len(payload)
+        self._writer.mark(self)
 
     def alike(self, keys: tuple[bytes, ...]) -> bool:
         """Whether frames that differ from the last one in strings under these keys alone may be

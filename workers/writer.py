@@ -34,6 +34,7 @@ from broker.errors import StoreAway
 from broker.settings import Worker
 from broker.store.keys import Partition
 from broker.store.queue import Claim
+from broker.store.refusals import damaged
 from broker.store.streams import MAX_BYTES, MAX_STREAMS, Batch, Streams, Verdict, rewind_to
 from workers.pen import Fenced, Pen
 from workers.presence import Presence
@@ -246,8 +247,9 @@ class Writer:
             return
         try:
             ours = await self.reclaim(pen.claim)
-        except StoreAway:
-            ours = True  # send again, and hear again
+        except StoreAway as error:
+            ours = not damaged(error)  # then send again, and hear again
+            await asyncio.sleep(_FIRST_WAIT)
         if not ours:
             pen.end(Fenced())
         elif pen.dirty:

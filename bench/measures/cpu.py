@@ -25,7 +25,7 @@ class Incomplete(Exception):
 
 async def measure(run: Run) -> list[Figure]:
     """µs of CPU a token by process, for every subject."""
-    costs = await run.of_each("cpu", lambda subject: _costs(run, subject), run.subjects)
+    costs = await run.of_each("cpu", lambda subject: cost_of(run, subject), run.subjects)
     own = {subject.name: subject.pids for subject in run.subjects}
     totals = {name: sum(cost[process] for process in own[name]) for name, cost in costs.items()}
     note = f"{run.plan.streams} streams, {run.plan.token_rate:,.0f}/s"
@@ -46,7 +46,7 @@ async def measure(run: Run) -> list[Figure]:
     return figures
 
 
-async def _costs(run: Run, subject: Subject) -> dict[str, float]:
+async def cost_of(run: Run, subject: Subject) -> dict[str, float]:
     """µs of CPU a token by process; ``simulator`` and ``client`` among them, and their shares."""
     plan = run.plan
     weak = subject in run.peers and not subject.strong

@@ -18,7 +18,7 @@ def asked() -> _Schema:
             "type": "object",
             "required": ["model", "messages"],
             "properties": {
-                "model": {**text, "minLength": 1, "maxLength": 512},
+                "model": {**text, "minLength": 1, "maxLength": 256},
                 "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
                 "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
                 "stream": {"type": ["boolean", "null"]},

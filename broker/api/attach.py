@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
+from broker.api.folding import Folding
 from broker.cursor import is_lost
-from broker.dialects.neutral.translation import translate_request
-from broker.errors import BadCursor, BadRequest, FramesLost, JobNotFound, OtherDialect
-from broker.frames import Frame
+from broker.dialects.neutral.expressible import expressible
+from broker.errors import BadCursor, FramesLost, JobNotFound, OtherDialect
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
 from broker.routing import Target, policy_for
@@ -36,42 +36,17 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
-    expressible(settings, submission.dialect, submission.request, policy.targets)
-    account = settings.accounts.get(submission.account)
+    if submission.examined is None:  # else the child has looked
+        expressible(settings, submission.dialect, submission.request, policy.targets)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
         submission,
         options=options,
         deadline=policy.deadline,
         grace=grace if options.on_disconnect == "cancel" else None,
-        most_open=account.concurrency if account else None,
+        limits=core.limits_of(submission.account),
         admitted=core.has_memory,
     )
-
-
-def expressible(
-    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
-) -> None:
-    """Check that a request can be put to some target, in the dialect that it speaks.
-
-    Raises:
-        Unexpressible: it can't; of several reasons the first target's.
-        BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
-            knows more of it than we do, so that this does not count where there is such a target.
-    """
-    refusal: BadRequest | None = None
-    for target in targets:
-        provider = settings.providers[target.provider]
-        if provider.dialect == dialect:
-            return
-        try:
-            translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
-        except BadRequest as error:
-            refusal = refusal or error
-        else:
-            return
-    if refusal is not None:
-        raise refusal
 
 
 def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:
@@ -189,8 +164,8 @@ async def resume(
     return reader
 
 
-async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:
-    """All frames from the reader's cursor to the terminal; closes the reader.
+async def collect(core: Core, reader: Reader, folding: Folding) -> Terminal:
+    """Fold all frames from the reader's cursor to the terminal; closes the reader.
 
     A drain waits for it as for a stream: its caller holds no cursor to come back with. If the
     store lost frames of those that are here, it reads again what came in their place.
@@ -199,21 +174,20 @@ async def collect(core: Core, reader: Reader) -> tuple[list[Frame], Terminal]:
         StoreAway, JobGone: the stream could not be read to its end.
         FramesLost: the store lost the job.
     """
-    frames: list[Frame] = []
     with core.following(reader):
         while True:
             try:
                 segments = await reader.next()
             except FramesLost:
-                if not frames:
+                if not folding.begun:
                     raise
-                frames.clear()
+                folding.clear()
                 reader.begin_again()
                 continue
             for segment in segments:
-                frames += segment.frames
+                folding.feed(segment.frames)
                 if segment.terminal is not None:
-                    return frames, segment.terminal
+                    return segment.terminal
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:

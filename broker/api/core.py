@@ -12,26 +12,36 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from broker import log
+from broker.api.body import BodyLimits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
+from broker.api.passing import Passing
 from broker.api.rounds import Rounds
+from broker.api.takers import Takers
 from broker.errors import Draining, StoreAway
 from broker.model import check_request_id
+from broker.offload import Offload
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
+from broker.store.jobs import Limits
+from broker.store.keys import Partition
+from broker.store.stand_in import Order
 from broker.tail import Reader, Tail
+from broker.turns import Turns
 
 Cut = Callable[[], None]
 
-_ATTEND = 0.5  # seconds
+_ATTEND = 0.5  # seconds between two reports of our readers
+_LEEWAY = 2 * _ATTEND  # seconds that one may come late, before their jobs' grace runs
 _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are over by then
 
 
 class Core:
     """The store, the tail and the state of this process.
 
-    ``draining`` is set when the process is told to stop: it takes no new calls then.
+    ``draining`` is set when the process is told to stop: it takes no new calls then. ``failed``
+    says that it stops because of a defect, or a configuration that doesn't fit the store.
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
@@ -41,32 +51,57 @@ class Core:
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
+        self.offload = Offload(settings)
+        self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.draining = asyncio.Event()
+        self.failed = False
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
         self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
         self.open = Rounds(self.quiet)  # and all others
+        self.takers = Takers(settings.server.send_timeout)
         self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
+        self.turns = Turns()
+        self._stand_in = self.store.stand_in(
+            "api", self.turns, self._attendance, every=_ATTEND, stuck=settings.server.stuck
+        )
 
     @property
     def has_memory(self) -> bool:
         """Whether the store has memory for new jobs, beside what the running ones may take."""
         return self.rescuer.free_memory > self.settings.store.headroom
 
+    def limits_of(self, account: str) -> Limits:
+        """What an account may have at once. Without accounts one caller is all there are."""
+        settings, known = self.settings, self.settings.accounts.get(account)
+        if known is None:
+            return Limits()
+        store, most = settings.store, settings.store.account_bytes
+        if allowed := self.rescuer.allowed_memory:
+            most = min(most, int(store.account_share * (1 - store.headroom) * allowed))
+        return Limits(open=known.concurrency, share=store.account_share, bytes=most)
+
     @property
     def http(self) -> aiohttp.ClientSession:
         """For what is passed through to a provider; made at the first use, on a running loop."""
         if self._http is None:
             jar = aiohttp.DummyCookieJar()
-            self._http = aiohttp.ClientSession(cookie_jar=jar, trust_env=False)
+            connector = aiohttp.TCPConnector(limit=0)  # ``passing`` limits each account
+            self._http = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False)
         return self._http
 
     def admit(self) -> None:
-        """Raise Draining if this process takes no new calls."""
+        """Return if this process takes new calls.
+
+        Raises:
+            Draining: it doesn't any more. StoreAway: it doesn't know yet where jobs are kept.
+        """
         if self.draining.is_set():
             raise Draining()
+        if not self.store.layout.known:
+            raise StoreAway()
 
     def follow(self, reader: Reader, cut: Cut) -> None:
         """A drain waits for this reader from now on, and makes the ``cut`` if it still reads."""
@@ -108,20 +143,52 @@ class Core:
         """Say of the jobs that readers' leaving cancels which of them have one here.
 
         Nothing is said when a reader leaves, or this process dies: its grace then runs from
-        the last time, and ends unless it has come back, here or elsewhere.
+        the last time, and ends unless it has come back, here or elsewhere. While the loop is held
+        a thread says it instead: see ``broker.store.stand_in``.
         """
         while True:
             await asyncio.sleep(_ATTEND)
-            pairs = {reader.key: grace for reader, grace in self._watched.items()}
-            for partition in self.store.keys.partitions:
-                here = [
-                    (key, grace + int(_ATTEND * 1000))
-                    for key, grace in pairs.items()
-                    if self.store.keys.partition(key) is partition
-                ]
-                if here:
-                    with suppress(StoreAway):  # its ticks are missing then: nothing is cancelled
-                        await self.store.leases.attend(partition, here)
+            everywhere = True
+            for partition, here in self._attended().items():
+                try:
+                    await self.store.leases.attend(partition, here)
+                except StoreAway:  # its ticks are missing then: nothing is cancelled
+                    everywhere = False
+            if everywhere:
+                self._stand_in.said()
+
+    def _attended(self) -> dict[Partition, list[tuple[str, int]]]:
+        """The jobs that have a reader here, each with its grace (ms), by partition."""
+        pairs = {reader.key: grace for reader, grace in self._watched.copy().items()}
+        found: dict[Partition, list[tuple[str, int]]] = {}
+        for key, grace in pairs.items():
+            here = found.setdefault(self.store.keys.partition(key), [])
+            here.append((key, grace + int(_LEEWAY * 1000)))
+        return found
+
+    def _attendance(self) -> list[Order]:
+        """What is to be said of them. Called in a thread: it only looks."""
+        attended = self._attended()
+        return [self.store.leases.attendance(at, here) for at, here in attended.items()]
+
+    async def _know_layout(self) -> None:
+        """Ask a store that was away at the start how its data is laid out.
+
+        Raises:
+            ConfigError: otherwise than the settings say.
+        """
+        while not self.store.layout.known:
+            with suppress(StoreAway):
+                await self.store.layout.check()
+                return
+            await asyncio.sleep(_ATTEND)
+
+    def _on_loop_end(self, loop: "asyncio.Task[None]") -> None:
+        """A loop that died of a defect ends the process, which its supervisor starts anew."""
+        if not loop.cancelled() and (error := loop.exception()) is not None:
+            self.failed = True
+            log.warning("api.defect", loop=loop.get_name(), error=repr(error))
+            os.kill(os.getpid(), signal.SIGTERM)
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, "Core"]]:
@@ -130,9 +197,13 @@ class Core:
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
+            asyncio.create_task(self.takers.run(), name="takers"),
+            asyncio.create_task(self._know_layout(), name="layout"),
         ]
         for loop in loops:
-            loop.add_done_callback(_must_not_end)
+            loop.add_done_callback(self._on_loop_end)
+        self.turns.start()
+        self._stand_in.start()
         await self.store.warn()
         try:
             yield {"core": self}
@@ -140,8 +211,11 @@ class Core:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            self.turns.stop()
+            await self._stand_in.close()
             if self._http is not None:
                 await self._http.close()
+            await self.offload.close()
             await self.store.close()
 
 
@@ -149,16 +223,16 @@ def _nothing() -> None:
     """The cut of what the server cuts."""
 
 
-def _must_not_end(loop: "asyncio.Task[None]") -> None:
-    """A loop that died of a defect ends the process, which its supervisor starts anew."""
-    if not loop.cancelled() and (error := loop.exception()) is not None:
-        log.warning("api.defect", loop=loop.get_name(), error=repr(error))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def core_of(request: Request) -> Core:
     """The process's core."""
     return cast(Core, request.scope["state"]["core"])
+
+
+def body_limits_of(request: Request) -> BodyLimits:
+    """What the body of a call may have."""
+    core = core_of(request)
+    server = core.settings.server
+    return BodyLimits(server.max_body, server.max_parts, core.offload.budget, account_of(request))
 
 
 def account_of(request: Request) -> str:

@@ -1,26 +1,32 @@
 """``POST /v1/messages/count_tokens``: passed through to the provider; no job is made of it.
 
+How many an account may have under way at once, and for how long, is in ``passing``.
+
 The model's targets are asked in turn until one answers; one that refuses the call as the
 caller's fault ends the search.
 """
 
+import io
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import spoken
-from broker.api.body import decode_object, read_json
-from broker.api.core import Core, core_of
+from broker.api.attach import spoken, while_connected
+from broker.api.body import read_body
+from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
 from broker.api.problems import failure_response
+from broker.dialects.body import decode_object
+from broker.dialects.messages.betas import header_of
 from broker.dialects.messages.dialect import MESSAGES
-from broker.dialects.messages.request import BETA, VERSION, check_messages
-from broker.errors import BadRequest
+from broker.dialects.messages.request import VERSION, check_count
 from broker.model import Failure
+from broker.offload.tasks import Count, Counted
 from broker.refusal import ERROR_BODY, refused
 from broker.routing import Target, policy_for
 
@@ -28,48 +34,83 @@ _MOST = 1024 * 1024  # bytes of an answer that is one number
 _UNREACHABLE = Failure(
     type="provider_unreachable", message="The provider can't be reached.", retryable=True
 )
+_LATE = Failure(
+    type="provider_timeout",
+    message="The provider did not end its answer in time.",
+    status=504,
+    code="total",
+    retryable=True,
+)
 _GARBLED = Failure(
     type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
 )
+
+
+class _Asked(NamedTuple):
+    """What is to be counted; ``rest`` is the body without its model and betas, an object."""
+
+    model: str
+    betas: list[str]
+    rest: bytes | bytearray
 
 
 async def count_tokens(request: Request) -> Response:
     """The endpoint."""
     core = core_of(request)
     core.admit()
-    call = decode_object(await read_json(request, core.settings.server.max_body))
-    call |= with_headers(MESSAGES, request.headers, call)
-    model = call.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must be a non-empty string.", param="model")
-    check_messages(call.get("messages"))
-    targets = policy_for(core.settings, model).targets
+    asked = await _asked(core, request)
+    targets = policy_for(core.settings, asked.model).targets
     spoken(core.settings, MESSAGES.name, targets)
-    failure = _UNREACHABLE
+    try:
+        async with core.passing.call(account_of(request)):
+            found = await while_connected(request, _ask_in_turn(core, targets, asked))
+    except TimeoutError:
+        found = _LATE
+    if isinstance(found, bytes):
+        return Response(found, 200, media_type="application/json")
+    return failure_response(request.url.path, found, final=False)
+
+
+async def _ask_in_turn(core: Core, targets: Sequence[Target], asked: _Asked) -> bytes | Failure:
+    """The first answer; else why the last target that was asked gave none."""
+    found: bytes | Failure = _UNREACHABLE
     for target in targets:
-        found = await _ask(core, target, call)
-        if isinstance(found, bytes):
-            return Response(found, 200, media_type="application/json")
-        failure = found
-        if failure.remedy == "final":
+        found = await _ask(core, target, asked)
+        if isinstance(found, bytes) or found.remedy == "final":
             break
-    return failure_response(request.url.path, failure, final=False)
+    return found
 
 
-async def _ask(core: Core, target: Target, call: dict[str, Any]) -> bytes | Failure:
+async def _asked(core: Core, request: Request) -> _Asked:
+    received = await read_body(request, body_limits_of(request))
+    if received.reserved is None:
+        call = decode_object(received.data)
+        call |= with_headers(MESSAGES, request.headers, call)
+        model, betas = check_count(call)
+        return _Asked(model, betas, msgspec.json.encode(call))
+    try:
+        task = Count(headers=with_headers(MESSAGES, request.headers, {}))
+        account = account_of(request)
+        found, rest = await core.offload.run(task, Counted, received.data, account=account)
+        return _Asked(found.model, found.betas, rest)
+    finally:
+        received.reserved.release()
+
+
+async def _ask(core: Core, target: Target, asked: _Asked) -> bytes | Failure:
     """The provider's answer, or why there is none."""
     provider = core.settings.providers[target.provider]
-    timeouts = core.settings.timeouts_for(call["model"], *target)
-    body = {key: value for key, value in call.items() if key != BETA}
+    timeouts = core.settings.timeouts_for(asked.model, *target)
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
     if key := core.settings.api_keys.get(target.provider):
         headers["x-api-key"] = key.reveal().strip()
-    if betas := call.get(BETA):
-        headers["anthropic-beta"] = ",".join(map(str, betas))
+    if asked.betas:
+        headers["anthropic-beta"] = header_of(asked.betas)
+    body = b'{"model":%b,' % msgspec.json.encode(target.model) + bytes(asked.rest[1:])
     try:
         async with core.http.post(
             provider.base_url.rstrip("/") + "/messages/count_tokens",
-            data=msgspec.json.encode({**body, "model": target.model}),
+            data=io.BytesIO(body),  # aiohttp sends from a file in pieces; bytes at once
             headers={**headers, **provider.headers},
             allow_redirects=False,  # a key goes to no other host
             timeout=aiohttp.ClientTimeout(timeouts.first_token, sock_connect=timeouts.connect),

@@ -7,15 +7,17 @@ from starlette.responses import Response
 
 from broker.api.attach import check_cursor, collect, find_job, known, resume, while_connected
 from broker.api.core import core_of
+from broker.api.folding import Folding
+from broker.api.headers import header
 from broker.api.jobs import job_response, key_of
 from broker.api.locations import located
+from broker.api.options import NAMED_BY_PROXY
 from broker.api.problems import failure_response
 from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
-from broker.dialects.wire import encode
-from broker.errors import BadRequest, Draining, StoreAway, StoreFull
+from broker.errors import BadRequest, Draining, StoreAway
 from broker.model import Job
 
 _LONGEST_WAIT = 60.0  # seconds
@@ -26,7 +28,8 @@ async def stream_events(request: Request) -> Response:
 
     A browser's EventSource gives up for good on an error status, so with the store away or
     the process draining it is told to come again instead. With ``?view=dialect`` the stream
-    is what the job's own POST streams, refusals included.
+    is what the job's own POST streams, refusals included. A proxy that names its calls is told
+    that the process drains: it asks the next one, where the reader would be sent back here.
     """
     core = core_of(request)
     request_id = request.path_params["request_id"]
@@ -41,8 +44,9 @@ async def stream_events(request: Request) -> Response:
         await check_cursor(core, job, cursor)
         dialect = DIALECTS[job.dialect]
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
-    except (Draining, StoreAway, StoreFull) as error:
-        if its_own:
+    except (Draining, StoreAway) as error:
+        passed_on = isinstance(error, Draining) and header(request, NAMED_BY_PROXY)
+        if its_own or passed_on:
             raise
         return ComeAgain(cursor, error.code)
     if reader is None:
@@ -63,9 +67,10 @@ async def get_result(request: Request) -> Response:
         return _pending(job)
     reader = await core.tail.follow(job.key, 0)
     reader.grace_ms = job.grace_ms
+    folding = Folding(DIALECTS[job.dialect])
     try:
         async with asyncio.timeout(None if job.state.final else wait):
-            frames, terminal = await while_connected(request, collect(core, reader))
+            terminal = await while_connected(request, collect(core, reader, folding))
     except TimeoutError:
         return _pending(await known(core, job.key))
     headers = {"x-request-id": job.request_id}
@@ -73,8 +78,7 @@ async def get_result(request: Request) -> Response:
         response = failure_response(request.url.path, terminal.error, final=True)
         response.headers.update(headers)
         return response
-    answer = encode(DIALECTS[job.dialect].fold(frames))
-    return Response(answer, 200, headers, "application/json")
+    return Response(await folding.encoded(), 200, headers, "application/json")
 
 
 async def _job(request: Request, cursor: int = 0) -> Job:

@@ -18,7 +18,7 @@ How a connection ends:
                  EventSource for good
     aborted      the same in a dialect's view: the connection is cut without a final chunk, as
                  clients take a clean close for the end
-    stalled      the client took nothing for ``send_timeout``
+    stalled      the client took nothing for ``send_timeout`` (``broker.api.takers``)
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from time import monotonic  # a loop's clock, without a loop: Python 3.11 asks t
 from typing import Protocol
 
 from broker.api.core import Core
-from broker.api.line import Left
+from broker.api.line import PIECE, Left, pieces
 from broker.dialects import View
 from broker.errors import FramesLost, StreamholdError
 from broker.tail import Reader, Segment
@@ -45,6 +45,11 @@ def retry_event(cursor: int, reason: str) -> bytes:
 
 class Way(Protocol):
     """A way to the client: through the server, or a line."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """Its connection, if that is known."""
+        ...
 
     def write(self, data: bytes) -> bool:
         """Send at once; false if it must be by ``send``."""
@@ -160,7 +165,11 @@ class Flow:
     async def send(self, text: bytes) -> None:
         """Send, however long it takes."""
         self._sending = True
-        await self._way.send(text)
+        if len(text) <= PIECE:
+            await self._way.send(text)
+        else:
+            for piece in pieces(text):
+                await self._way.send(piece)
         self._sending = False
         self.sent(text)
 
@@ -172,12 +181,12 @@ class Flow:
         """Send the end of a stream that has its terminal."""
         self._over = self._sending = True
         await self._way.end()
-        return "terminal"
+        return "stalled" if self._stalled else "terminal"
 
     def left(self) -> None:
         """The client has left. A server says so of its own end too."""
         if not self._over:
-            self._stop("left")
+            self._stop("stalled" if self._stalled else "left")
 
     def cut(self) -> None:
         """The drain is over: end, if the server can't do it."""
@@ -185,17 +194,21 @@ class Flow:
             self._stop("aborted")
 
     def look(self, now: float) -> None:
-        """Ping, move, or find that the client takes nothing."""
+        """Ping, or move."""
         self._core.begun.leave(self)
         self._core.open.join(self)
         if self._sending:
-            if now - self._sent_at > self._core.settings.server.send_timeout:
-                self._stop("stalled")
-        elif self._task is None:
+            return
+        if self._task is None:
             if self._is_quiet(now) and self._way.write(PING):
                 self.sent(PING)
         elif self._onward is not None or self._is_quiet(now):
             self._reader.poke()
+
+    @property
+    def _stalled(self) -> bool:
+        """Whether the client was cut for taking nothing."""
+        return self._core.takers.has_cut(self._way.transport)
 
     def _is_quiet(self, now: float) -> bool:
         return now - self._sent_at >= self._core.quiet

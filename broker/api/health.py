@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.core import core_of
-from broker.errors import StoreAway, StoreFull
+from broker.dialects.model_name import check_model
+from broker.errors import StoreAway
 from broker.routing import policy_for
 from broker.settings import Settings
 from broker.store.breakers import Breaker
@@ -29,7 +30,7 @@ async def readyz(request: Request) -> Response:
     quiet = asyncio.get_running_loop().time() - rescuer.seen
     checks = {
         "accepting": not core.draining.is_set(),
-        "store": bool(rescuer.ticks) and quiet < _FRESH,
+        "store": core.store.layout.known and bool(rescuer.ticks) and quiet < _FRESH,
         "live": core.tail.is_up,
         "workers": rescuer.workers > 0,
     }
@@ -42,8 +43,8 @@ async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
     core = core_of(request)
     breakers: list[Breaker] = []
-    with suppress(StoreAway, StoreFull):  # streamhold_store_up says so
-        breakers = await core.store.breakers.all()
+    with suppress(StoreAway):  # streamhold_store_up says so
+        breakers = await core.store.breakers.of(sorted(core.store.breakers.routed))
     return Response(core.metrics.render(breakers), 200, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -60,9 +61,11 @@ async def retrieve_model(request: Request) -> Response:
     """``GET /v1/models/{model}``: a public name, or ``PROVIDER/MODEL``.
 
     Raises:
-        UnknownModel: there is no such model.
+        UnknownModel: there is no such model. BadRequest: there can be none.
     """
-    return _json(200, _model(core_of(request).settings, request.path_params["model"]))
+    name = request.path_params["model"]
+    check_model(name)
+    return _json(200, _model(core_of(request).settings, name))
 
 
 def _model(settings: Settings, name: str) -> dict[str, str | int]:

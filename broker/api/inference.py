@@ -21,17 +21,21 @@ from broker.api.attach import (
     resume,
     while_connected,
 )
-from broker.api.body import decode_object, read_json
-from broker.api.core import Core, account_of, core_of, request_id_of
+from broker.api.body import Body, read_body
+from broker.api.core import Core, account_of, body_limits_of, core_of, request_id_of
+from broker.api.examined import examined, submission_of
+from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
+from broker.dialects.body import decode_object
 from broker.dialects.dialect import Dialect
 from broker.dialects.wire import encode
 from broker.errors import RequestIdReused
 from broker.model import Failure
+from broker.offload.tasks import Examine
 from broker.queue import Submission
 from broker.tail import Reader
 
@@ -72,7 +76,10 @@ class Inference:
         return await self._whole(core, request, reader, submission.request_id, replays)
 
     async def _submission(self, core: Core, request: Request) -> Submission:
-        body = await read_json(request, core.settings.server.max_body)
+        received = await read_body(request, body_limits_of(request))
+        if received.reserved is not None:
+            return await self._examined(core, request, received)
+        body = bytes(received.data)
         call = decode_object(body)
         if self._dialect.headers and (said := with_headers(self._dialect, request.headers, call)):
             call |= said
@@ -88,6 +95,18 @@ class Inference:
             keep=self._dialect.keeps(call),
         )
 
+    async def _examined(self, core: Core, request: Request, received: Body) -> Submission:
+        """The same of a large body, which is dealt with elsewhere."""
+        task = Examine(
+            account=account_of(request),
+            request_id=request_id_of(request, header(request, b"idempotency-key")),
+            dialect=self._dialect.name,
+            headers=with_headers(self._dialect, request.headers, {}),
+            options=from_headers(request.scope["headers"]),
+            upload=header(request, b"last-event-id") is None,
+        )
+        return submission_of(task, await examined(core, task, received))
+
     async def _attach(self, core: Core, submission: Submission, cursor: int) -> Reader | None:
         """A reader of a job that must be there; None at its end. A whole answer has no cursor."""
         job = await find_job(core, submission.key, cursor)
@@ -101,7 +120,7 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
         headers = _headers(submission.request_id)
-        located = {**headers, **self._located(submission)}
+        located = {**headers, **self._located(core, submission)}
 
         def refuse(failure: Failure) -> Response:
             response = failure_response(request.url.path, failure, final=replays)
@@ -116,7 +135,7 @@ class Inference:
             refuse=refuse if reader.cursor == 0 else None,
         )
 
-    def _located(self, submission: Submission) -> dict[str, str]:
+    def _located(self, core: Core, submission: Submission) -> dict[str, str]:
         """Where a stream goes on that was cut."""
         return in_its_dialect(submission.request_id, submission.request)
 
@@ -124,13 +143,13 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, request_id: str, replays: bool
     ) -> Response:
         """The folded answer."""
-        frames, terminal = await while_connected(request, collect(core, reader))
+        folding = Folding(self._dialect)
+        terminal = await while_connected(request, collect(core, reader, folding))
         if terminal.error is not None:
             response = failure_response(request.url.path, terminal.error, final=replays)
             response.headers.update(_headers(request_id))
             return response
-        answer = encode(self._dialect.fold(frames))
-        return Response(answer, 200, _headers(request_id), "application/json")
+        return Response(await folding.encoded(), 200, _headers(request_id), "application/json")
 
 
 def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> dict[str, Any]:
@@ -140,8 +159,9 @@ def with_headers(dialect: Dialect, headers: Headers, call: dict[str, Any]) -> di
         words = [word.strip() for line in headers.getlist(name) for word in line.split(",")]
         if any(words):
             own = call.get(field)
-            both = [*(own if isinstance(own, list) else ()), *filter(None, words)]
-            found[field] = list(dict.fromkeys(word for word in both if isinstance(word, str)))
+            if not isinstance(own, list | None) or not all(isinstance(w, str) for w in own or ()):
+                continue  # what is wrong with it the dialect's check says
+            found[field] = list(dict.fromkeys((*(own or ()), *filter(None, words))))
     return found
 
 

@@ -7,28 +7,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.attach import known, narrowed, submit
-from broker.api.body import decode_object, has_body, read_json
-from broker.api.core import account_of, core_of, request_id_of
+from broker.api.body import has_body, read_body, read_json
+from broker.api.core import account_of, body_limits_of, core_of, request_id_of
+from broker.api.examined import examined, submission_of
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
+from broker.decoding import SLICE
+from broker.dialects.body import decode_object
+from broker.dialects.model_name import check_model
 from broker.dialects.native import failure_object
-from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, StoreFull
 from broker.model import Attempt, Job, JobState, Options, check_request_id, job_key
+from broker.offload.envelope import SHOWN, NewJob, dialect_named, open_envelope
+from broker.offload.tasks import Examine
 from broker.queue import Submission
-from broker.store.listing import Wanted
+from broker.store.listing import Listed, Wanted
 
 T = TypeVar("T")
 
 
-class NewJob(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /v1/jobs``; ``request`` is a request of the dialect's own."""
-
-    request: msgspec.Raw
-    dialect: str = "chat"
-    request_id: str | None = None
-    metadata: dict[str, Any] | None = None
-    options: Options | None = None  # in place of those that headers may ask for
+_DEEPEST = 32  # objects and arrays within each other, in metadata
+_LONGEST_WISH = 4096  # bytes of what a ticket is asked for with
 
 
 class TicketWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,13 +40,33 @@ async def create_job(request: Request) -> Response:
     """``POST /v1/jobs`` → 202, or 200 if the job is there already."""
     core = core_of(request)
     core.admit()
-    data = await read_json(request, core.settings.server.max_body)
-    new = _decode(data, NewJob)
+    received = await read_body(request, body_limits_of(request))
+    options = from_headers(request.scope["headers"])
+    if received.reserved is not None:
+        task = Examine(
+            account=account_of(request),
+            request_id=request_id_of(request, request.headers.get("idempotency-key")),
+            dialect=None,
+            options=options,
+        )
+        found = await examined(core, task, received)
+        submission, own = submission_of(task, found), found.options
+    else:
+        submission, own = _submission(request, open_envelope(received.data))
+    check_metadata(submission.metadata, core.settings.store.max_metadata)
+    request.scope["request_id"] = submission.request_id
+    if own is not None:
+        options = check(own)
+    created = await submit(core, narrowed(core, submission, options))
+    job = await known(core, submission.key)
+    return job_response(job, 202 if created else 200)
+
+
+def _submission(request: Request, new: NewJob) -> tuple[Submission, Options | None]:
+    """What is to be made of the body, and the options that it has."""
     body = bytes(new.request)
     call = decode_object(body)
-    dialect = DIALECTS.get(new.dialect)
-    if dialect is None:
-        raise BadRequest(f"'dialect' is one of {', '.join(DIALECTS)}.", param="dialect")
+    dialect = dialect_named(new.dialect)
     dialect.check(call)
     given = new.request_id
     if given is None:
@@ -61,11 +80,7 @@ async def create_job(request: Request) -> Response:
         metadata=new.metadata,
         keep=dialect.keeps(call),
     )
-    request.scope["request_id"] = submission.request_id
-    options = from_headers(request.scope["headers"]) if new.options is None else check(new.options)
-    created = await submit(core, narrowed(core, submission, options))
-    job = await known(core, submission.key)
-    return job_response(job, 202 if created else 200)
+    return submission, new.options
 
 
 async def get_job(request: Request) -> Response:
@@ -86,7 +101,7 @@ async def retry_job(request: Request) -> Response:
     core.admit()
     if not core.has_memory:
         raise StoreFull()
-    await core.store.jobs.retry(key)
+    await core.store.jobs.retry(key, core.limits_of(account_of(request)))
     return job_response(await core.store.jobs.get(key), 202)
 
 
@@ -101,7 +116,7 @@ async def create_ticket(request: Request) -> Response:
     core, key = core_of(request), key_of(request)
     wanted = TicketWanted()
     if has_body(request.scope):
-        data = await read_json(request, core.settings.server.max_body)
+        data = await read_json(request, _LONGEST_WISH)
         wanted = _decode(data, TicketWanted)
     job = await core.store.jobs.get(key)
     ticket, text = await core.booth.issue(job, wanted.scope)
@@ -127,10 +142,12 @@ async def list_jobs(request: Request) -> Response:
         name = sorted(unknown)[0]
         raise BadRequest(f"There is no parameter {name!r}.", param=name)
     state, model = query.get("state"), query.get("model")
+    if model is not None:
+        check_model(model)
     if state is not None and state not in list(JobState):
         raise BadRequest(f"'state' is one of {', '.join(JobState)}.", param="state")
 
-    def keep(job: Job) -> bool:
+    def keep(job: Listed) -> bool:
         return (state is None or job.state == state) and (model is None or job.model == model)
 
     wanted = Wanted(
@@ -140,10 +157,17 @@ async def list_jobs(request: Request) -> Response:
         until_ms=round(_number(query.get("until"), "until", 0, 1e12, 4e12 / 1000) * 1000),
         keep=keep,
     )
-    page = await core_of(request).store.listing.page(wanted, query.get("after"))
-    return _json(
-        {"object": "list", "data": [describe(job) for job in page.jobs], "next": page.next}
-    )
+    core = core_of(request)
+    page = await core.store.listing.page(wanted, query.get("after"))
+    data: list[msgspec.Raw] = []
+    size = 0  # of what was rendered in this turn of the loop
+    for job in page.jobs:
+        data.append(msgspec.Raw(msgspec.json.encode(describe(job))))
+        size += len(bytes(data[-1]))
+        if size > SLICE:
+            size = 0
+            await core.tail.turns.take()
+    return _json({"object": "list", "data": data, "next": page.next})
 
 
 def key_of(request: Request) -> str:
@@ -208,11 +232,36 @@ def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(str(error)[:SHOWN]) from error
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def check_metadata(metadata: dict[str, Any] | None, limit: int) -> None:
+    """Return if a record may keep this: it stays for days, and every listing shows it.
+
+    Raises:
+        BadRequest: it is over ``limit`` bytes as JSON, or nested deeper than ``_DEEPEST``.
+    """
+    level: list[Any] = [metadata]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            break
+    else:
+        raise BadRequest(f"'metadata' may be nested {_DEEPEST} deep.", param="metadata")
+    size = len(msgspec.json.encode(metadata)) if metadata else 0
+    if size > limit:
+        raise BadRequest(f"'metadata' may have {limit} bytes; it has {size}.", param="metadata")
+
+
+def _inside(value: Any) -> list[Any]:
+    """What a value of JSON holds, if it is an object or an array."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _number(text: str | None, name: str, low: float, high: float, default: float) -> float:

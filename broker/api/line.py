@@ -14,14 +14,22 @@ How it ends:
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Left = Callable[[], None]
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
+PIECE = 64 * 1024  # bytes of an answer that are given to a connection at once
+AT_ONCE = 2 * PIECE  # bytes of a chunk that need no waiting for
 _MOST_EARLY = 64 * 1024  # bytes that a client may send ahead of its next call's turn
 _LINGER = 10.0  # seconds for a client to take what was sent before its connection was cut
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """An answer's bytes, cut so that what waits for a slow client stays small."""
+    for place in range(0, len(data), PIECE):
+        yield data[place : place + PIECE]
 
 
 def chunk(data: bytes) -> bytes:
@@ -29,15 +37,19 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+class Returned(asyncio.StreamReader):
+    """By this the server knows a connection that it has had before."""
+
+
 class Line(asyncio.Protocol):
     """``last`` ends the body; ``connected`` makes the server take the connection again."""
 
-    __slots__ = ("_connected", "_early", "_last", "_left", "_paused", "_transport")
+    __slots__ = ("_connected", "_early", "_last", "_left", "_paused", "transport")
 
     def __init__(
         self, transport: asyncio.Transport, last: bytes, connected: Connected | None, left: Left
     ) -> None:
-        self._transport = transport
+        self.transport = transport
         self._last = last
         self._connected = connected
         self._left: Left | None = left
@@ -46,21 +58,24 @@ class Line(asyncio.Protocol):
         transport.set_protocol(self)
 
     def write(self, data: bytes) -> bool:
-        """Send a chunk, which is not empty; false if the client has still to take some."""
-        transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size():
+        """Send a chunk, which is not empty; false if it must be by ``send``.
+
+        That is if it is large, or the client has still to take some.
+        """
+        transport = self.transport
+        if transport.is_closing() or transport.get_write_buffer_size() or len(data) > AT_ONCE:
             return False
         transport.write(chunk(data))
         return True
 
     async def send(self, data: bytes) -> None:
         """Send a chunk, which is not empty, and wait for a client that is too far behind."""
-        self._transport.write(chunk(data))
+        self.transport.write(chunk(data))
         await self._drain()
 
     async def end(self) -> None:
         """Send the end, and give the connection back."""
-        transport = self._transport
+        transport = self.transport
         transport.write(self._last)
         await self._drain()
         if transport.is_closing():
@@ -69,7 +84,7 @@ class Line(asyncio.Protocol):
             self._cut()
             return
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(loop=loop)
+        reader = Returned(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, self._connected, loop=loop)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -81,14 +96,14 @@ class Line(asyncio.Protocol):
         """Let go of the connection; it is cut off unless ``end`` was reached."""
         self._left = None
         if ending in ("left", "stalled"):
-            self._transport.abort()
+            self.transport.abort()
         elif ending != "terminal":
             self._cut()
 
     def _cut(self) -> None:
-        self._transport.close()
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LINGER, self._transport.abort)
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER, self.transport.abort)
 
     async def _drain(self) -> None:
         if self._paused is not None:
@@ -98,7 +113,7 @@ class Line(asyncio.Protocol):
         """Keep what belongs to the next call."""
         self._early += data
         if len(self._early) > _MOST_EARLY:
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def eof_received(self) -> None:
         """The client has closed its side; as the server has it, it has left."""

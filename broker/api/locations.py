@@ -18,7 +18,8 @@ def located(request: Request) -> dict[str, str]:
 
 def in_its_dialect(request_id: str, call: dict[str, Any]) -> dict[str, str]:
     """The header of a stream that a call has begun on its dialect's own surface."""
-    usage = (call.get("stream_options") or {}).get("include_usage")
+    options = call.get("stream_options")
+    usage = isinstance(options, dict) and options.get("include_usage")
     more = "&include_usage=true" if usage else ""
     return {"location": f"/v1/jobs/{request_id}/events?view=dialect{more}"}
 

@@ -56,7 +56,7 @@ def paths(headers: list[_Schema]) -> _Schema:
     end = {"204": {"description": "The cursor is the end of the stream"}}
     counted = {
         "200": _json_of("The count", "TokenCount"),
-        **_errors(400, 404, 413, 415, 422, 429, 502, 503),
+        **_errors(400, 404, 413, 415, 422, 429, 502, 503, 504),
     }
     return {
         "/v1/messages": _post(
@@ -78,7 +78,7 @@ def paths(headers: list[_Schema]) -> _Schema:
 
 def schemas() -> _Schema:
     """The schemas that the paths refer to."""
-    model = {"type": "string", "minLength": 1, "maxLength": 512}
+    model = {"type": "string", "minLength": 1, "maxLength": 256}
     items: _Schema = {"type": "array", "items": {"type": "object"}}
     asked = {"model": model, "messages": {**items, "minItems": 1}}
     betas = {"type": ["array", "null"], "items": {"type": "string"}}

@@ -40,8 +40,20 @@ class Metrics:
             ["ending"],
             registry=self._registry,
         )
+        self._cut = Counter(
+            "streamhold_cut_connections",
+            "Connections that were ended: head, body, stalled, crowded, refused",
+            ["reason"],
+            registry=self._registry,
+        )
         self._seen = _Seen(core, self)
         self._registry.register(self._seen)
+
+    def cut(self, reason: str) -> None:
+        """Count a connection that was ended: its head or body came late, its client took
+        nothing, or files ran short (it was idle and gave way, or it was refused).
+        """
+        self._cut.labels(reason).inc()
 
     def render(self, breakers: Sequence[Breaker] = ()) -> bytes:
         """The exposition format, text version 0.0.4."""
@@ -71,6 +83,11 @@ class _Seen(Collector):
         yield GaugeMetricFamily("streamhold_workers", "Workers that beat", rescuer.workers)
         yield GaugeMetricFamily("streamhold_readers", "Readers of this process", tail.readers)
         yield GaugeMetricFamily(
+            "streamhold_loop_held_seconds",
+            "Longest time that work held this process's loop",
+            self._core.turns.longest,
+        )
+        yield GaugeMetricFamily(
             "streamhold_store_up", "1 if the store answers", float(bool(rescuer.ticks))
         )
         yield GaugeMetricFamily(
@@ -98,14 +115,10 @@ class _Seen(Collector):
 
         Only of targets that a route names: any other is a caller's own text, for anyone to read.
         """
-        routes = self._core.settings.routes.values()
-        named = {target for route in routes for target in route.names}
         family = GaugeMetricFamily(
             "streamhold_breaker", "Circuit breakers", labels=["target", "state"]
         )
         for breaker in self.breakers:
-            if breaker.name not in named:
-                continue
             for state in get_args(State):
                 family.add_metric([breaker.name, state], float(breaker.state == state))
         return family

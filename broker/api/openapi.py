@@ -77,6 +77,9 @@ def _behind_the_door(paths: _Schema) -> _Schema:
         answer = _ERRORS[dialect.name] if dialect else _PROBLEM
         for operation in operations.values():
             responses = operation["responses"]
+            responses.setdefault("400", _answer("Malformed", *answer))
+            if "requestBody" in operation:
+                responses.setdefault("408", _answer("The body did not come in in time", *answer))
             responses.setdefault("403", _answer("This Host or Origin may not call", *answer))
             if operation.get("security") != []:
                 responses.setdefault("401", _answer("No valid key", *answer))
@@ -215,8 +218,13 @@ def _chat_paths() -> _Schema:
             "get": {
                 "operationId": "retrieveModel",
                 "summary": "A public model name, or PROVIDER/MODEL",
-                "parameters": [_parameter("model", "path", "string", "The name.", required=True)],
-                "responses": {"200": _answer("The model", "Model"), "404": errors["404"]},
+                "parameters": [
+                    _parameter("model", "path", "string", "The name.", required=True, maxLength=256)
+                ],
+                "responses": {
+                    "200": _answer("The model", "Model"),
+                    **{status: errors[status] for status in ("400", "404")},
+                },
             }
         },
     }
@@ -229,7 +237,7 @@ def _job_paths() -> _Schema:
         _parameter("limit", "query", "integer", "20 if not given.", minimum=1, maximum=100),
         _parameter("after", "query", "string", "`next` of the page before."),
         _parameter("state", "query", "string", "Only jobs in this state.", enum=_STATES),
-        _parameter("model", "query", "string", "Only jobs of this model."),
+        _parameter("model", "query", "string", "Only jobs of this model.", maxLength=256),
         _parameter("since", "query", "number", "Created at or after, Unix seconds.", **_TIME),
         _parameter("until", "query", "number", "Created at or before, Unix seconds.", **_TIME),
     ]

@@ -13,14 +13,19 @@ from broker.model import Options
 
 _PREFIX = "x-streamhold-"
 _RAW_PREFIX = _PREFIX.encode()
+# No option: the id under which a proxy sends a call that has no key, so that it may send it again.
+# It is not the caller's, so no answer says that the caller's own next try would fail the same way.
+NAMED_BY_PROXY = b"x-streamhold-request-id"
 _NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
+_MOST_TARGETS = 64
+_LONGEST_NAME = 512  # characters of a target's name; each record keeps them
 
 
 # The options as the description shows them: JSON Schema of each, and what it does.
 DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
     "targets": (
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100},
         "Only these of the route's targets, in this order.",
     ),
     "retries": (
@@ -57,7 +62,7 @@ def from_headers(headers: Iterable[tuple[bytes, bytes]]) -> Options:
     """
     values: dict[str, Any] = {}
     for raw, value in headers:
-        if not raw.startswith(_RAW_PREFIX):
+        if not raw.startswith(_RAW_PREFIX) or raw == NAMED_BY_PROXY:
             continue
         header, text = raw.decode("latin-1"), value.decode("latin-1")
         name = header.removeprefix(_PREFIX).replace("-", "_")
@@ -90,8 +95,10 @@ def check(options: Options) -> Options:
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise BadRequest(f"{name!r} must be from {low:g} to {high:g}.", param=name)
-    if options.targets is not None and not options.targets:
-        raise BadRequest("'targets' must name one at least.", param="targets")
+    if options.targets is not None and not 1 <= len(options.targets) <= _MOST_TARGETS:
+        raise BadRequest(f"'targets' must name 1 to {_MOST_TARGETS}.", param="targets")
+    if any(len(name) > _LONGEST_NAME for name in options.targets or ()):
+        raise BadRequest(f"A target may have {_LONGEST_NAME} characters.", param="targets")
     return options
 
 

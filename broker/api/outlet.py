@@ -31,7 +31,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from starlette.types import Message, Scope, Send
 
-from broker.api.line import Left, Line, chunk
+from broker.api.line import AT_ONCE, Left, Line, chunk
 
 _NAME = "outlet"  # in a scope
 
@@ -39,15 +39,32 @@ _NAME = "outlet"  # in a scope
 class Outlet:
     """The connection of one response."""
 
-    __slots__ = ("_connection", "_left", "_lock", "_protocol", "_server", "_transport")
+    __slots__ = ("_connection", "_left", "_lock", "_protocol", "_server", "transport")
 
     def __init__(self, protocol: H11Protocol, server: Any) -> None:
         self._connection = cast(h11.Connection, protocol.connection)
         self._protocol = protocol
         self._server = server
         self._lock = server.send_lock
-        self._transport = server.writer.transport
+        self.transport = server.writer.transport
         self._left: Left | None = None
+
+    @property
+    def unread(self) -> bool:
+        """Whether some of the request's body has still to come in."""
+        return self._connection.their_state is h11.SEND_BODY
+
+    @property
+    def asked_first(self) -> bool:
+        """Whether the client sends its body only when it hears 100 Continue."""
+        return self._connection.they_are_waiting_for_100_continue
+
+    async def go_on(self) -> None:
+        """Send 100 Continue."""
+        head = self._protocol.config.response_headers("h11")
+        await self._protocol._send_h11_event(
+            h11.InformationalResponse(status_code=100, headers=head)
+        )
 
     @property
     def open(self) -> bool:
@@ -101,8 +118,13 @@ class Outlet:
         )
 
     def _pass(self, data: bytes) -> bool:
-        transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size() or self._lock.locked():
+        transport = self.transport
+        if (
+            transport.is_closing()
+            or transport.get_write_buffer_size()
+            or self._lock.locked()
+            or len(data) > AT_ONCE
+        ):
             return False
         transport.write(data)
         return True
@@ -136,7 +158,7 @@ class Outlet:
 
     def abort(self) -> None:
         """Close the connection, whatever the client has still to take."""
-        self._transport.abort()
+        self.transport.abort()
 
     def take(self, left: Left) -> Line | None:
         """Take the connection from the server for the rest of the response, if it can be had.
@@ -144,20 +166,20 @@ class Outlet:
         The application may return then without a last chunk; the server takes no notice.
         """
         connection, server = self._connection, self._server
-        stream, old = self._protocol.stream, self._transport.get_protocol()
+        stream, old = self._protocol.stream, self.transport.get_protocol()
         reads = isinstance(old, asyncio.StreamReaderProtocol) and server.reader._waiter is not None
         if (
             not (reads and self.open and isinstance(stream, HTTPStream))
             or connection.their_state not in (h11.DONE, h11.MUST_CLOSE)
             or connection.trailing_data != (b"", False)
-            or self._transport.is_closing()
-            or self._transport.get_write_buffer_size()
+            or self.transport.is_closing()
+            or self.transport.get_write_buffer_size()
             or self._lock.locked()
         ):
             return None
         last = connection.send(h11.EndOfMessage()) or b""
         again = old._client_connected_cb if connection.our_state is h11.DONE else None
-        line = Line(self._transport, last, again, left)
+        line = Line(self.transport, last, again, left)
         stream.closed = True
         # What refers to each other would wait for the collector, which seldom comes.
         self._protocol.stream = None
@@ -189,6 +211,9 @@ class _Gone(asyncio.Transport):
         """Done."""
 
     def close(self) -> None:
+        """Done."""
+
+    def abort(self) -> None:
         """Done."""
 
 

@@ -25,19 +25,26 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.UnknownModel: 404,
     errors.JobNotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.SlowRequest: 408,
     errors.NotRetriable: 409,
     errors.JobGone: 410,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
     errors.AccountBusy: 429,
+    errors.TooManyCalls: 429,
+    errors.HeadTooLarge: 431,
+    errors.UnknownCoding: 501,
     errors.FramesLost: 502,
+    errors.Crowded: 503,
     errors.QueueFull: 503,
     errors.StoreAway: 503,
     errors.StoreFull: 503,
+    errors.Overloaded: 503,
     errors.Draining: 503,
     errors.StreamholdError: 500,
 }
+LATE = "late"  # in a scope: the request's body was not there in time
 RETRY_AFTER = 1  # seconds, with every 429 and 503 of our own
 
 
@@ -97,6 +104,8 @@ def _json(
     headers = {}
     if status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
+    if status == 408:
+        headers["connection"] = "close"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if not error.retryable and status not in (401, 404, 405):
@@ -150,5 +159,10 @@ async def on_defect(request: Request, error: Exception) -> Response:
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
-    """Starlette's handler for a client that left before its answer: nobody reads this one."""
+    """Starlette's handler for a client that left before its answer: nobody reads this one.
+
+    A client is left, too, whose request is not there in time.
+    """
+    if request.scope.get(LATE):
+        return error_response(request.url.path, errors.SlowRequest("Its body is not complete."))
     return Response(status_code=499)

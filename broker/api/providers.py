@@ -12,9 +12,10 @@ from broker.store.breakers import Breaker
 
 
 async def list_providers(request: Request) -> Response:
-    """The endpoint. A target is listed if a route names it or it was called of late."""
+    """The endpoint. A target is listed if a route names it."""
     core = core_of(request)
-    breakers = {breaker.name: breaker for breaker in await core.store.breakers.all()}
+    found = await core.store.breakers.of(sorted(core.store.breakers.routed))
+    breakers = {breaker.name: breaker for breaker in found}
     data = [describe(core.settings, name, breakers) for name in sorted(core.settings.providers)]
     body = msgspec.json.encode({"object": "list", "data": data})
     return Response(body, media_type="application/json")

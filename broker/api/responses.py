@@ -1,6 +1,7 @@
 """``/v1/responses``: OpenAI's Responses over durable jobs.
 
-A response is a job of that dialect, and its id has the job's key in it. Every job runs in the
+A response is a job of that dialect; its id (``broker.store.response_ids``) leads to it, and
+whoever it is not for is answered as if there were none. Every job runs in the
 background here; ``background`` only says that its caller does not wait. ``store: false`` means
 that the response is there for as long as it runs, and not after that.
 """
@@ -12,21 +13,23 @@ from starlette.responses import Response
 
 from broker import cursor as cursors
 from broker.api.attach import check_cursor, find_job, known, resume
-from broker.api.body import decode_object
 from broker.api.core import Core, account_of, core_of
+from broker.api.folding import Folding
 from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
-from broker.dialects.responses import ResponsesView, fold, key_of, response_id
+from broker.dialects.body import decode_object
+from broker.dialects.responses import ResponsesView
 from broker.dialects.responses.dialect import RESPONSES
-from broker.dialects.responses.resource import input_items, resource
+from broker.dialects.responses.resource import input_page, resource, said_again
 from broker.dialects.responses.view import last_shown
 from broker.dialects.wire import encode
-from broker.errors import BadRequest, JobGone, ResponseNotFound
+from broker.errors import BadRequest, FramesLost, JobGone, JobNotFound, ResponseNotFound
 from broker.model import Job, JobState
+from broker.offload.tasks import Items
 from broker.queue import Submission
 from broker.tail import Reader
-from broker.tail.back import read_back
+from broker.tail.back import pages
 
 _MOST_ITEMS = 100  # of a page
 
@@ -37,6 +40,11 @@ class Responses(Inference):
     def __init__(self) -> None:
         super().__init__(RESPONSES)
 
+    async def create(self, request: Request) -> Response:
+        """``POST``: the whole answer, its events, or in the background how far it is."""
+        await core_of(request).store.response_ids.ready()
+        return await super().create(request)
+
     async def _answered(
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
@@ -45,10 +53,10 @@ class Responses(Inference):
             return await super()._answered(core, request, reader, submission, replays)
         reader.close()
         job = await known(core, submission.key)
-        return await _shown(core, job, submission.request)
+        return await _shown(core, job, core.store.response_ids.of(job.key), submission.request)
 
-    def _located(self, submission: Submission) -> dict[str, str]:
-        return of_response(response_id(submission.key))
+    def _located(self, core: Core, submission: Submission) -> dict[str, str]:
+        return of_response(core.store.response_ids.of(submission.key))
 
 
 async def retrieve(request: Request) -> Response:
@@ -58,7 +66,8 @@ async def retrieve(request: Request) -> Response:
     """
     core = core_of(request)
     if not _flag(request, "stream"):
-        return await _shown(core, await _find(core, request))
+        job = await _find(core, request)
+        return await _shown(core, job, request.path_params["response_id"])
     after = request.headers.get("last-event-id") or request.query_params.get("starting_after")
     cursor = cursors.parse(after)
     job = await _find(core, request, cursor)
@@ -74,9 +83,11 @@ async def cancel(request: Request) -> Response:
     """``POST …/cancel``: the response, cancelled, or as it had ended."""
     core = core_of(request)
     job = await _find(core, request)
-    asked = await _request_of(core, job)
+    body = await core.store.jobs.body(job.key)  # it may be gone with the job's end
     await core.store.jobs.cancel(job.key)
-    return await _shown(core, await core.store.jobs.get(job.key), asked)
+    asked = said_again(body) if body is not None else None
+    name = request.path_params["response_id"]
+    return await _shown(core, await core.store.jobs.get(job.key), name, asked)
 
 
 async def delete(request: Request) -> Response:
@@ -100,56 +111,73 @@ async def list_input(request: Request) -> Response:
     ):
         raise BadRequest(f"'limit' must be from 1 to {_MOST_ITEMS}.", param="limit")
     job = await _find(core, request)
+    name, newest_first = request.path_params["response_id"], order == "desc"
+    if job.outline is not None:
+        task = Items(
+            key=job.key, name=name, newest_first=newest_first, limit=int(limit), after=after
+        )
+        _, page = await core.offload.run(task, type(None), account=job.account)
+        headers = {"x-request-id": job.request_id}
+        return Response(bytes(page), 200, headers, "application/json")
     asked = await _request_of(core, job)
     if asked is None:
         raise JobGone("Its request is no longer kept.")
-    items = input_items(request.path_params["response_id"], asked)
-    if order == "desc":
-        items.reverse()
-    if after is not None:
-        places = [place for place, item in enumerate(items, 1) if item["id"] == after]
-        if not places:
-            raise BadRequest("There is no such item.", param="after")
-        items = items[places[0] :]
-    page = items[: int(limit)]
-    listed = {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(items) > len(page),
-    }
-    return _json(listed, job)
+    return _json(input_page(name, asked, newest_first, int(limit), after), job)
 
 
 async def _find(core: Core, request: Request, cursor: int = 0) -> Job:
     """The job of the response that the path names.
 
     Raises:
-        ResponseNotFound: there is none, or it was not to be stored and has ended.
-        JobGone: it was deleted.
+        ResponseNotFound: there is none that is the caller's; or it was deleted, or was not to be
+            stored and has ended; or the store lost it, for an id doesn't tell whose it was. It is
+            the same whichever it is.
     """
     name = request.path_params["response_id"]
-    key = key_of(name)
-    if key is None:
+    key = await core.store.response_ids.key_of(name)
+    try:
+        job = None if key is None else await find_job(core, key, cursor)
+    except (JobNotFound, JobGone, FramesLost):
+        job = None
+    if (
+        job is None
+        or job.account != account_of(request)
+        or job.dialect != RESPONSES.name
+        or (job.state.final and not job.keep)
+    ):
         raise ResponseNotFound(f"It is {name[:100]!r}.")
-    job = await find_job(core, key, cursor)
-    if job.account != account_of(request) or job.dialect != RESPONSES.name:
-        raise ResponseNotFound(f"It is {name!r}.")
-    if job.state.final and not job.keep:
-        raise ResponseNotFound("It was not to be stored.")
     return job
 
 
-async def _shown(core: Core, job: Job, asked: dict[str, Any] | None = None) -> Response:
-    """The response as it is now; ``asked`` is its request, if that is at hand."""
-    frames = [] if job.state is JobState.QUEUED else (await read_back(core.store, job.key)).frames
+async def _shown(core: Core, job: Job, name: str, asked: dict[str, Any] | None = None) -> Response:
+    """The response as it is now, by its id; ``asked`` is its request, if that is at hand."""
+    folding = Folding(RESPONSES)
+    if job.state is not JobState.QUEUED:
+        async for page in pages(core.store, job.key):
+            folding.feed(page.frames)
+            await core.tail.turns.take()
     if asked is None and job.state is not JobState.COMPLETED:
-        asked = await _request_of(core, job)
-    return _json(resource(job, asked or {}, fold(frames)), job)
+        asked = await _said_again(core, job)
+
+    def shown(answer: dict[str, Any]) -> bytes:
+        return encode(resource(name, job, asked or {}, answer))
+
+    headers = {"x-request-id": job.request_id}
+    return Response(await folding.shown(shown), 200, headers, "application/json")
+
+
+async def _said_again(core: Core, job: Job) -> dict[str, Any]:
+    """What a response repeats of its request; of a large one what is short."""
+    if job.outline is not None:
+        return job.outline.request
+    body = await core.store.jobs.body(job.key)
+    return said_again(body) if body is not None else {}
 
 
 async def _request_of(core: Core, job: Job) -> dict[str, Any] | None:
+    """What it was asked with, of a large request the outline; None if it is no longer kept."""
+    if job.outline is not None:
+        return job.outline.request
     body = await core.store.jobs.body(job.key)
     return decode_object(body) if body is not None else None
 

@@ -8,7 +8,7 @@ _ONE = "/v1/responses/{response_id}"
 _ERRORS = {
     400: "Malformed",
     404: "No such model, no such response, or nothing to attach to",
-    410: "The response was deleted, or has expired",
+    410: "The job was deleted, or its stream has expired",
     413: "Too large",
     415: "Not JSON",
     422: "The request id names another request",
@@ -141,7 +141,7 @@ def schemas() -> _Schema:
             "type": "object",
             "required": ["model"],
             "properties": {
-                "model": {**text, "minLength": 1, "maxLength": 512},
+                "model": {**text, "minLength": 1, "maxLength": 256},
                 "input": {"anyOf": [text, items, {"type": "null"}]},
                 "stream": flag,
                 "stream_options": {"type": ["object", "null"]},

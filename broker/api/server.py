@@ -7,27 +7,28 @@ SIGTERM ─▶ draining: not ready, new calls 503, native streams handed back at
 
 import asyncio
 import os
+import resource
 import secrets
 import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
 
 from broker import log
 from broker.api.app import create_app
+from broker.api.connection import Served, install
 from broker.api.core import Core
-from broker.api.http1 import speak_http1_only
-from broker.api.idle import use_timers
+from broker.api.crowd import Crowd
+from broker.api.pieces import Pieces
+from broker.api.takers import notice_connections
 from broker.api.unread import Unread
+from broker.errors import StoreAway
 from broker.process import prepare
 from broker.settings import Server, Settings
 
-# Seconds that a connection may be idle. Longer than clients and proxies keep theirs (httpx 5, nginx
-# 60), else they send a call into a connection that is being closed.
-_IDLE = 75.0
 _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
 
 
@@ -39,13 +40,20 @@ def run(settings: Settings, ready_fd: int | None = None) -> None:
 
 
 async def serve(settings: Settings, ready_fd: int | None = None) -> None:
-    """One API process's life within a running loop."""
+    """One API process's life within a running loop.
+
+    Raises:
+        ConfigError: the store's data was made under other settings.
+        SystemExit: it ended by a defect.
+    """
     core = Core(settings, f"api-{os.getpid()}-{secrets.token_hex(3)}")
+    with suppress(StoreAway):  # then the core asks until it answers
+        await core.store.layout.check()
     listener = _listen(settings.server)
-    config = Config()
+    crowd = Crowd(resource.getrlimit(resource.RLIMIT_NOFILE)[0], core.metrics.cut)
+    config = Served(settings.server, crowd, core.metrics.cut)
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = settings.server.backlog
-    config.keep_alive_timeout = _IDLE
     config.graceful_timeout = _GRACE
     config.include_server_header = False
     config.accesslog = None
@@ -60,17 +68,21 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         await stop.wait()
         log.info("api.draining", streams=len(core.followed))
         await core.drain()
+        crowd.end()
 
     host, port = listener.getsockname()[:2]
     log.info("api.listening", host=host, port=port)
     if ready_fd is not None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
-    speak_http1_only()
-    use_timers()
-    app: Any = Unread(create_app(core))  # hypercorn types its messages more narrowly than starlette
+    install()
+    notice_connections(core.takers.add)
+    # hypercorn types its messages more narrowly than starlette
+    app: Any = Unread(Pieces(create_app(core)))
     await hypercorn_serve(app, config, shutdown_trigger=drained)
     log.info("api.stopped", port=port)
+    if core.failed:
+        raise SystemExit(1)
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -190,6 +190,10 @@ class _Served:
         self._head = b""
         self._wrote = False  # the head and the first text, of which the server is still to be told
 
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        return self._connection.transport if self._connection is not None else None
+
     def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
         """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
         if self._connection is not None and self._connection.watch(left):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from broker.cli import valkey
+from broker.cli import store_log, valkey
 from broker.cli.child import Plan
 from broker.cli.data import DataFolder
 from broker.errors import ConfigError
@@ -43,6 +43,12 @@ class Deployment:
         """The API processes' addresses, as a program on this machine reaches them."""
         return [http_url(self.settings.server.host, port) for port in self.ports]
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the store may use; 0 is no limit."""
+        own = self.settings.store.maxmemory
+        return valkey.default_memory() if own is None else own
+
     def groups(self) -> list[list[Plan]]:
         """The plans, in the order of the start."""
         sim = [self._sim(self.sim_url)] if self.sim_url else []
@@ -62,10 +68,11 @@ class Deployment:
         draft.replace(path)
 
     def _store(self) -> Plan:
+        binary = valkey.find_binary()
         return Plan(
             name="valkey",
             command=[
-                *valkey.server_command(valkey.find_binary(), self.socket, self.data.path),
+                *valkey.server_command(binary, self.socket, self.data.path, maxmemory=self.memory),
                 "--loglevel",
                 "warning",
             ],
@@ -73,6 +80,7 @@ class Deployment:
             grace=10.0,
             death=signal.SIGTERM,  # it closes its append-only file first
             fds=(self.data.lock,),
+            explain=partial(store_log.explain, binary, self.data.path),
         )
 
     def _sim(self, url: str) -> Plan:
@@ -127,7 +135,7 @@ def find_ports(host: str, first: int, count: int) -> tuple[int, ...]:
     """``count`` consecutive ports from ``first`` on, or any free ones when it is 0.
 
     They are looked at here, before anything is started: a child that can't have its port
-    would be started again for ever.
+    would be started again and again.
 
     Raises:
         ConfigError: one of them is taken, or the address is not this machine's.

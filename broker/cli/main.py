@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from broker.errors import ConfigError
+from broker.errors import ConfigError, StartFailed
 
 # Command: (module of this package, name in it, one line of help).
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -45,6 +45,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             raise _BadConfiguration(error.message) from error
+        except StartFailed as error:
+            raise click.ClickException(error.message) from error
 
 
 class _BadConfiguration(click.ClickException):

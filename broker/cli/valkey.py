@@ -7,7 +7,9 @@ Nothing listens on TCP: whoever may open the socket's folder (this user) owns th
 append-only file makes the data folder survive restarts and a kill -9 of the server whole;
 ``noeviction`` because an evicted queue or lease key would lose a job; nodes of 1 KB because
 the last node of every stream is allocated whole (until it ends, or for good if it is long), and
-4 KB, the default, is more than most streams hold.
+4 KB, the default, is more than most streams hold; a limit of memory, because new jobs are refused
+in time only where the store has one (``[store] headroom``), and a machine without memory ends
+whatever it likes.
 """
 
 import os
@@ -15,11 +17,16 @@ import platform
 import socket
 import tempfile
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from broker.errors import ConfigError
 
+MEMORY_SHARE = 0.4  # of the machine's memory: the store's copies of itself need some beside it
+LEAST_MEMORY = 256 * 1024 * 1024  # bytes
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _LONGEST_PATH = 100  # bytes; the kernel takes 107 on Linux, 103 on macOS
 _PING_TIMEOUT = 1.0
 
@@ -51,8 +58,22 @@ def make_socket_folder() -> Path:
     raise ConfigError("No folder with a short path can be written; set XDG_RUNTIME_DIR.")
 
 
-def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
-    """How to start a Valkey (or Redis 7) as the store; append options to override."""
+def default_memory(limit_file: Path = _CGROUP_LIMIT) -> int:
+    """Bytes that the store may use if nobody says otherwise: a share of what this machine has.
+
+    In a container it is a share of what that may use.
+    """
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # there is none, or it is "max"
+        there = min(there, int(limit_file.read_text()))
+    return max(LEAST_MEMORY, int(there * MEMORY_SHARE))
+
+
+def server_command(binary: Path, socket_path: Path, data: Path, *, maxmemory: int = 0) -> list[str]:
+    """How to start a Valkey (or Redis 7) as the store; append options to override.
+
+    ``maxmemory`` is in bytes; 0 is no limit.
+    """
     options = {
         "port": "0",
         "unixsocket": str(socket_path),
@@ -60,7 +81,9 @@ def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
         "dir": str(data),
         "appendonly": "yes",
         "appendfsync": "everysec",
+        "aof-load-truncated": "yes",  # a last record that a crash cut off is left out
         "save": "",
+        "maxmemory": str(maxmemory),
         "maxmemory-policy": "noeviction",
         "stream-node-max-bytes": "1024",
         "hash-max-listpack-value": "1024",
@@ -71,7 +94,7 @@ def server_command(binary: Path, socket_path: Path, data: Path) -> list[str]:
 
 def store_url(socket_path: Path) -> str:
     """The store's address as ``STREAMHOLD_STORE_URL`` takes it."""
-    return f"unix://{socket_path}"
+    return f"unix://{quote(str(socket_path))}"
 
 
 def is_ready(socket_path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from broker.dialects import View
+from broker.dialects.fold import Fold
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -22,7 +23,9 @@ class Diverged(Exception):
 
 
 class Transcript(Protocol):
-    """The delivered part of an answer.
+    """The delivered part of an answer, fed with the frames of its stream as they are read back.
+
+    It keeps texts and lengths, not frames; fed in steps it is the same as fed at once.
 
     ``before`` counts the characters delivered by attempts before the last; ``usage`` is what
     the last one's provider said it cost in all, unless that is a sum over attempts already,
@@ -32,6 +35,10 @@ class Transcript(Protocol):
     before: int
     usage: Object | None
     said: Object | None
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
+        ...
 
     @property
     def silent(self) -> bool:
@@ -51,6 +58,12 @@ class Transcript(Protocol):
     def length(self) -> int:
         """Characters delivered."""
         ...
+
+
+class Begin(Protocol):
+    """Makes a transcript of a stream's first frames, or of one that says nothing yet."""
+
+    def __call__(self, frames: Iterable[Frame] = ()) -> Transcript: ...
 
 
 class Joint(Protocol):
@@ -89,24 +102,33 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Object], None]  # raises BadRequest
     choices: Callable[[Object], int]  # how many a request asks for
     view: Callable[[Object], View]  # of a streaming caller with this request
-    fold: Callable[[Iterable[Frame]], Object]
-    transcript: Callable[[Iterable[Frame]], Transcript]
+    folding: Callable[[], Fold]  # of a stream's frames, none of them fed yet
+    transcript: Begin
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
     # The request that goes on from a transcript, the partial answer its last message.
     continued: Callable[[Object, Any], Object]
+    pieces: Callable[[Any], list[str]]  # of a transcript: the texts that it goes on from
     begins_call: Callable[[Frame], bool]  # whether a tool call begins in a frame
     # Whether a frame just before such a one may belong to it: a seal, the end of something.
     leads_to_call: Callable[[Frame], bool]
     # Whether a frame's body says no more than that the answer begins: see ``opening``.
     opens: Callable[[bytes], bool] = lambda _body: False
-    # Request, characters delivered, frames received, what was said of the cost → usage.
-    estimate: Callable[[Object, int, int, Object | None], Object]
+    prompt: Callable[[Object], int]  # about how many tokens a request's prompt is
+    # The same (None: the request is gone), characters delivered, frames received, what was said
+    # of the cost → usage.
+    estimate: Callable[[int | None, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]
     failure: Callable[[Failure], Object]
     # Whether a request may be asked for after its job's end, and is kept until then.
     keeps: Callable[[Object], bool] = lambda _request: False
-    # The key of the job whose answer a request goes on from.
+    # The id, one of ours, of the response that a request goes on from.
     follows: Callable[[Object], str | None] = lambda _request: None
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
     numbers: bool = False  # whether an event is to say its own number
+
+    def fold(self, frames: Iterable[Frame]) -> Object:
+        """The whole answer of a stream of which all frames are at hand."""
+        fold = self.folding()
+        fold.feed(frames)
+        return fold.answer()

@@ -40,7 +40,16 @@ def encode(answer: dict[str, Any]) -> bytes:
     try:
         return _encode(answer)
     except UnicodeEncodeError:
-        return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode()
+        text = json.dumps(answer, ensure_ascii=True, separators=(",", ":"), default=_decoded)
+        return text.encode()
+
+
+def _decoded(raw: Any) -> Any:
+    """What stands in JSON that was left as it is."""
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_leniently(bytes(raw))
 
 
 def _decode_leniently(data: bytes) -> Any:

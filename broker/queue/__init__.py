@@ -12,8 +12,9 @@ import msgspec
 from arq.jobs import serialize_job
 
 from broker.model import Options, job_key, request_digest
+from broker.offload.tasks import Examined
 from broker.store import Store
-from broker.store.jobs import Creation, NewJob
+from broker.store.jobs import Creation, Limits, NewJob
 from broker.store.scripts import Executor
 
 GENERATE = "generate"  # the function that runs an inference
@@ -31,7 +32,7 @@ class Submission(msgspec.Struct, frozen=True):
     """A request for an inference. ``body`` is the caller's JSON, ``request`` what it says.
 
     ``deadline`` and ``grace`` are what the options and the route come to, in seconds from
-    now; None for none. ``most_open`` limits the account's open jobs.
+    now; None for none.
     """
 
     account: str
@@ -43,9 +44,10 @@ class Submission(msgspec.Struct, frozen=True):
     options: Options = Options()
     deadline: float | None = None
     grace: float | None = None
-    most_open: int | None = None
+    limits: Limits = Limits()
     admitted: bool = True
     keep: bool = False  # the body, for as long as the stream
+    examined: Examined | None = None  # what is known of a large body; ``request`` is its outline
 
     @property
     def key(self) -> str:
@@ -53,6 +55,8 @@ class Submission(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
+        if self.examined is not None:
+            return self.examined.digest
         return request_digest(self.dialect, self.request)
 
 
@@ -87,9 +91,11 @@ async def enqueue(
             options=submission.options,
             deadline=submission.deadline,
             grace=submission.grace,
-            most_open=submission.most_open,
+            limits=submission.limits,
             admitted=submission.admitted,
             keep=submission.keep,
+            outline=submission.examined.outline if submission.examined else None,
+            upload=submission.examined.upload if submission.examined else None,
         ),
         over,
     )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from broker import log
-from broker.errors import StoreAway
+from broker.errors import StoreAway, StoreRefused
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.leases import Tick
@@ -36,13 +36,23 @@ class Rescuer:
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
-            try:
-                for partition in self._store.keys.partitions:
-                    self._note(partition.number, await self._tick(partition))
+            if await self._round():
                 self.seen = loop.time()
+            await asyncio.sleep(max(0.0, begun + self._seconds - loop.time()))
+
+    async def _round(self) -> bool:
+        """Tick once in every partition that lets us; whether all did."""
+        whole = True
+        for partition in self._store.keys.partitions:
+            try:
+                self._note(partition.number, await self._tick(partition))
+            except StoreRefused:  # this one is damaged, perhaps, and no other
+                self.ticks.pop(partition.number, None)
+                whole = False
             except StoreAway:
                 self.ticks.clear()
-            await asyncio.sleep(max(0.0, begun + self._seconds - loop.time()))
+                return False
+        return whole
 
     async def _tick(self, partition: Partition) -> Tick:
         settles = self._settle is not None
@@ -57,6 +67,7 @@ class Rescuer:
             ("job.deadline_exceeded", tick.late),
             ("job.abandoned", tick.abandoned),
             ("job.mended", tick.mended),
+            ("job.damaged", tick.damaged),
         ):
             for key in keys:
                 log.warning(event, job_key=key)
@@ -84,6 +95,11 @@ class Rescuer:
             (1 - tick.used / tick.allowed for tick in self.ticks.values() if tick.allowed),
             default=1.0,
         )
+
+    @property
+    def allowed_memory(self) -> int:
+        """The store's maxmemory in bytes; 0 while there is none, or none is known."""
+        return max((tick.allowed for tick in self.ticks.values()), default=0)
 
     @property
     def totals(self) -> Counter[str]:

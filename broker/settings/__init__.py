@@ -16,6 +16,7 @@ import msgspec
 T = TypeVar("T")
 
 _MOST_DERIVED = 1000  # by the models that callers name, which may be any
+_LONGEST_DERIVED = 1000  # characters of a key; what is longer is found anew each time
 
 
 class Secret:
@@ -45,6 +46,7 @@ class Server(Section, frozen=True):
     allowed_hosts: tuple[str, ...] = ()  # Host names answered to, beside loopback's own
     allowed_origins: tuple[str, ...] = ()  # pages that may call and read; "*" is any
     max_body: int = 32 * 1024 * 1024
+    max_parts: int = 500_000  # values in a body, roughly: braces, brackets and commas are counted
     header_hold: float = 10.0  # how long a streaming POST may wait for its first frame
     ping: float = 15.0  # between keep-alive lines on a silent stream
     store_patience: float = 30.0  # how long an open stream waits for a store that is away
@@ -52,6 +54,15 @@ class Server(Section, frozen=True):
     grace: float = 10.0  # without readers, before a job with on_disconnect=cancel is cancelled
     send_timeout: float = 60.0  # a client that takes nothing for so long is cut off
     backlog: int = 4096  # connections
+    head_timeout: float = 10.0  # for a request's head, and for the first one to begin
+    body_timeout: float = 30.0  # for a request's body; each body_rate bytes give a second more
+    body_rate: float = 16 * 1024.0  # bytes a second
+    # Between two requests. Longer than clients and proxies keep connections (httpx 5, nginx 60),
+    # else they send a call into one that is being closed.
+    keep_alive: float = 75.0
+    stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
+    passed_calls: int = 8  # to count_tokens, of one account at once in a process
+    passed_timeout: float = 30.0  # one of them, over all targets
 
 
 class Store(Section, frozen=True):
@@ -63,6 +74,12 @@ class Store(Section, frozen=True):
     record_ttl: float = 7 * 24 * 3600.0  # a record, after its end
     compress_above: int = 4096  # request bodies
     max_queued: int = 100_000  # jobs of one priority in a partition's queue; more are refused
+    # Share of a queue, and of the memory for request bodies, that one of several accounts may take.
+    account_share: float = 0.5
+    account_bytes: int = 256 * 1024 * 1024  # stored bodies of an account's open jobs, at most
+    max_metadata: int = 16 * 1024  # bytes of a job's metadata as JSON
+    # Bytes of memory that the store of `up` may use; None: 40 % of the machine's; 0: no limit.
+    maxmemory: int | None = None
     headroom: float = 0.1  # share of the store's maxmemory that new jobs leave to running ones
     timeout: float = 5.0  # one command
     catch_ups: int = 64  # readers catching up at once after a reconnect
@@ -76,6 +93,7 @@ class Worker(Section, frozen=True):
     lease: float = 2.0
     renew: float = 0.5
     rescue_tick: float = 0.25
+    stuck: float = 30.0  # a worker whose loop is held for so long loses its jobs
     attempts: int = 3  # tries of a job in all, whatever ended each
     losses: int = 3  # workers that a job may lose; then it is taken to be what kills them
     backoff: float = 0.2  # before the second try; doubles, with jitter
@@ -151,6 +169,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether its models go on from a partial answer sent as the last message. A text names
     # the flag that it wants set in that message.
     prefill: bool | str = False
+    # Whether calls may name what the provider keeps, whoever it was made for: see
+    # ``broker.dialects.kept``. None: where there is one account at most.
+    foreign_ids: bool | None = None
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -209,6 +230,8 @@ class Settings(Section, frozen=True, dict=True):
 
     def derived(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What ``find`` says of these settings, which is found once: they never change."""
+        if sum(map(len, key)) > _LONGEST_DERIVED:
+            return find()
         known: T | None = self._derived.get(key)
         if known is None:
             if len(self._derived) >= _MOST_DERIVED:
@@ -230,6 +253,11 @@ class Settings(Section, frozen=True, dict=True):
             )
 
         return self.derived(("timeouts", model, provider, provider_model), find)
+
+    def takes_foreign_ids(self, provider: str) -> bool:
+        """Whether calls of this provider may name what it keeps."""
+        own = self.providers[provider].foreign_ids
+        return len(self.accounts) < 2 if own is None else own
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

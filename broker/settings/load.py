@@ -25,9 +25,10 @@ from broker.settings import (
     Timeouts,
     Watched,
     Worker,
-    address_of,
+    addresses,
     callers,
     providers,
+    store_address,
 )
 
 S = TypeVar("S", bound=Section)
@@ -40,6 +41,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "breaker": Breaker,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
+_LONGEST_MODEL = 256  # characters: see ``broker.dialects.model_name``
 _WATCHDOGS = Timeouts.__struct_fields__
 _TARGETS = tuple[str | RouteTarget, ...]
 
@@ -95,8 +97,7 @@ def _build(tree: dict[str, Any], env: Mapping[str, str], found: list[str]) -> Se
     _check(values, env, found)
     if url := env.get("STREAMHOLD_STORE_URL"):
         values["store_url"] = Secret(url)
-        if address_of(url)[0] not in ("redis", "rediss", "unix"):
-            found.append("STREAMHOLD_STORE_URL: must begin with redis://, rediss:// or unix://")
+        found += store_address.problems(url)
     values["ticket_keys"] = callers.ticket_keys(env.get("STREAMHOLD_TICKET_KEY", ""), found)
     values["api_keys"] = {
         name: Secret(env[provider.api_key_env])
@@ -176,6 +177,8 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
 
 
 def _check_route(model: str, route: Route, found: list[str]) -> None:
+    if not 1 <= len(model) <= _LONGEST_MODEL or not model.isprintable():
+        found.append(f"routes.{model!r}: a name is 1 to {_LONGEST_MODEL} characters that print")
     if route.attempts is not None and route.attempts < 1:
         found.append(f"routes.{model}.attempts: must be 1 or more")
     if route.retries is not None and route.retries < 0:
@@ -201,6 +204,8 @@ def _check_targets(key: str, route: Route, known: dict[str, Provider], found: li
             found.append(f"{where}: there is no provider {provider!r}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
+        elif addresses.in_address(known[provider]) and not addresses.is_path(rest, known[provider]):
+            found.append(f"{where}: {name!r} can't be part of an address")
         elif isinstance(target, RouteTarget):
             providers.check_prefill(here, target.prefill, known[provider], found)
 
@@ -219,6 +224,8 @@ def _check_numbers(values: dict[str, Any], found: list[str]) -> None:
     for section, key in (("server", "port"), ("worker", "metrics_port")):
         if not 0 <= getattr(values[section], key) < 65536:
             found.append(f"{section}.{key}: must be 0 to 65535")
+    if (values["store"].maxmemory or 0) < 0:
+        found.append("store.maxmemory: must be 0 or more")
     if values["worker"].renew * 2 > values["worker"].lease:
         found.append("worker.renew: must be at most half of worker.lease")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", values["store"].deployment):
@@ -239,10 +246,22 @@ def _check_ranges(values: dict[str, Any], found: list[str]) -> None:
             found.append(f"{section}.{key}: must be at most 1")
 
 
-_SHARES = (("worker", "batch_share"), ("breaker", "failure_ratio"), ("store", "headroom"))
+_SHARES = (
+    ("worker", "batch_share"),
+    ("breaker", "failure_ratio"),
+    ("store", "headroom"),
+    ("store", "account_share"),
+)
 _POSITIVE: dict[str, tuple[str, ...]] = {
-    "server": ("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
-    "store": ("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
+    "server": (
+        *("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
+        *("head_timeout", "body_timeout", "body_rate", "keep_alive", "max_parts"),
+        *("passed_calls", "passed_timeout"),
+    ),
+    "store": (
+        *("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),
+        *("account_share", "account_bytes"),
+    ),
     "worker": (
         "concurrency",
         "lease",
@@ -259,8 +278,8 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
     "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
-    "server": ("store_patience", "drain"),
-    "store": ("compress_above", "headroom"),
-    "worker": ("backoff", "drain", "keep_acknowledged"),
+    "server": ("store_patience", "drain", "stuck"),
+    "store": ("compress_above", "headroom", "max_metadata"),
+    "worker": ("backoff", "drain", "keep_acknowledged", "stuck"),
     "timeouts": ("throughput",),
 }

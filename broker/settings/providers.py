@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from broker.settings import Provider, Quirks, Route, Settings, address_of
 from broker.settings.presets import PRESETS
@@ -11,6 +12,9 @@ from broker.settings.presets import PRESETS
 _FLAGGED = ("chat", "messages")  # dialects whose messages may have a flag
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_VALUE = re.compile(r"[ -~\t]*\Z")  # of a header
+_ADDRESS = re.compile(r"[!-\[\]-~\x80-\U0010ffff]+\Z")  # no white space, no backslash
+_CLIENTS = ("content-length", "transfer-encoding", "connection")  # how a body is sent
 
 
 def add_from_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, str]:
@@ -48,14 +52,14 @@ def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[st
         if not _NAME.match(name):
             found.append(f"{key}: a name is letters, digits, '.', '_' and '-'")
         _check_address(key, provider, found)
-        if provider.api_key_env and not env.get(provider.api_key_env):
-            found.append(f"{key}.api_key_env: the environment has no {provider.api_key_env}")
+        _check_key(key, provider, env, found)
         if provider.resumes and (provider.dialect == "gemini" or not provider.streams):
             found.append(f"{key}.resumes: not with dialect gemini or streams = false")
         if not _HEADER.match(provider.key_header):
             found.append(f"{key}.key_header: must be the name of a header")
         if provider.quirks != Quirks() and provider.dialect != "chat":
             found.append(f"{key}.quirks: only a provider of the chat dialect has any")
+        _check_headers(key, provider, found)
         check_prefill(key, provider.prefill, provider, found)
         _check_library(key, provider, found)
 
@@ -77,6 +81,58 @@ def _check_address(key: str, provider: Provider, found: list[str]) -> None:
     scheme, host = address_of(provider.base_url)
     if scheme not in ("http", "https") or not host:
         found.append(f"{key}.base_url: must be an http:// or https:// address")
+    elif not _ADDRESS.match(provider.base_url) or not _is_host(host):
+        found.append(f"{key}.base_url: holds what no address can")
+    elif urlsplit(provider.base_url).port == 0:
+        found.append(f"{key}.base_url: the port must be 1 to 65535")
+    elif "@" in urlsplit(provider.base_url).netloc and _is_authorized(provider):
+        found.append(f"{key}.base_url: holds a user, whose header is the key's: use key_header")
+    elif "?" in provider.base_url or "#" in provider.base_url:
+        found.append(f"{key}.base_url: must end with its path: what is called stands behind it")
+
+
+def _is_authorized(provider: Provider) -> bool:
+    """Whether calls have an Authorization header already: a client sends but one."""
+    keyed = provider.api_key_env is not None and provider.dialect in ("chat", "responses")
+    names = [*provider.headers, *([provider.key_header] if keyed else ())]
+    return "authorization" in map(str.lower, names)
+
+
+def _is_host(host: str) -> bool:
+    """Whether a client would take it: labels of 63 characters at most, none of them empty."""
+    if ":" in host:
+        return True  # an IPv6 address, which was read as one
+    try:
+        return bool(host.removesuffix(".").encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _check_key(key: str, provider: Provider, env: Mapping[str, str], found: list[str]) -> None:
+    """Complain of a key that is not there or that no header can hold, without telling it."""
+    name = provider.api_key_env
+    if not name:
+        return
+    text = env.get(name, "").strip()
+    if not text:
+        found.append(f"{key}.api_key_env: the environment has no {name}")
+    elif not _VALUE.match(text):
+        found.append(f"{key}.api_key_env: {name} holds what no header can: a line's end, say")
+
+
+def _check_headers(key: str, provider: Provider, found: list[str]) -> None:
+    """Complain of headers that can't be sent; what they say may be a secret."""
+    names = [name.lower() for name in provider.headers]
+    for name, value in provider.headers.items():
+        shown = name if _HEADER.match(name) else "a name"
+        if not _HEADER.match(name):
+            found.append(f"{key}.headers: {shown} must be the name of a header")
+        elif name.lower() in _CLIENTS:
+            found.append(f"{key}.headers.{name}: is the client's own to say")
+        elif names.count(name.lower()) > 1:
+            found.append(f"{key}.headers.{name}: is there twice")
+        if not _VALUE.match(value):
+            found.append(f"{key}.headers.{shown}: holds what no header can: a line's end, say")
 
 
 def _check_library(key: str, provider: Provider, found: list[str]) -> None:

@@ -4,8 +4,10 @@
 and listings over redis-py.
 """
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 
+from redis import Redis as PlainRedis
 from redis.asyncio import Redis
 
 from broker.settings import Settings
@@ -15,13 +17,17 @@ from broker.store.connection import ClientLine, make_client, store_errors
 from broker.store.ear import Line
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
+from broker.store.layout import Layout
 from broker.store.leases import Leases
 from broker.store.listing import Listing
 from broker.store.queue import Queue
+from broker.store.response_ids import ResponseIds
 from broker.store.scripts import Executor, Scripts
+from broker.store.stand_in import Client, Order, StandIn
 from broker.store.streams import Streams
 from broker.store.ticket_key import TicketKey
 from broker.store.wire import Wire
+from broker.turns import Turns
 
 
 class Store:
@@ -35,12 +41,14 @@ class Store:
         blocking: Redis,
         *,
         line: Callable[[], Line] | None = None,
+        plain: Callable[[], Client] | None = None,
         shebang: bool = True,
     ) -> None:
         self.settings = settings
         self.keys = Keys(settings.store.deployment, settings.store.partitions)
         self.client = client
         self._blocking = blocking
+        self._plain = plain
         self._executor = executor
         scripts = Scripts(executor, shebang=shebang)
         self.jobs = Jobs(scripts, client, self.keys, settings)
@@ -50,11 +58,37 @@ class Store:
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
         self.breakers = Breakers(scripts, client, self.keys, settings)
-        self.ticket_key = TicketKey(client, self.keys)
+        self.ticket_key = TicketKey(scripts, self.keys)
+        self.response_ids = ResponseIds(self.ticket_key)
+        self.layout = Layout(scripts, self.keys)
+        self._scripts = scripts
+
+    def stand_in(
+        self,
+        name: str,
+        turns: Turns,
+        orders: Callable[[], Sequence[Order]],
+        *,
+        every: float,
+        stuck: float,
+    ) -> StandIn:
+        """A thread that says to the store what the loop is too busy to say: see ``StandIn``."""
+        return StandIn(name, self._plain, turns, orders, every=every, stuck=stuck)
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""
         return await durability.warn(self.client)
+
+    async def mark(self, name: str, seconds: float) -> bool:
+        """Whether we are the first to set a mark of that name, which stands for so many seconds.
+
+        Raises:
+            StoreAway.
+        """
+        key = self.keys.partitions[0].prefix + name
+        ours = secrets.token_bytes(8)
+        first: bytes = await self._scripts.run("first", key, ours, int(seconds * 1000))
+        return first == ours
 
     async def server(self) -> str:
         """Which server runs the scripts; another one after each start. See ``Wire.server``.
@@ -88,12 +122,26 @@ def open_store(settings: Settings, name: str) -> Store:
     ``name`` is shown in the server's list of clients.
     """
     url, timeout = settings.store_url.reveal(), settings.store.timeout
+
+    def plain() -> Client:
+        # An answer that takes longer than half a lease comes too late to keep one.
+        wait = min(timeout, settings.worker.lease / 2)
+        client: PlainRedis = PlainRedis.from_url(
+            url,
+            client_name=f"{name}-stand-in",
+            socket_timeout=wait,
+            socket_connect_timeout=wait,
+            health_check_interval=0,
+        )
+        return client
+
     return Store(
         settings,
         Wire(url, name=name, timeout=timeout),
         make_client(url, name=name, timeout=timeout),
         make_client(url, name=f"{name}-wait", timeout=2 * BLOCK),
         line=lambda: Wire(url, name=f"{name}-ear", timeout=2 * BLOCK),
+        plain=plain,
     )
 
 

@@ -1,26 +1,28 @@
-"""Circuit breakers, one a target, shared by all workers through the store.
+"""Circuit breakers, one a target or provider, shared by all workers through the store.
 
 The store counts and decides (``breaker.lua``); workers keep a copy of the states, which is
 published with every change, so that choosing a target costs no round trip. Only the single
 trial of a breaker whose cooldown is over is asked for (``trial.lua``).
 """
 
-from collections.abc import Awaitable
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import msgspec
 from redis.asyncio import Redis
 
 from broker.settings import Settings
-from broker.store.connection import store_errors
+from broker.store.connection import each, store_errors
 from broker.store.keys import Keys
 from broker.store.scripts import Scripts
 
 State = Literal["closed", "open", "half-open"]
 
+MOST = 1000  # breakers of targets that no route names; those that count nothing go first
+
 
 class Breaker(msgspec.Struct, frozen=True):
-    """The breaker of one target, named PROVIDER/MODEL.
+    """The breaker of one target, named PROVIDER/MODEL; or of a provider, for the others.
 
     ``wait`` is the seconds, from when this was read, until a trial may be made; ``good`` and
     ``bad`` count the calls of the current window.
@@ -40,54 +42,82 @@ class Breakers:
     def __init__(self, scripts: Scripts, client: Redis, keys: Keys, settings: Settings) -> None:
         self._scripts = scripts
         self._client = client
+        # The targets that the operator has named.
+        self.routed = frozenset(name for each in settings.routes.values() for name in each.names)
         self._prefix = keys.partitions[0].prefix
         self._channel = keys.breaker_channel
         limits = settings.breaker
+        self._cooldown_ms = int(limits.cooldown * 1000)
+        self._trial_ms = int(limits.trial * 1000)
         self._limits: tuple[str | int, ...] = (
             int(limits.window * 1000),
             limits.least_calls,
             str(limits.failure_ratio),
-            int(limits.cooldown * 1000),
+            self._cooldown_ms,
         )
         self._half_ms = int(limits.window * 1000) / 2
-        self._trial_ms = int(limits.trial * 1000)
 
     async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
         """Count calls that ended, the trial among them or not; the breaker as it is now."""
         reply = await self._scripts.run(
-            "breaker", self._prefix, name, good, bad, int(trial), *self._limits, self._channel
+            "breaker",
+            self._prefix,
+            name,
+            good,
+            bad,
+            int(trial),
+            *self._limits,
+            self._channel,
+            int(self._is_own(name)),
+            MOST,
+            self._trial_ms,
         )
         state, wait = reply
         return Breaker(name, state.decode(), int(wait) / 1000)
 
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the operator's: a route's target, or a whole provider."""
+        return name in self.routed or "/" not in name
+
     async def trial(self, name: str) -> tuple[bool, Breaker]:
         """Whether a call may be made now, as the trial unless it is closed; and the breaker."""
         granted, state, wait = await self._scripts.run(
-            "trial", self._prefix, name, self._trial_ms, self._channel
+            "trial", self._prefix, name, self._trial_ms, self._channel, self._cooldown_ms
         )
         return bool(granted), Breaker(name, state.decode(), int(wait) / 1000)
 
     async def all(self) -> list[Breaker]:
-        """Every breaker that has counted a call, by name.
+        """Every breaker that has counted a call, by name: the operator's, and MOST others.
 
         Raises:
             StoreAway.
         """
         with store_errors():
-            members = self._client.smembers(f"{self._prefix}breakers")
-            found = await cast(Awaitable[set[bytes]], members)
-            names = sorted(name.decode() for name in found)
+            pipe = self._client.pipeline(transaction=False)
+            for kind in ("own", "found"):
+                pipe.zrange(f"{self._prefix}breakers:{kind}", 0, -1)
+            own, found = await pipe.execute()
+        return await self.of(sorted(name.decode() for name in (*own, *found)))
+
+    async def of(self, names: Sequence[str]) -> list[Breaker]:
+        """Those of these names that have counted a call.
+
+        Raises:
+            StoreAway.
+        """
+        with store_errors():
             pipe = self._client.pipeline(transaction=False)
             pipe.time()
             for name in names:
                 pipe.hgetall(f"{self._prefix}breaker:{name}")
-            (seconds, micros), *records = await pipe.execute()
-            if gone := [name for name, row in zip(names, records, strict=True) if not row]:
-                await cast(Awaitable[int], self._client.srem(f"{self._prefix}breakers", *gone))
+            (seconds, micros), *records = await each(pipe)
         now = seconds * 1000 + micros // 1000
         half_window = int(now // self._half_ms)
+        longest = max(self._cooldown_ms, self._trial_ms)
         return [
-            _parse(*row, now, half_window) for row in zip(names, records, strict=True) if row[1]
+            _parse(name, record, (now, half_window, longest))
+            for name, record in zip(names, records, strict=True)
+            if record
         ]
 
 
@@ -97,7 +127,10 @@ def parse_change(data: bytes) -> Breaker:
     return Breaker(name, cast(State, state), int(wait) / 1000)
 
 
-def _parse(name: str, record: dict[bytes, bytes], now: int, half_window: int) -> Breaker:
+def _parse(name: str, record: dict[bytes, bytes], clock: tuple[int, int, int]) -> Breaker:
+    """``clock`` is the time in ms and in half windows, and the longest time of a state in ms."""
+    now, half_window, longest = clock
+
     def number(*fields: bytes) -> int:
         return sum(int(record.get(field, b"0")) for field in fields)
 
@@ -108,7 +141,7 @@ def _parse(name: str, record: dict[bytes, bytes], now: int, half_window: int) ->
     return Breaker(
         name,
         cast(State, record[b"state"].decode()),
-        max(0, number(b"until") - now) / 1000,
+        min(max(0, number(b"until") - now), longest) / 1000,  # the clock may have gone back
         number(*(b"good", b"good0")[:halves]),
         number(*(b"bad", b"bad0")[:halves]),
         number(b"changed") or None,

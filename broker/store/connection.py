@@ -7,14 +7,17 @@ from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
     ConnectionError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
     TimeoutError,
 )
 
 from broker.errors import StoreAway
+from broker.store.refusals import word_of
 from broker.store.scripts import ReplyError, translate
 
 Client = Redis
@@ -37,6 +40,7 @@ def make_client(url: str, *, name: str, timeout: float) -> Redis:
 
 # redis-py takes the code word of some errors off.
 _WORDS: dict[type[ResponseError], str] = {
+    NoPermissionError: "NOPERM ",
     NoScriptError: "NOSCRIPT ",
     OutOfMemoryError: "OOM ",
     ReadOnlyError: "READONLY ",
@@ -61,6 +65,8 @@ class ClientExecutor:
             raise StoreAway(type(error).__name__) from error
         except ResponseError as error:
             raise as_sent(error) from error
+        except RedisError as error:
+            raise StoreAway(type(error).__name__) from error
 
     async def server(self) -> str:
         """It is not known."""
@@ -96,7 +102,7 @@ class ClientLine(ClientExecutor):
 
 
 class store_errors:
-    """Turns redis-py's errors within a block into StoreAway, StoreFull or ScriptError."""
+    """Turns redis-py's errors within a block into StoreAway, StoreFull or StoreRefused."""
 
     def __enter__(self) -> None:
         return None
@@ -106,5 +112,21 @@ class store_errors:
             raise StoreAway(type(error).__name__) from error
         if isinstance(error, ResponseError):
             raise translate(as_sent(error)) from error
+        if isinstance(error, RedisError):  # an answer that is none of the protocol's
+            raise StoreAway(type(error).__name__) from error
         if type(error) is RuntimeError:  # uvloop's word for a write to a transport just closed
             raise StoreAway(type(error).__name__) from error
+
+
+async def each(pipe: Any) -> list[Any]:
+    """The replies of a pipeline; None in place of one whose key is of another type.
+
+    So a key that was damaged costs its own reply only. Use it within ``store_errors``.
+    """
+    replies: list[Any] = await pipe.execute(raise_on_error=False)
+    for place, reply in enumerate(replies):
+        if isinstance(reply, ResponseError) and word_of(str(reply)) == "WRONGTYPE":
+            replies[place] = None
+        elif isinstance(reply, Exception):
+            raise reply
+    return replies

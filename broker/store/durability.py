@@ -29,7 +29,7 @@ async def _dangers(client: Redis) -> list[str]:
     with store_errors():
         config = {
             **await client.config_get("append*"),
-            **await client.config_get("maxmemory-policy"),
+            **await client.config_get("maxmemory*"),
         }
     found = []
     if config.get("appendonly") == "no":
@@ -39,4 +39,6 @@ async def _dangers(client: Redis) -> list[str]:
     policy = config.get("maxmemory-policy", "noeviction")
     if policy != "noeviction":
         found.append(f"maxmemory-policy is {policy}: a full store evicts queued and running jobs")
+    if config.get("maxmemory") == "0":
+        found.append("maxmemory is 0: no job is refused before the machine's memory is full")
     return found

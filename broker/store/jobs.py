@@ -1,7 +1,7 @@
 """Jobs and their records: create, read, cancel, delete, retry."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,27 +14,51 @@ from broker.errors import (
     NotRetriable,
     QueueFull,
     RequestIdReused,
+    StoreAway,
     StoreFull,
+    StreamholdError,
 )
 from broker.frames import Kind
-from broker.model import Failure, Job, JobState, Options, Terminal
+from broker.model import Failure, Job, JobState, Options, Outline, Terminal
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.keys import Keys
-from broker.store.record import to_job
+from broker.store.record import UNREADABLE, to_job
 from broker.store.scripts import Executor, Scripts
+from broker.store.seats import Seat, Seats
 
 CANCELLED = Failure(
     type="cancelled", code="cancelled", message="The job was cancelled.", status=409, remedy="final"
 )
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What an account may have at once, in all; None and 1.0 are no limit.
+
+    ``share`` is of the room in a queue (see ``refusal`` in lua/enqueue.part.lua); ``bytes`` are of
+    the stored request bodies of its open jobs, small ones apart.
+    """
+
+    open: int | None = None  # jobs queued or running
+    share: float = 1.0
+    bytes: int | None = None
+
+
+_NO_LIMITS = Limits()
+
+
+class Upload(NamedTuple):
+    """A body that was uploaded: under which name, and the bytes that it takes."""
+
+    name: str
+    size: int
+
+
 class NewJob(msgspec.Struct, frozen=True):
     """What creates a job. ``body`` is the caller's request as JSON, ``task`` arq's job.
 
-    ``deadline`` and ``grace`` are seconds from now, None for none; ``most_open`` is the
-    account's limit, None for none.
+    ``deadline`` and ``grace`` are seconds from now, None for none.
     """
 
     key: str
@@ -43,14 +67,16 @@ class NewJob(msgspec.Struct, frozen=True):
     dialect: str
     model: str
     digest: str
-    body: bytes
+    body: bytes  # empty, if it was uploaded
     task: bytes
     metadata: dict[str, Any] | None = None
     options: Options = Options()
     deadline: float | None = None
     grace: float | None = None
-    most_open: int | None = None
+    limits: Limits = _NO_LIMITS
     keep: bool = False  # the body, for as long as the stream
+    outline: Outline | None = None  # of a body that was uploaded,
+    upload: Upload | None = None
     admitted: bool = True  # false: the store is short of memory, and may only say what is there
 
 
@@ -81,6 +107,8 @@ class Jobs:
         self._queue_ms = int(settings.worker.queue_timeout * 1000)
         self._record_ms = int(settings.store.record_ttl * 1000)
         self._stream_ms = int(settings.store.stream_ttl * 1000)
+        self._most_body = settings.server.max_body
+        self._seats = Seats(scripts, client, keys, 2 * self._record_ms)
 
     async def create(self, new: NewJob, over: Executor | None = None) -> Creation:
         """Create the job, or find it there already with the same request.
@@ -92,36 +120,66 @@ class Jobs:
             JobGone: the request id's job was deleted.
             QueueFull, AccountBusy, StoreFull: a new job is not admitted just now.
         """
+        limits = new.limits
+        seat: Seat | None = None
         try:
-            reply = await self._create(new, over)
+            if self._seated(limits) and new.admitted:
+                seat = await self._seats.take(new.account, new.key, limits.open or 0)
+                if seat is None:
+                    return self._created(new, await self._find(new, b"account-full"))
+            reply = await self._create(new, seat, over)
         except StoreFull:
-            prefix = self._keys.partition(new.key).prefix
-            reply = await self._scripts.run("find", prefix, new.key, new.digest)
+            reply = await self._find(new, b"store-full")
+        if seat is not None and reply[0] in _NOT_ADMITTED:
+            await self._seats.give_up(seat)
+        return self._created(new, reply)
+
+    def _created(self, new: NewJob, reply: list[bytes]) -> Creation:
         match reply[0]:
             case b"created":
                 return Creation(True, _ms(new.grace) or None)
             case b"exists":
                 return Creation(False, int(reply[1]) if reply[1] else None)
-            case b"queue-full" if new.admitted:
-                raise QueueFull()
-            case b"queue-full" | b"full":
-                raise StoreFull()
-            case b"account-full":
-                raise AccountBusy(f"It may have {new.most_open}.")
+            case b"upload-lost":
+                raise StoreAway("It lost the body that was uploaded.")
             case b"conflict":
                 raise RequestIdReused(f"It is {new.request_id!r}.", param="Idempotency-Key")
-            case _:
+            case b"gone":
                 raise JobGone(new.request_id)
+            case b"queue-full" if not new.admitted:
+                raise StoreFull()
+            case _:
+                raise _refused(reply, new.limits)
 
-    async def _create(self, new: NewJob, over: Executor | None) -> list[bytes]:
+    async def _find(self, new: NewJob, otherwise: bytes) -> list[bytes]:
+        """What the request id names already, as ``create`` says it, or the word given."""
+        prefix = self._keys.partition(new.key).prefix
+        reply: list[bytes] = await self._scripts.run("find", prefix, new.key, new.digest)
+        return [otherwise] if reply[0] == b"full" else reply
+
+    def _seated(self, limits: Limits) -> bool:
+        return limits.open is not None and len(self._keys.partitions) > 1
+
+    def _most_bytes(self, limits: Limits) -> int:
+        """Of the bodies that count in one partition; a body of any allowed size has room."""
+        if limits.bytes is None:
+            return 0
+        return max(limits.bytes // len(self._keys.partitions), self._most_body)
+
+    async def _create(self, new: NewJob, seat: Seat | None, over: Executor | None) -> list[bytes]:
         fields: list[str | bytes] = ["request_id", new.request_id, "dialect", new.dialect]
         fields += ["model", new.model, "task", new.task]
+        body, size = self._packed(new)
         if new.metadata is not None:
-            fields += ["metadata", msgspec.json.encode(new.metadata)]
+            metadata = msgspec.json.encode(new.metadata)
+            fields += ["metadata", metadata]
+            size += len(metadata)
         if new.options != Options():
             fields += ["options", msgspec.json.encode(new.options)]
         if new.keep:
             fields += ["keep", "1"]
+        if new.outline is not None:
+            fields += ["outline", msgspec.json.encode(new.outline)]
         reply: list[bytes] = await self._scripts.run(
             "create",
             self._keys.partition(new.key).prefix,
@@ -130,18 +188,28 @@ class Jobs:
             new.account,
             self._queue_ms,
             self._record_ms,
-            bodies.pack(new.body, self._store.compress_above),
+            body,
             new.options.priority,
-            self._store.max_queued if new.admitted else 0,
-            # Each partition keeps its own count, and is given its share of the limit.
-            -(-(new.most_open or 0) // len(self._keys.partitions)),
             _ms(new.deadline),
             _ms(new.grace),
+            self._store.max_queued if new.admitted else 0,
+            str(new.limits.share),
+            0 if seat else new.limits.open or 0,
+            bodies.counted(size),
+            self._most_bytes(new.limits),
+            seat.until_ms if seat else 0,
             *fields,
             over=over,
-            server_at=11,
+            server_at=15,
         )
         return reply
+
+    def _packed(self, new: NewJob) -> tuple[bytes, int]:
+        """The body as the script takes it, and the bytes that it takes in the store."""
+        if new.upload is not None:
+            return b"u" + new.upload.name.encode(), new.upload.size
+        body = bodies.pack(new.body, self._store.compress_above)
+        return body, len(body)
 
     async def get(self, key: str) -> Job:
         """The job.
@@ -154,9 +222,12 @@ class Jobs:
             record = await cast(Awaitable[dict[bytes, bytes]], self._client.hgetall(name))
         if not record:
             raise JobNotFound()
-        if record[b"state"] == b"deleted":
+        if record.get(b"state") == b"deleted":
             raise JobGone()
-        return to_job(key, record)
+        try:
+            return to_job(key, record)
+        except UNREADABLE as error:
+            raise JobGone("Its record was damaged.") from error
 
     async def cancel(self, key: str) -> JobState:
         """Cancel a job that has not ended; the state it is in afterwards.
@@ -241,19 +312,67 @@ class Jobs:
         )
         return bool(reply)
 
-    async def retry(self, key: str) -> None:
-        """Queue a failed job again that delivered nothing.
+    async def retry(self, key: str, limits: Limits = _NO_LIMITS) -> None:
+        """Queue a failed job again that delivered nothing, if a new one would be admitted.
 
         Raises:
             JobNotFound, JobGone: there is no such job any more. NotRetriable: it has not
             failed, or delivered frames, or its request is no longer kept.
+            QueueFull, AccountBusy, StoreFull: it is not admitted just now.
         """
         job = await self.get(key)
+        if job.state is not JobState.FAILED:
+            raise NotRetriable(f"This one is {job.state.value}.")
+        seat: Seat | None = None
+        if self._seated(limits):
+            seat = await self._seats.take(job.account, key, limits.open or 0)
+            if seat is None:
+                raise _refused([b"account-full"], limits)
         reply = await self._scripts.run(
-            "retry", self._keys.partition(key).prefix, key, self._queue_ms, len(job.attempts)
+            "retry",
+            self._keys.partition(key).prefix,
+            key,
+            self._queue_ms,
+            len(job.attempts),
+            self._store.max_queued,
+            str(limits.share),
+            0 if seat else limits.open or 0,
+            self._most_bytes(limits),
+            seat.until_ms if seat else 0,
         )
+        if reply[0] in _NOT_ADMITTED:  # its seat goes when it is missed: the job has ended
+            raise _refused(reply, limits)
         if _known(reply) == "refused":
             raise NotRetriable(f"This one is {reply[1].decode()}.")
+
+
+_NOT_ADMITTED = (
+    b"queue-full",
+    b"queue-share",
+    b"account-full",
+    b"bytes-full",
+    b"store-full",
+    b"seat-lapsed",
+)
+
+
+def _refused(reply: list[bytes], limits: Limits) -> StreamholdError:
+    """Why a job is not admitted, from a script's reply."""
+    match reply[0]:
+        case b"queue-full":
+            return QueueFull()
+        case b"queue-share":
+            return AccountBusy(
+                f"{int(reply[1])} of its jobs are queued, and the rest of the queue is for others."
+            )
+        case b"bytes-full":
+            return AccountBusy("The requests of its open jobs take all of its memory.")
+        case b"account-full":
+            return AccountBusy(f"It may have {limits.open}.")
+        case b"seat-lapsed":
+            return StoreAway("It took too long to answer.")
+        case _:
+            return StoreFull()
 
 
 def _ms(seconds: float | None) -> int:

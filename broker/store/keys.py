@@ -22,6 +22,10 @@ class Partition(msgspec.Struct, frozen=True):
     def body(self, key: str) -> str:
         return f"{self.prefix}body:{key}"
 
+    def upload(self, name: str) -> str:
+        """A large body, until a job is made of it."""
+        return f"{self.prefix}upload:{name}"
+
     def stream(self, key: str) -> str:
         return f"{self.prefix}stream:{key}"
 
@@ -31,6 +35,10 @@ class Partition(msgspec.Struct, frozen=True):
 
     def templates(self, key: str) -> str:
         return f"{self.prefix}templates:{key}"
+
+    def seats(self, account: str) -> str:
+        """An account's seats, in its home partition."""
+        return f"{self.prefix}seats:{account}"
 
     def account(self, name: str) -> str:
         return f"{self.prefix}account:{name}"
@@ -61,6 +69,15 @@ class Keys:
         if len(self.partitions) == 1:
             return self.partitions[0]
         return self.partitions[zlib.crc32(key.encode()) % len(self.partitions)]
+
+    def home(self, account: str) -> Partition:
+        """The partition that keeps what an account has in all partitions together."""
+        return self.partition(account)
+
+    @property
+    def layout(self) -> str:
+        """The key that keeps the number of partitions that the deployment's data was made with."""
+        return f"{self._deployment}:layout"
 
     @property
     def breaker_channel(self) -> str:

@@ -15,6 +15,7 @@ from broker.store.jobs import ended
 from broker.store.keys import Keys, Partition
 from broker.store.record import pairs
 from broker.store.scripts import Scripts
+from broker.store.stand_in import Order
 
 QUEUE_TIMEOUT = Failure(
     type="queue_timeout",
@@ -38,6 +39,13 @@ ABANDONED = Failure(
     status=409,
     remedy="final",
 )
+DAMAGED = Failure(
+    type="frames_lost",
+    message="The store's data of this job were damaged.",
+    status=502,
+    remedy="final",
+    retryable=True,
+)
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -55,6 +63,7 @@ class Tick(msgspec.Struct, frozen=True):
     late: list[str]
     abandoned: list[str]
     mended: list[str]
+    damaged: list[str]
     unsettled: list[str]
     queued: int
     queued_batch: int
@@ -84,25 +93,33 @@ class Leases:
             *ended(JobState.FAILED, QUEUE_TIMEOUT),
             *ended(JobState.FAILED, DEADLINE),
             *ended(JobState.CANCELLED, ABANDONED),
+            *ended(JobState.FAILED, DAMAGED),
         )
 
     async def renew(
         self, partition: Partition, holder: str, claims: list[tuple[str, int]]
     ) -> list[bool]:
         """Per (key, token) whether the lease is still ours; it has a full term again then."""
-        flat = [part for claim in claims for part in claim]
-        reply = await self._scripts.run("renew", partition.prefix, holder, self._lease_ms, *flat)
+        script, prefix, args = self.renewal(partition, holder, claims)
+        reply = await self._scripts.run(script, prefix, *args)
         return [bool(verdict) for verdict in reply]
+
+    def renewal(
+        self, partition: Partition, holder: str, claims: Sequence[tuple[str, int]]
+    ) -> Order:
+        """What ``renew`` sends. Without a holder no worker is said to be there for more jobs."""
+        flat = [part for claim in claims for part in claim]
+        return "renew", partition.prefix, (holder, self._lease_ms, *flat)
 
     async def rescue(self, partition: Partition, *, settles: bool = False) -> Tick:
         """One tick; ``settles`` says that the caller can settle attempts."""
         reply = await self._scripts.run(
             "rescue", partition.prefix, *self._rescue_args, int(settles)
         )
-        rescued, timed_out, late, abandoned, mended, unsettled = (
-            [key.decode() for key in keys] for keys in reply[1:7]
+        rescued, timed_out, late, abandoned, mended, damaged, unsettled = (
+            [key.decode() for key in keys] for keys in reply[1:8]
         )
-        queued, queued_batch, running, workers, used, allowed = map(int, reply[7:13])
+        queued, queued_batch, running, workers, used, allowed = map(int, reply[8:14])
         return Tick(
             held_off=bool(reply[0]),
             rescued=rescued,
@@ -110,6 +127,7 @@ class Leases:
             late=late,
             abandoned=abandoned,
             mended=mended,
+            damaged=damaged,
             unsettled=unsettled,
             queued=queued,
             queued_batch=queued_batch,
@@ -117,13 +135,17 @@ class Leases:
             workers=workers,
             used=used,
             allowed=allowed,
-            totals={name.decode(): int(total) for name, total in pairs(reply[13]).items()},
+            totals={name.decode(): int(total) for name, total in pairs(reply[14]).items()},
         )
 
     async def attend(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> None:
         """Say that these jobs, given as (key, grace in ms), still have a reader."""
-        flat = [part for pair in watched for part in pair]
-        await self._scripts.run("attend", partition.prefix, *flat)
+        script, prefix, args = self.attendance(partition, watched)
+        await self._scripts.run(script, prefix, *args)
+
+    def attendance(self, partition: Partition, watched: Sequence[tuple[str, int]]) -> Order:
+        """What ``attend`` sends."""
+        return "attend", partition.prefix, [part for pair in watched for part in pair]
 
 
 _MOST = 100  # jobs rescued, timed out and abandoned, each, in one tick

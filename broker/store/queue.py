@@ -1,18 +1,20 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
 
+from broker import log
 from broker.model import Job
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.ear import Ear, Line
 from broker.store.keys import Keys, Partition
-from broker.store.record import pairs, to_job, to_record
+from broker.store.record import UNREADABLE, pairs, to_job, to_record
 from broker.store.scripts import Executor, Scripts
 
 
@@ -22,7 +24,7 @@ class Claim(msgspec.Struct, frozen=True):
     job: Job
     token: int
     task: bytes
-    body: bytes | None  # the caller's request as JSON; None if the store lost it
+    body: bytes | None  # the caller's request as JSON; None if it is large, or the store lost it
     now_ms: int = 0  # the store's clock at the claim
 
 
@@ -32,6 +34,14 @@ class Released(NamedTuple):
     key: str
     token: int
     fields: Sequence[tuple[str, bytes]] = ()
+
+
+def _unpacked(stored: bytes) -> bytes | None:
+    """A request's body; None if it was damaged."""
+    try:
+        return bodies.unpack(stored)
+    except zlib.error:
+        return None
 
 
 _BEATS = 1.5  # times between renewals after which a holder is taken to stand still
@@ -73,10 +83,7 @@ class Queue:
 
     async def recall(self, partition: Partition, holder: str) -> None:
         """End the wait of a worker's ear, or the next one if that has just ended."""
-        key = partition.recall(holder)
-        with store_errors():
-            await cast(Awaitable[int], self._client.lpush(key, 1))
-            await self._client.expire(key, _RECALL)
+        await self._scripts.run("recall", partition.prefix, holder, _RECALL * 1000)
 
     async def claim(
         self,
@@ -104,20 +111,27 @@ class Queue:
             over=over,
             server_at=5,
         )
-        return [
-            Claim(
-                job=to_job(key.decode(), record := pairs(flat)),
-                token=int(token),
-                task=record[b"task"],
-                body=bodies.unpack(body) if body else None,
-                now_ms=int(now),
-            )
-            for key, token, flat, body in rows
-        ]
+        claims: list[Claim] = []
+        for key, token, flat, body in rows:
+            try:
+                claims.append(
+                    Claim(
+                        job=to_job(key.decode(), record := pairs(flat)),
+                        token=int(token),
+                        task=record[b"task"],
+                        body=_unpacked(body) if body else None,
+                        now_ms=int(now),
+                    )
+                )
+            except UNREADABLE as error:
+                log.warning("job.unreadable", job_key=key.decode(), error=type(error).__name__)
+                await self._scripts.run("spoil", partition.prefix, key)
+        return claims
 
     async def reclaim(self, partition: Partition, holder: str, claim: Claim) -> bool:
         """Whether a claim still holds, or holds again, for the store had lost it."""
-        mine, others = to_record(claim.job, claim.task)
+        body = bodies.pack(claim.body, self._compress_above) if claim.body else b""
+        mine, others = to_record(claim.job, claim.task, len(body))
         reply = await self._scripts.run(
             "reclaim",
             partition.prefix,
@@ -127,7 +141,7 @@ class Queue:
             claim.token,
             claim.job.account,
             claim.job.grace_ms or 0,
-            bodies.pack(claim.body, self._compress_above) if claim.body else b"",
+            body,
             len(mine),
             *(part for field in (*mine, *others) for part in field),
             server_at=0,

@@ -1,9 +1,9 @@
 """A job's record: the fields of its hash, to and from ``broker.model.Job``.
 
 The scripts own ``state token last digest account created started ended holder claims losses
-score member spent priority allowed deadline grace breaks since``; the rest is written by processes:
-``request_id dialect model task metadata options keep`` at creation, ``delivered usage error
-cursor`` and one ``attempt:N`` an attempt by holders.
+score member spent priority allowed deadline grace bytes breaks since``; the rest is written by
+processes: ``request_id dialect model task metadata options keep outline`` at creation, ``delivered
+usage error cursor declined`` and one ``attempt:N`` an attempt by holders.
 
 ``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
 that may still have to wait in a queue.
@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 
 from broker import cursor as cursors
-from broker.model import Attempt, Failure, Job, JobState, Options
+from broker.model import Attempt, Failure, Job, JobState, Options, Outline
+from broker.store import bodies
 
 _Field = tuple[str, bytes]
 
@@ -31,7 +32,12 @@ _NO_OPTIONS = Options()
 _attempt = msgspec.json.Decoder(Attempt).decode
 _cursor = msgspec.json.Decoder(tuple[int, int]).decode
 _options = msgspec.json.Decoder(Options).decode
+_outline = msgspec.json.Decoder(Outline).decode
 _failure = msgspec.json.Decoder(Failure).decode
+
+
+# What a record that was damaged raises here; its job is of no use, and no other's fault.
+UNREADABLE = (KeyError, ValueError, msgspec.MsgspecError)
 
 
 def pairs(flat: Iterable[Any]) -> dict[bytes, bytes]:
@@ -63,6 +69,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         ended_ms=_number(get(b"ended")),
         claims=int(get(b"claims", 0)),
         losses=int(get(b"losses", 0)),
+        declined=int(get(b"declined", 0)),
         spent=spent,
         attempts=attempts,
         cursor=_cursor(record[b"cursor"]) if b"cursor" in record else None,
@@ -71,19 +78,21 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         grace_ms=_number(get(b"grace")),
         keep=b"keep" in record,
         breaks=cursors.breaks_in(record[b"breaks"]) if b"breaks" in record else (),
+        outline=_outline(record[b"outline"]) if b"outline" in record else None,
         usage=usage,
         error=_failure(record[b"error"]) if b"error" in record else None,
         metadata=_json(get(b"metadata")),
     )
 
 
-def to_record(job: Job, task: bytes) -> tuple[list[_Field], list[_Field]]:
+def to_record(job: Job, task: bytes, size: int = 0) -> tuple[list[_Field], list[_Field]]:
     """A claimed job's record again: the fields that the claim wrote, and all others.
 
     Its stream begins anew: what was in it before the claim is not ours to say. Numbers that an
-    earlier loss passed over stay so.
+    earlier loss passed over stay so. ``size`` is what its body takes, in bytes.
     """
     claimed = [("claims", job.claims), ("calling", _silent(job)), ("started", job.started_ms)]
+    metadata = msgspec.json.encode(job.metadata) if job.metadata is not None else b""
     fresh = len(job.breaks) == 1 and job.breaks[0] == (0, job.last + 1)
     others = {
         "created": job.created_ms,
@@ -95,15 +104,18 @@ def to_record(job: Job, task: bytes) -> tuple[list[_Field], list[_Field]]:
         "model": job.model,
         "digest": job.digest,
         "task": task,
+        "bytes": bodies.counted(size + len(metadata)) or None,
         "losses": job.losses or None,
         "spent": job.spent or None,
         "deadline": job.deadline_ms,
         "allowed": job.deadline_ms - job.created_ms if job.deadline_ms else None,
         "grace": job.grace_ms,
         "keep": 1 if job.keep else None,
+        "declined": job.declined or None,
+        "outline": msgspec.json.encode(job.outline) if job.outline is not None else None,
         "priority": job.options.priority if job.options.priority != "interactive" else None,
         "options": msgspec.json.encode(job.options) if job.options != _NO_OPTIONS else None,
-        "metadata": msgspec.json.encode(job.metadata) if job.metadata is not None else None,
+        "metadata": metadata or None,
     }
     tried = [attempt_field(attempt) for attempt in job.attempts if attempt.provider]
     return _flat(claimed), [*_flat(others.items()), *tried]

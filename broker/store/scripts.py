@@ -11,28 +11,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
 
-from broker.errors import StoreAway, StoreFull, StreamholdError
+from broker.errors import StoreAway, StoreFull, StoreRefused
+from broker.store import refusals
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
-
-# What a server answers while it starts, hands over or is busy: it is away, not wrong.
-_AWAY = (
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "MASTERDOWN",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "MISCONF",
-    "UNBLOCKED",
-)
-
-
-class ScriptError(StreamholdError):
-    """A script of the store failed."""
-
-    code = "store_script"
 
 
 class ReplyError(Exception):
@@ -61,6 +43,16 @@ def source(name: str) -> str:
     return whole(name)
 
 
+@cache
+def digest_of(name: str) -> str:
+    """By which a server knows the script, its first line included."""
+    return _digest(source(name))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 class Scripts:
     """Runs scripts over one executor."""
 
@@ -84,10 +76,10 @@ class Scripts:
 
         Raises:
             StoreAway: no answer, or the server is not able to run scripts just now.
-            StoreFull: the server refuses writes for want of memory.
-            ScriptError: anything else; it is a defect.
+            StoreFull: the server refuses writes because its memory is full.
+            StoreRefused: any other error reply. It is logged.
         """
-        digest, text = self._digests.get(name) or self._prepare(name)
+        digest, text = self.prepared(name)
         executor = over or self._executor
         try:
             try:
@@ -98,13 +90,17 @@ class Scripts:
             await executor.execute("SCRIPT", "LOAD", text)
             return await _evaluate(executor, digest, prefix, args, server_at)
         except ReplyError as error:
-            raise translate(error) from error
+            raise translate(error, name) from error
 
-    def _prepare(self, name: str) -> tuple[str, str]:
+    def prepared(self, name: str) -> tuple[str, str]:
+        """A script's digest, and the text that the server gives that digest."""
+        found = self._digests.get(name)
+        if found is not None:
+            return found
         text = source(name)
         if not self._shebang:
             text = text.partition("\n")[2]
-        prepared = (hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), text)
+        prepared = (_digest(text), text)
         self._digests[name] = prepared
         return prepared
 
@@ -122,11 +118,17 @@ async def _evaluate(
     return await executor.execute("EVALSHA", digest, 1, prefix, *args)
 
 
-def translate(error: Exception) -> StreamholdError:
-    """Our error for an error reply of the server."""
-    text = str(error)
-    if text.startswith(_AWAY) or text.startswith("NOSCRIPT"):
-        return StoreAway(text.partition(" ")[0])
-    if text.startswith("OOM") or "OOM command not allowed" in text:
+def translate(error: ReplyError, operation: str = "command") -> StoreAway:
+    """Our error for an error reply of the server, whatever it is.
+
+    All are kinds of ``StoreAway``, so that whatever runs for ever tries again: a store whose
+    rights or data somebody damaged may be mended while we run.
+    """
+    kind = refusals.kind_of(str(error))
+    if kind == "full":
         return StoreFull()
-    return ScriptError(text)
+    word = refusals.word_of(str(error))
+    if kind == "away":
+        return StoreAway(word)
+    refusals.report(word, operation, kind)
+    return StoreRefused(word)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
 from broker import cursor
 from broker.codec import Template, parse_definition
@@ -24,6 +25,8 @@ from broker.store.scripts import Scripts
 
 MAX_STREAMS = 128  # in one append
 MAX_BYTES = 256 * 1024  # in one append, unless a single stream's batch is larger
+PAGE = 512  # entries in one read
+PAGE_BYTES = 128 * 1024  # of payloads in one read, unless a single entry is larger
 
 
 _PLAIN, _MORE, _RENEWING = 0, 1, 2  # what a batch is, to the script
@@ -75,14 +78,15 @@ class Entries(msgspec.Struct, frozen=True):
     """What a read brought: (last number, payload) of each entry, oldest first.
 
     An entry names its last number; its frames count back from it. The first entry may begin
-    before the cursor. ``last`` is the number of the whole stream's last frame; ``breaks`` are as
-    in ``model.Job``.
+    before the cursor. ``last`` is the number of the whole stream's last frame, ``more`` says
+    that the read stopped for its bounds: there may be more; ``breaks`` are as in ``model.Job``.
     """
 
     state: JobState
     last: int
     rows: list[tuple[int, bytes]]
     templates: dict[int, Template]
+    more: bool = False
     breaks: tuple[tuple[int, int], ...] = ()
 
 
@@ -123,27 +127,24 @@ class Streams:
         reply: list[int] = await self._scripts.run("append", partition.prefix, *args)
         return reply
 
-    async def read(self, key: str, after: int, count: int) -> Entries:
-        """Up to ``count`` entries that hold frames after the cursor, and all templates.
+    async def read(
+        self, key: str, after: int, count: int = PAGE, size: int = PAGE_BYTES
+    ) -> Entries:
+        """Entries that hold frames after the cursor, and all templates.
+
+        Up to ``count`` of them, and ``size`` bytes, but one if there is one.
 
         Raises:
             JobNotFound: there is no such job. JobGone: it was deleted, or its stream has
             expired while the record stands.
         """
-        partition = self._keys.partition(key)
         with store_errors():
-            # No transaction: a Redis that is out of memory refuses even reads within one. The
-            # order makes it safe: rows are at least what `last` says (of a stream that ends
-            # meanwhile, the whole), templates at least what the rows use, and only a job that
-            # has ended at both ends of it can be gone.
-            pipe = self._client.pipeline(transaction=False)
-            pipe.hmget(partition.job(key), ["state", "last", "breaks"])
-            pipe.xrange(partition.stream(key), cursor.exclusive(after), "+", count)
-            pipe.get(partition.ended(key))
-            pipe.hgetall(partition.templates(key))
-            pipe.hget(partition.job(key), "state")
-            reply: list[Any] = await pipe.execute()
-        (state, last, breaks), rows, whole, templates, state_after = reply
+            try:
+                reply = await self._page(key, after, count, size)
+            except NoScriptError:
+                await self._client.script_load(self._scripts.prepared("page")[1])
+                reply = await self._page(key, after, count, size)
+        (state, last, breaks), (rows, more), whole, templates, state_after = reply
         if state is None:
             raise JobNotFound()
         if state == b"deleted":
@@ -153,15 +154,31 @@ class Streams:
             last=int(last),
             rows=_ended(whole, after)
             if whole is not None
-            else [(cursor.last_in(entry), next(iter(fields.values()))) for entry, fields in rows],
+            else [(cursor.last_in(entry), fields[1]) for entry, fields in rows],
             templates={int(k): parse_definition(v) for k, v in templates.items()},
+            more=whole is None and bool(more),
             breaks=cursor.breaks_in(breaks) if breaks else (),
         )
         if entries.state.final and not entries.rows and after < entries.last:
             if state_after != state:  # retried or deleted meanwhile
-                return await self.read(key, after, count)
+                return await self.read(key, after, count, size)
             raise JobGone()
         return entries
+
+    async def _page(self, key: str, after: int, count: int, size: int) -> list[Any]:
+        # No transaction: a Redis that is out of memory refuses even reads within one. The
+        # order makes it safe: rows are at least what `last` says (of a stream that ends
+        # meanwhile, the whole), templates at least what the rows use, and only a job that
+        # has ended at both ends of it can be gone.
+        partition = self._keys.partition(key)
+        bounds = cursor.exclusive(after), str(count), str(size)
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hmget(partition.job(key), ["state", "last", "breaks"])
+        pipe.evalsha(self._scripts.prepared("page")[0], 1, partition.prefix, key, *bounds)
+        pipe.get(partition.ended(key))
+        pipe.hgetall(partition.templates(key))
+        pipe.hget(partition.job(key), "state")
+        return await pipe.execute()
 
     async def may_have_lost(self, job: Job) -> bool:
         """Whether the store was started again since the job was made (see lua/era.part.lua)."""

@@ -34,6 +34,7 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from broker.errors import StoreAway
+from broker.store import refusals
 from broker.store.scripts import ReplyError, translate
 
 Push = Callable[[bytes, bytes], None]
@@ -236,8 +237,9 @@ class Wire:
                     return self._protocol
                 return await self._establish()
         except (OSError, TimeoutError, ReplyError) as error:
-            reason = str(error) if isinstance(error, ReplyError) else type(error).__name__
-            raise StoreAway(f"Connecting failed: {reason}.") from error
+            if isinstance(error, ReplyError):
+                raise translate(error, "connect") from error
+            raise StoreAway(f"Connecting failed: {type(error).__name__}.") from error
 
     async def _establish(self) -> _Protocol:
         protocol = _Protocol(self._push, self._pushed, self._on_end)
@@ -326,7 +328,7 @@ class Wire:
         try:
             info = await self._send(protocol, ("INFO", "server"))
         except ReplyError as error:
-            if isinstance(translate(error), StoreAway):
+            if refusals.kind_of(str(error)) == "away":
                 raise
             return  # a managed store may not let us ask
         if (found := _RUN_ID.search(info)) is not None:

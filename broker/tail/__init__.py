@@ -19,11 +19,12 @@ from broker import log
 from broker.errors import StoreAway
 from broker.frames import parse_message
 from broker.store import Store
-from broker.store.scripts import Executor, ReplyError
+from broker.store.scripts import Executor, ReplyError, translate
 from broker.store.wire import Wire
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
 from broker.tail.segment import Segment
+from broker.tail.turns import Turns
 
 __all__ = ["Reader", "Segment", "Tail"]
 
@@ -44,6 +45,7 @@ class Tail:
         self.patience = settings.server.store_patience
         self.healing = _HEALING * settings.worker.lease
         self.catch_ups = asyncio.Semaphore(settings.store.catch_ups)
+        self.turns = Turns()  # of the slices that its readers, and what follows them, take
         self.read = store.streams.read
         self._keys = store.keys
         self._feeds: dict[str, Feed] = {}
@@ -71,7 +73,9 @@ class Tail:
                         await self._resubscribe()
                     await self._wire.execute("PING")
                     await self._pause()
-                except (StoreAway, ReplyError):  # a store that loads its data refuses a PING
+                except (StoreAway, ReplyError) as error:  # one that loads its data refuses a PING
+                    if isinstance(error, ReplyError):
+                        translate(error, "tail")  # which logs what is odd
                     self._up.clear()
                     await asyncio.sleep(_AWAY_WAIT)
         finally:
@@ -176,7 +180,8 @@ class Tail:
             if (error := acknowledged.exception()) is None:
                 known.set_result(generation)
             else:
-                known.set_exception(error)
+                ours = translate(error, "subscribe") if isinstance(error, ReplyError) else error
+                known.set_exception(ours)
                 known.exception()  # who asks is told; nobody need ask
 
         acknowledged.add_done_callback(note)
@@ -186,7 +191,10 @@ class Tail:
         """Subscribe once there is a connection."""
         generation = await self.connected(asyncio.get_running_loop().time() + _SUBSCRIBE_WAIT)
         if self._feeds.get(feed.key) is feed:  # else its readers have left meanwhile
-            await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))
+            try:
+                await self._wire.execute("SUBSCRIBE", self._keys.channel(feed.key))
+            except ReplyError as error:
+                raise translate(error, "subscribe") from error
         return generation
 
     async def _resubscribe(self) -> None:

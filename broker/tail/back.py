@@ -1,37 +1,56 @@
-"""A stream read back at once, as far as it goes, without following it."""
+"""A stream read back as far as it goes, without following it: in parts, in steps."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from broker.codec import Template
 from broker.frames import Frame
 from broker.store import Store
-from broker.tail.segment import Segment
-
-_PAGE = 512  # entries a read
+from broker.tail.slices import slices
 
 
 class Back(NamedTuple):
-    """A stream as it was read back: its frames from the first on, and the last one's number."""
+    """A part of a stream as it was read back: frames, its templates, the last frame's number."""
 
     frames: list[Frame]
     templates: dict[int, Template]
     last: int
 
 
+async def pages(store: Store, key: str, after: int = 0) -> AsyncGenerator[Back, None]:
+    """A stream after the cursor, from the first frame on if there is none, in bounded parts.
+
+    What is read from the store at once is bounded in entries and bytes, and so is what comes of
+    it in a page, but for a frame that is larger. A turn of the loop lies between two pages.
+
+    Raises:
+        StoreAway, JobGone.
+    """
+    cursor, more = after, True
+    while more:
+        entries = await store.streams.read(key, cursor)
+        # A page may begin within an entry: an ended stream's are put together meanwhile.
+        for segment in slices(entries.rows, entries.templates, cursor, entries.breaks):
+            if segment is not None:
+                yield Back(segment.frames, entries.templates, segment.last)
+            await asyncio.sleep(0)
+        cursor = entries.rows[-1][0] if entries.rows else cursor
+        more = entries.more
+    if entries.last > cursor:  # passed over by a break that nothing stands behind yet
+        yield Back([], entries.templates, entries.last)
+
+
 async def read_back(store: Store, key: str) -> Back:
-    """The whole of a stream.
+    """The whole of a stream, all of it in memory.
 
     Raises:
         StoreAway, JobGone.
     """
     frames: list[Frame] = []
-    cursor = 0
-    while True:
-        entries = await store.streams.read(key, cursor, _PAGE)
-        for last, payload in entries.rows:
-            # A page may begin within an entry: an ended stream's are put together meanwhile.
-            segment = Segment.decoded(last, payload, entries.templates)
-            frames += segment.after(cursor).frames
-            cursor = last
-        if len(entries.rows) < _PAGE:
-            return Back(frames, entries.templates, max(cursor, entries.last))
+    templates: dict[int, Template] = {}
+    last = 0
+    async for page in pages(store, key):
+        frames += page.frames
+        templates, last = page.templates, page.last
+    return Back(frames, templates, last)

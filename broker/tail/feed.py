@@ -3,6 +3,9 @@
 The latest messages are kept in a short ring. A reader holds a cursor, never a queue: if the
 ring has what follows its cursor it goes on from there, however far its siblings are; if not
 it reads the store. So a slow reader costs nothing but its place.
+
+A message may hold far more than its own size. A large one is decoded as readers come to it, a
+slice at a time, and what the ring keeps is bounded in what it is decoded.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from broker.codec import Template, UnknownTemplate, parse_definition
+from broker.decoding import SLICE, Decoding, size_of
 from broker.frames import Message
 from broker.tail.segment import Segment
 
@@ -17,6 +21,21 @@ PassOn = Callable[[], bool]
 
 _MOST_MESSAGES = 64
 _MOST_BYTES = 256 * 1024
+_SMALL = 1024  # bytes of a payload that is decoded at once
+
+
+class _Rest:
+    """What is left of a large message of which slices were taken.
+
+    It counts as nothing: it is where the foremost reader is, so that there is one as a rule.
+    """
+
+    __slots__ = ("decoding", "first", "last")
+
+    def __init__(self, first: int, last: int, decoding: Decoding) -> None:
+        self.first = first
+        self.last = last
+        self.decoding = decoding
 
 
 class Feed:
@@ -47,7 +66,7 @@ class Feed:
         self.last = 0
         self.turns = 0
         self.templates: dict[int, Template] = {}
-        self._ring: deque[Message | Segment] = deque()
+        self._ring: deque[Message | Segment | _Rest] = deque()
         self._bytes: deque[int] = deque()
         self._held = 0
         self._waiters: dict[asyncio.Future[None], PassOn] = {}
@@ -65,8 +84,7 @@ class Feed:
         ring.append(message)
         self._bytes.append(size)
         self._held += size
-        while len(ring) > _MOST_MESSAGES or (self._held > _MOST_BYTES and len(ring) > 1):
-            self._drop()
+        self._trim()
         self.last = message.last
 
     def reset(self) -> None:
@@ -76,25 +94,41 @@ class Feed:
         self.templates = {}
 
     def since(self, cursor: int) -> list[Segment] | None:
-        """What the ring has after the cursor, without a gap; None if only the store can tell."""
+        """What the ring has after the cursor, without a gap; None if only the store can tell.
+
+        It may stop before the latest, when it has as much as is brought at once.
+        """
         ring = self._ring
-        if ring and ring[-1].first == cursor + 1:  # most often it is the latest alone
-            try:
-                return [self._segment(-1)]
-            except UnknownTemplate:
-                return None
         start = len(ring)
-        while start and ring[start - 1].last > cursor:
+        if ring and (latest := ring[-1]).first == cursor + 1:  # most often it is that alone
+            if type(latest) is Segment:
+                return [latest]
+            if type(latest) is Message and len(latest.payload) <= _SMALL:
+                try:
+                    return [self._whole(-1, latest)]
+                except UnknownTemplate:
+                    return None
             start -= 1
-        if start == len(ring):
-            return [] if self.last <= cursor else None
-        if ring[start].first > cursor + 1:
-            return None
+        else:
+            while start and ring[start - 1].last > cursor:
+                start -= 1
+            if start == len(ring):
+                return [] if self.last <= cursor else None
+            if ring[start].first > cursor + 1:
+                return None
+        found: list[Segment] = []
         try:
-            found = [self._segment(place) for place in range(start, len(ring))]
+            room = SLICE
+            while start < len(ring) and room > 0:
+                segment = self._segment(start)
+                if segment.last > cursor:
+                    found.append(segment if found else segment.after(cursor))
+                room -= self._bytes[start]
+                start += 1
         except UnknownTemplate:
             return None
-        found[0] = found[0].after(cursor)
+        if self._held > _MOST_BYTES:
+            self._trim()
         return found
 
     async def changed(self, waiter: asyncio.Future[None], pass_on: PassOn) -> None:
@@ -125,7 +159,7 @@ class Feed:
                 continue
             if pass_on():
                 took += 1
-            else:
+            elif not waiter.done():  # else what it was given has woken it
                 del self._waiters[waiter]
                 waiter.set_result(None)
         if took == self.readers:
@@ -133,10 +167,41 @@ class Feed:
                 self._drop()
 
     def _segment(self, place: int) -> Segment:
+        """The segment at a place of the ring; of a large message the next slice, its rest behind.
+
+        Raises:
+            UnknownTemplate: only the store has a template.
+        """
         item = self._ring[place]
+        if isinstance(item, Segment):
+            return item
         if isinstance(item, Message):
-            item = self._ring[place] = Segment.decoded(item.last, item.payload, self.templates)
-        return item
+            if len(item.payload) <= _SMALL:
+                return self._whole(place, item)
+            decoding = Decoding(item.payload, self.templates)
+            item = _Rest(item.first, item.last, decoding)
+        frames = item.decoding.some()
+        segment = Segment(item.first + len(frames) - 1, frames)
+        self._put(place, segment, size_of(frames))
+        if not item.decoding.done:
+            self._ring.insert(place + 1, _Rest(segment.last + 1, item.last, item.decoding))
+            self._bytes.insert(place + 1, 0)
+        return segment
+
+    def _whole(self, place: int, message: Message) -> Segment:
+        segment = Segment.decoded(message.last, message.payload, self.templates)
+        self._put(place, segment, size_of(segment.frames))
+        return segment
+
+    def _put(self, place: int, segment: Segment, size: int) -> None:
+        self._ring[place] = segment
+        self._held += size - self._bytes[place]
+        self._bytes[place] = size
+
+    def _trim(self) -> None:
+        ring = self._ring
+        while len(ring) > _MOST_MESSAGES or (self._held > _MOST_BYTES and len(ring) > 1):
+            self._drop()
 
     def _drop(self) -> None:
         self._ring.popleft()

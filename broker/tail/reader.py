@@ -13,18 +13,24 @@ same when the feed has heard that the store went back (its ``turns``).
 A store that crashed with its host may come back without frames that this reader has sent on, or
 without the job. It waits for the holder to send them again. If that does not come, or if others
 stand after the lost ones (``broker.cursor``), it ends with FramesLost.
+
+What comes is cut into slices: each ``next`` brings about as much as one takes little time for,
+and where there is more to come it waits for its turn (``broker.tail.turns``). A page that was
+read is kept encoded until all of it was asked for; its size is bounded, and so is what a reader
+holds whose client takes nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from broker.codec import UnknownTemplate
 from broker.cursor import is_lost
 from broker.errors import FramesLost, JobNotFound, StoreAway
-from broker.store.streams import Entries
+from broker.store.streams import PAGE
 from broker.tail.feed import Feed
 from broker.tail.segment import Segment
+from broker.tail.slices import slices
 
 if TYPE_CHECKING:
     from broker.tail import Tail
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 Sink = Callable[[list[Segment]], bool]
 
 _FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte is to be soon there
-_PAGE = 512  # entries; each full page is followed by one four times as large, up to here
+_PAGE = PAGE  # entries; each full page is followed by one four times as large, up to here
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 _HEALING_WAIT = 0.2  # seconds between looks at a store that has lost frames
 
@@ -43,12 +49,16 @@ class Reader:
     __slots__ = (
         "_away_since",
         "_behind_since",
+        "_count",
         "_feed",
         "_generation",
-        "_page",
+        "_long",
+        "_page_last",
         "_poked",
         "_sink",
+        "_slices",
         "_subscribed",
+        "_sync",
         "_tail",
         "_turns",
         "_waiter",
@@ -68,7 +78,11 @@ class Reader:
         self._turns = feed.turns
         self._away_since: float | None = None
         self._behind_since: float | None = None  # that the store is, which lost frames
-        self._page = _FIRST_PAGE
+        self._count = _FIRST_PAGE
+        self._slices: Iterator[Segment | None] | None = None  # of the page in hand
+        self._page_last = 0  # its last number
+        self._sync = (-1, 0)  # what it is synced with when that has been taken
+        self._long = False  # whether more is at hand than was brought last
         self._poked = False
         self._sink: Sink | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -91,19 +105,25 @@ class Reader:
             longer there.
         """
         while not self._poked:
-            if self._generation == self._tail.generation and self._turns == self._feed.turns:
+            found: list[Segment] | None = None
+            if self._long:
+                self._long = False
+                await self._tail.turns.take()
+            elif self._slices is not None:
+                found = self._slice(self._slices)
+            elif self._generation == self._tail.generation and self._turns == self._feed.turns:
                 found = self._feed.since(self.cursor)
                 if found:
-                    return self._take(found)
-                if found is None:
+                    self._long = found[-1].last < self._feed.last
+                elif found is None:
                     self._generation = -1
                 else:
                     self._waiter = asyncio.get_running_loop().create_future()
                     await self._feed.changed(self._waiter, self._pass_on)
             else:
-                found = await self._catch_up()
-                if found:
-                    return self._take(found)
+                await self._catch_up()
+            if found:
+                return self._take(found)
         self._poked = False
         return []
 
@@ -114,6 +134,7 @@ class Reader:
         """
         if (
             self._poked
+            or self._slices is not None
             or self._generation != self._tail.generation
             or self._turns != self._feed.turns
             or self._feed.since(self.cursor) != []
@@ -161,11 +182,12 @@ class Reader:
             except Exception:  # noqa: BLE001 - it will meet its reader's task again, and harm no other
                 return False
             self.cursor = found[-1].last
+            return self.cursor >= self._feed.last  # else there is more than can be sent at once
         return True
 
     def close(self) -> None:
         """The reader leaves; nothing changes for the job."""
-        self._sink = None
+        self._sink = self._slices = None
         if self._waiter is not None:
             self._feed.forget(self._waiter)
             self._waiter = None
@@ -177,29 +199,30 @@ class Reader:
             if segment.terminal is not None:
                 found = found[:place]
                 self.ended = True
+                self._slices = None
                 break
         self.cursor = found[-1].last
         return found
 
-    async def _catch_up(self) -> list[Segment]:
-        """One page from the store, or nothing yet; synced when the page was not full."""
+    async def _catch_up(self) -> None:
+        """Read one page from the store, if it can be had."""
         now = asyncio.get_running_loop().time()
         turns = self._feed.turns
         try:
             generation = await self._tail.connected(now + _AWAY_WAIT)
             async with self._tail.catch_ups:
-                entries = await self._tail.read(self._feed.key, self.cursor, self._page)
+                entries = await self._tail.read(self._feed.key, self.cursor, self._count)
         except StoreAway:
             if self._away_since is None:
                 self._away_since = now
             elif now - self._away_since > self._tail.patience:
                 raise
             await asyncio.sleep(_AWAY_WAIT)
-            return []
+            return
         except JobNotFound:  # it was there when this reader began
             self._away_since = None
             await self._await_healing(now, "The store lost the job.")
-            return []
+            return
         self._away_since = None
         self._feed.templates |= entries.templates
         if is_lost(self.cursor, entries.breaks):
@@ -209,13 +232,16 @@ class Reader:
                 raise FramesLost
             if self.cursor > entries.last:
                 await self._await_healing(now)
-                return []
+                return
         self._behind_since = None
-        if len(entries.rows) < self._page:
-            self._generation, self._turns = generation, turns
+        self._sync = (-1, turns) if entries.more else (generation, turns)
+        if len(entries.rows) == self._count:
+            self._count = min(self._count * 4, _PAGE)
+        if entries.rows:
+            self._page_last = entries.rows[-1][0]
+            self._slices = slices(entries.rows, entries.templates, self.cursor, entries.breaks)
         else:
-            self._page = min(self._page * 4, _PAGE)
-        return self._segments(entries)
+            self._taken()
 
     async def _await_healing(self, now: float, detail: str = "") -> None:
         """Wait a moment for what the store has lost to be sent again."""
@@ -228,16 +254,29 @@ class Reader:
     def begin_again(self) -> None:
         """Read from the start: nothing of what was read has been passed on."""
         self.cursor = 0
+        self._slices = None
+        self._long = False
         self._generation = -1
 
-    def _segments(self, entries: Entries) -> list[Segment]:
+    def _slice(self, page: Iterator[Segment | None]) -> list[Segment]:
+        """The next slice of a page; nothing if it had only what the reader has."""
         try:
-            found = [
-                Segment.decoded(last, payload, self._feed.templates)
-                for last, payload in entries.rows
-            ]
+            segment = next(page)
         except UnknownTemplate as error:
+            self._slices = None
             raise StoreAway("A template is missing.") from error
-        if found:
-            found[0] = found[0].after(self.cursor)
-        return found
+        except StopIteration:  # an entry without a frame
+            self._taken()
+            return []
+        self._long = True
+        if segment is None:
+            return []
+        if segment.last == self._page_last:
+            self._taken()
+        return [segment]
+
+    def _taken(self) -> None:
+        """All of the page was taken; it is synced if that was all there is."""
+        self._slices = None
+        self._generation, self._turns = self._sync
+        self._long = self._generation < 0

@@ -26,6 +26,7 @@ CONFIG = f"""
 ping = 0.2
 header_hold = {HEADER_HOLD}
 max_body = {MAX_BODY}
+max_parts = 100_000
 allowed_origins = ["{ORIGIN}"]
 
 [worker]

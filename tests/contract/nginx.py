@@ -1,7 +1,8 @@
-"""Debian's nginx with the committed configuration, two small SSE servers behind it."""
+"""Debian's nginx with the committed configuration, two small SSE servers or real ones behind it."""
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,16 @@ class Stream:
 
 
 class Proxy:
-    """nginx with the committed configuration: only addresses and paths are put in."""
+    """nginx with the committed configuration: only addresses and paths are put in.
 
-    def __init__(self, folder: Path, ports: tuple[int, int]) -> None:
+    ``behind`` are the ports of two API processes; without them there are two ``upstreams``.
+    """
+
+    def __init__(self, folder: Path, ports: tuple[int, int], behind: Sequence[int] = ()) -> None:
         self.port, self.tls_port = ports
         self.opened: asyncio.Queue[Stream] = asyncio.Queue()
-        self.upstreams = [Upstream(self.opened), Upstream(self.opened)]
+        self.upstreams = [] if behind else [Upstream(self.opened), Upstream(self.opened)]
+        self._behind = behind
         self._folder = folder
         self.conf = folder / "nginx.conf"
         self.logs = [folder / "access.log", folder / "error.log"]
@@ -116,11 +121,12 @@ class Proxy:
             await upstream.stop()
 
     def _write_configuration(self) -> None:
-        folder, (first, second) = self._folder, self.upstreams
+        folder = self._folder
+        first, second = self._behind or [upstream.port for upstream in self.upstreams]
         temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         changes = {
-            "server api-1:8080": f"server 127.0.0.1:{first.port}",
-            "server api-2:8080": f"server 127.0.0.1:{second.port}",
+            "server api-1:8080": f"server 127.0.0.1:{first}",
+            "server api-2:8080": f"server 127.0.0.1:{second}",
             "listen 8080;": f"listen 127.0.0.1:{self.port};",
             "listen 8443 ": f"listen 127.0.0.1:{self.tls_port} ",
             "/etc/nginx/certs": str(folder),

@@ -175,3 +175,27 @@ async def fetch(method: str, url: str, **more: Any) -> tuple[RawResponse, bytes]
     """Make a request and read its answer to the end."""
     async with call(method, url, **more) as response:
         return response, b"" if method == "HEAD" else await response.rest()
+
+
+@asynccontextmanager
+async def connected(
+    url: str,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection for any bytes."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def to_the_end(reader: asyncio.StreamReader) -> bytes:
+    """All that the server sends, until it closes the connection in whatever way."""
+    received = b""
+    try:
+        while piece := await reader.read(65536):
+            received += piece
+    except ConnectionError:
+        pass
+    return received

@@ -29,6 +29,7 @@ concurrency = {SLOTS}
 
 [store]
 max_queued = {QUEUED}
+account_share = 1.0
 
 {account("alice", ALICE)}
 concurrency = {MOST_OPEN}

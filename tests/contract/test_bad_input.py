@@ -21,6 +21,15 @@ from tests.contract.conftest import BOB, MAX_BODY, UNHEARD
 from tests.contract.raw import call, fetch
 from tests.deployment import Deployment, ask
 
+
+def nested(depth: int) -> dict[str, object]:
+    """An object within an object, and so on."""
+    value: dict[str, object] = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
 pytestmark = pytest.mark.usefixtures("nothing_created")
 
 MALFORMED = {
@@ -62,6 +71,19 @@ MALFORMED_JOBS = {
         FINE_JOB[:-1] + b',"metadata":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,
         None,
     ),
+    "metadata nested so deeply that it can't be written": (
+        FINE_JOB[:-1] + b',"metadata":' + b'{"a":' * 967 + b"1" + b"}" * 968,
+        "metadata",
+    ),
+    "metadata nested beyond use": (job_with(metadata=nested(33)), "metadata"),
+    "metadata with lists beyond use": (job_with(metadata={"a": [[nested(31)]]}), "metadata"),
+    "metadata over the limit": (job_with(metadata={"a": "x" * 16_400}), "metadata"),
+    "metadata over the limit in many fields": (
+        job_with(metadata={f"name{n}": n for n in range(2000)}),
+        "metadata",
+    ),
+    "too many targets": (job_with(options={"targets": ["sim/a"] * 65}), "targets"),
+    "a target with a long name": (job_with(options={"targets": ["sim/" + "a" * 600]}), "targets"),
     "no model": (b'{"request": {"messages": [{}]}}', "model"),
 }
 

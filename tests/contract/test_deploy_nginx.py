@@ -22,6 +22,7 @@ from tests.contract.nginx import Http2, Proxy
 EVENTS = "/v1/jobs/r1/events"
 RESULT = "/v1/jobs/r1/result"
 CHAT = "/v1/chat/completions"
+RETRY = "/v1/jobs/r1/retry"
 
 
 @pytest.fixture(scope="session")
@@ -115,36 +116,95 @@ async def test_a_dead_process_is_skipped(proxy: Proxy, http: aiohttp.ClientSessi
                 assert await response.json() == {"port": alive.port}
 
 
-async def test_a_draining_process_is_skipped(proxy: Proxy, http: aiohttp.ClientSession) -> None:
+POSTS = (
+    CHAT,
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/jobs",
+    "/v1/jobs/r1/cancel",
+    "/v1/jobs/r1/tickets",
+    "/v1/responses/resp_1/cancel",
+    "/v1/what-comes-later",
+)
+
+
+@pytest.mark.parametrize("path", [*POSTS, RETRY])
+async def test_a_post_passes_over_a_draining_process(
+    proxy: Proxy, http: aiohttp.ClientSession, path: str
+) -> None:
     draining, alive = proxy.upstreams
     draining.status = 503
-    for path in (CHAT, "/v1/jobs"):
-        for _ in range(4):
-            async with http.post(proxy.url + path, json={}) as response:
-                assert await response.json() == {"port": alive.port}
+    for _ in range(4):
+        async with http.post(proxy.url + path, json={"a": 1}) as response:
+            assert await response.json() == {"port": alive.port}
+    assert all([await request.json() == {"a": 1} for request in alive.requests])
 
 
-@pytest.mark.parametrize("key", ["mine", None])
-async def test_a_post_is_repeated_under_the_same_key(
-    proxy: Proxy, http: aiohttp.ClientSession, key: str | None
+@pytest.mark.parametrize("path", [*POSTS, RETRY])
+async def test_a_post_passes_over_a_dead_process(
+    proxy: Proxy, http: aiohttp.ClientSession, path: str
 ) -> None:
-    headers = {"Idempotency-Key": key} if key else {}
+    dead, alive = proxy.upstreams
+    await dead.stop()
+    for _ in range(4):
+        async with http.post(proxy.url + path, json={"a": 1}) as response:
+            assert await response.json() == {"port": alive.port}
+    assert len(alive.requests) == 4
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("key", ["mine", None])
+async def test_a_post_without_an_answer_is_repeated_under_its_name(
+    proxy: Proxy, http: aiohttp.ClientSession, path: str, key: str | None
+) -> None:
+    """The caller's key stays the caller's, and none is made up for who has none."""
+    headers = {"X-Streamhold-Request-Id": "the-callers-own"}
+    if key:
+        headers["Idempotency-Key"] = key
     for upstream in proxy.upstreams:
         upstream.dies = True
-    async with http.post(proxy.url + CHAT, json={"a": 1}, headers=headers) as response:
+    async with http.post(proxy.url + path, json={"a": 1}, headers=headers) as response:
         assert response.status == 503
     [one], [two] = (upstream.requests for upstream in proxy.upstreams)
-    given = {one.headers["idempotency-key"], two.headers["idempotency-key"]}
-    assert given == {key} if key else re.fullmatch(r"req_[0-9a-f]{32}", given.pop())
+    assert one.headers.getall("idempotency-key", []) == ([key] if key else [])
+    assert one.headers.getall("idempotency-key", []) == two.headers.getall("idempotency-key", [])
+    [name] = one.headers.getall("x-streamhold-request-id")
+    assert re.fullmatch(r"req_[0-9a-f]{32}", name)
+    assert two.headers.getall("x-streamhold-request-id") == [name]
     assert await one.json() == await two.json() == {"a": 1}
 
 
-async def test_other_posts_are_never_sent_twice(proxy: Proxy, http: aiohttp.ClientSession) -> None:
+async def test_each_call_has_a_name_of_its_own(proxy: Proxy, http: aiohttp.ClientSession) -> None:
+    for _ in range(2):
+        async with http.post(proxy.url + CHAT, json={}) as response:
+            assert response.status == 200
+    asked = [request for upstream in proxy.upstreams for request in upstream.requests]
+    assert len({request.headers["x-streamhold-request-id"] for request in asked}) == 2
+
+
+async def test_a_retry_that_was_sent_is_not_sent_again(
+    proxy: Proxy, http: aiohttp.ClientSession
+) -> None:
     for upstream in proxy.upstreams:
         upstream.dies = True
-    async with http.post(f"{proxy.url}/v1/jobs/r1/retry") as response:
+    async with http.post(proxy.url + RETRY) as response:
         assert response.status == 503
+        assert response.headers["retry-after"] == "1"
     assert sum(len(upstream.requests) for upstream in proxy.upstreams) == 1
+
+
+async def test_a_retry_is_not_sent_again_by_way_of_a_draining_process(
+    proxy: Proxy, http: aiohttp.ClientSession
+) -> None:
+    """One answers 503, the other takes the call and dies: it may have done it."""
+    draining, dying = proxy.upstreams
+    draining.status = 503
+    dying.dies = True
+    for number in range(1, 4):
+        async with http.post(proxy.url + RETRY) as response:
+            assert response.status == 503
+        assert len(dying.requests) == number
 
 
 async def test_with_no_process_left_callers_are_told_to_come_back(
@@ -156,9 +216,25 @@ async def test_with_no_process_left_callers_are_told_to_come_back(
         assert response.status == 200
         assert response.content_type == "text/event-stream"
         assert (await response.text()).startswith("event: retry\nretry: 1000\ndata: {")
-    async with http.post(proxy.url + CHAT, json={}) as response:
+    for path in (*POSTS, RETRY):
+        async with http.post(proxy.url + path, json={}) as response:
+            assert (response.status, response.headers["retry-after"]) == (503, "1")
+            assert (await response.json())["error"]["type"] == "server_error"
+
+
+async def test_readers_come_back_while_every_process_drains(
+    proxy: Proxy, http: aiohttp.ClientSession
+) -> None:
+    for upstream in proxy.upstreams:
+        upstream.status = 503
+    async with http.get(proxy.url + EVENTS) as response:
+        assert response.status == 200
+        assert (await response.text()).startswith("event: retry\nretry: 1000\ndata: {")
+    async with http.get(f"{proxy.url}{EVENTS}?view=dialect") as response:  # an SDK's
         assert (response.status, response.headers["retry-after"]) == (503, "1")
-        assert (await response.json())["error"]["type"] == "server_error"
+    proxy.upstreams[0].status = 404
+    async with http.get(proxy.url + EVENTS) as response:
+        assert response.status == 404
 
 
 async def test_no_log_has_a_ticket(proxy: Proxy, http: aiohttp.ClientSession) -> None:

@@ -111,7 +111,7 @@ async def test_the_next_call_may_come_early() -> None:
         length = 300_000
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
         writer.write(b"x" * length)
-        await until(lambda: not line._transport.is_reading(), 10)
+        await until(lambda: not line.transport.is_reading(), 10)
         assert len(line._early) < length
         await line.end()
         line.close("terminal")

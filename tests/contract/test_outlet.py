@@ -6,15 +6,21 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
+import hypercorn.protocol
 import pytest
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from broker.api.connection import Served, install
+from broker.api.crowd import Crowd
 from broker.api.outlet import Outlet, connection_of
 from broker.api.unread import Unread
+from broker.settings import Server
 
+_SERVER = Server()
 Steps = Callable[[Outlet | None, Send], Any]
 
 
@@ -48,21 +54,27 @@ def serving(
 
 
 @asynccontextmanager
-async def serving_app(app: ASGIApp) -> AsyncIterator[int]:
+async def serving_app(app: ASGIApp, server: Server = _SERVER) -> AsyncIterator[int]:
+    """A server of this application, over our connections; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.set_inheritable(True)
-    config = Config()
+    config = Served(server, Crowd(1 << 20, lambda reason: None), lambda reason: None)
     config.bind = [f"fd://{listener.fileno()}"]
     config.accesslog = config.errorlog = None
     stop = asyncio.Event()
     wrapped: Any = Unread(app)
-    running = asyncio.create_task(serve(wrapped, config, shutdown_trigger=stop.wait))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        stop.set()
-        await running
-        listener.detach()
+    with (
+        patch.dict(vars(hypercorn_run)),
+        patch.dict(vars(hypercorn.protocol)),
+    ):
+        install()  # for this while
+        running = asyncio.create_task(serve(wrapped, config, shutdown_trigger=stop.wait))
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            stop.set()
+            await running
+            listener.detach()
 
 
 async def ask(port: int, request: bytes) -> bytes:

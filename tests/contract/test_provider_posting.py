@@ -16,6 +16,7 @@ from tests.contract.upstream import (
     chunk,
     says,
 )
+from workers.providers import failures
 from workers.providers.posting import LONGEST, Posts
 
 GOOD = says(CHUNKED + chunk(EVENTS) + LAST_CHUNK)
@@ -80,7 +81,7 @@ async def test_calls_with_the_same_headers_have_their_own_bodies(
 @pytest.mark.parametrize("header", ["a\r\nb: c", "a\nb", "a\rb", "a\0b"])
 async def test_a_header_never_ends_early(upstream: Upstream, asker: Asker, header: str) -> None:
     failure = await asker.fail(headers={"x": header})
-    assert failure.type == "provider_unreachable"
+    assert failure.type == "invalid_request_error"
     assert not upstream.requests
 
 
@@ -102,3 +103,15 @@ async def test_a_connection_that_was_reset_is_not_called_again(
     upstream.script = says(then="reset")
     assert (await asker.fail()).type == "provider_cut"
     assert len(sent) == len(upstream.requests) == 1
+
+
+async def test_a_large_request_that_is_not_taken_counts_against_nobody(
+    upstream: Upstream, asker: Asker
+) -> None:
+    """Whether the provider is down or won't take so much can't be told; of a small one it can."""
+    upstream.script = says(then="reset")
+    small = await asker.fail()
+    assert (small.type, small.code, failures.word_of(small)) == ("provider_cut", None, "bad")
+    large = await asker.fail(request={"messages": [], "x": "a" * LONGEST})
+    assert (large.type, large.code) == ("provider_cut", "sending")
+    assert failures.word_of(large) == "nothing"

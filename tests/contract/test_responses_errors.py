@@ -77,9 +77,9 @@ async def test_what_was_not_to_be_stored_is_gone_with_its_end(
 async def test_a_deleted_response(sdks: list[AsyncOpenAI], prompt: str) -> None:
     answer = await respond(sdks[0], QUICK, prompt)
     await sdks[1].responses.delete(answer.id)
-    with pytest.raises(openai.APIStatusError) as caught:
+    with pytest.raises(openai.NotFoundError) as caught:
         await sdks[0].responses.retrieve(answer.id)
-    assert caught.value.status_code == 410
+    assert caught.value.code == "response_not_found"
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -92,7 +92,9 @@ async def test_a_target_of_the_dialect_takes_what_the_others_cant_be_asked(
     sdk: AsyncOpenAI, prompt: str
 ) -> None:
     content: Any = [{"type": "input_text", "text": prompt}]
-    content.append({"type": "input_image", "file_id": "file-1", "detail": "auto"})
+    content.append(
+        {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,aGk="}
+    )
     answer = await sdk.responses.create(
         model="spoken-last", input=[{"role": "user", "content": content}]
     )

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from redis import Redis
 
 from broker.cli.deployment import answers_200
 from broker.cli.tether import tether
@@ -69,11 +71,13 @@ class Up:
         await until(lambda: self.state["pids"].get(name, before) != before)
 
     async def ready(self) -> None:
-        host, port = self.url.removeprefix("http://").split(":")
-        while True:
-            if await answers_200(host, int(port), "/readyz"):
-                return
-            await asyncio.sleep(0.02)
+        """Returns once calls are answered, by the simulated provider too."""
+        for url, path in ((self.url, "/readyz"), (self.state["sim_url"], "/healthz")):
+            address = urlsplit(url)
+            while not await answers_200(  # noqa: ASYNC110 - another process comes up in silence
+                address.hostname or "", address.port or 0, path
+            ):
+                await asyncio.sleep(0.02)
 
     async def stop(self) -> int:
         """SIGTERM, unless it has ended; the exit status."""
@@ -176,7 +180,7 @@ async def test_what_is_killed_is_started_again(
 
 
 async def test_tail_lives_through_a_killed_api(up: Up, http: aiohttp.ClientSession) -> None:
-    await submitted(http, up, "sim/tokens=60,interval=20ms", "long")
+    await submitted(http, up, "sim/tokens=300,interval=20ms", "long")
     tail = await start_tail(up, "long")
     assert tail.stdout is not None
     begin = await tail.stdout.readexactly(1)
@@ -225,6 +229,82 @@ async def test_several_processes(tmp_path: Path, http: aiohttp.ClientSession) ->
         async with http.get(f"{url}/v1/jobs/job/result?wait=5") as response:
             assert response.status == 200
     assert await up.stop() == 0
+
+
+def modes(folder: Path) -> set[tuple[bool, int]]:
+    """(is a folder, permissions) of all that is in it, itself included."""
+    paths = [folder, *folder.rglob("*")]
+    return {(path.is_dir(), path.stat().st_mode & 0o7777) for path in paths}
+
+
+async def test_the_data_is_private_in_a_folder_that_was_there_before(tmp_path: Path) -> None:
+    """What an older `up` wrote with everybody's rights, and what is written from now on."""
+    data = tmp_path / "data"
+    up = Up(tmp_path)
+    await up.start()
+    sockets = Path(up.state["store_url"].removeprefix("unix://")).parent
+    assert modes(sockets) == {(True, 0o700), (False, 0o700)}
+    assert await up.stop() == 0
+    for path in [data, *data.rglob("*")]:
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    await up.start()
+    await asyncio.to_thread(rewritten, up.state["store_url"])
+    assert modes(data) == {(True, 0o700), (False, 0o600)}
+    assert await up.stop() == 0
+    assert modes(data) == {(True, 0o700), (False, 0o600)}
+
+
+def rewritten(store_url: str) -> None:
+    """Have the store write its log anew, into new files."""
+    with Redis.from_url(store_url) as store:
+        store.bgrewriteaof()
+        while store.info("persistence")["aof_rewrite_in_progress"]:
+            pass
+
+
+async def ended_up(folder: Path) -> tuple[int, str]:
+    """The status and the stderr of an `up` that ends by itself."""
+    words = ["up", "--port", "0", "--data-dir", str(folder)]
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *words, stdout=PIPE, stderr=PIPE, preexec_fn=tether(signal.SIGKILL)
+    )
+    _, err = await process.communicate()
+    return await process.wait(), err.decode()
+
+
+async def test_a_damaged_log_is_said_once_and_can_be_repaired(up: Up, tmp_path: Path) -> None:
+    assert await up.stop() == 0
+    [log] = (tmp_path / "data" / "appendonlydir").glob("*.incr.aof")
+    sound = log.read_bytes()
+    log.write_bytes(sound + b"rubbish\r\n" * 10)
+    status, err = await ended_up(tmp_path / "data")
+    assert status == 1
+    assert err.count("The log of the store is damaged.") == 1
+    assert f"{log}: sound up to byte {len(sound):,} of {len(sound) + 90:,}" in err
+    assert "Bad file format" in err  # the store's own words
+    assert "restart_in" not in err
+    [repair] = [line for line in err.splitlines() if line.startswith("  bash -c ")]
+    shell = await asyncio.create_subprocess_shell(repair, stdin=PIPE, stdout=PIPE)
+    await shell.communicate(b"y\n")
+    assert log.read_bytes() == sound
+    again = Up(tmp_path)
+    await again.start()
+    assert await again.stop() == 0
+
+
+async def test_a_log_whose_last_record_is_cut_off_is_loaded(
+    up: Up, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    await submitted(http, up, "sim/tokens=5", "kept")
+    text = (await tailed(up, "kept"))[1]
+    assert await up.stop() == 0
+    [log] = (tmp_path / "data" / "appendonlydir").glob("*.incr.aof")
+    half = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nhalf of it"
+    log.write_bytes(log.read_bytes() + half)
+    again = Up(tmp_path)
+    await again.start()
+    assert (await tailed(again, "kept"))[1] == text
+    assert await again.stop() == 0
 
 
 async def test_a_data_folder_has_one_user(up: Up, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from broker.dialects.responses import fold, response_id
+from broker.dialects.responses import fold
 from broker.model import JobState
 from rig.cluster import WAIT, Cluster, key
 from rig.evidence import stored_frames, terminal_of
@@ -26,9 +26,13 @@ on_loss = "replay"
 _CUT = (aiohttp.ClientError, ConnectionError)
 
 
+async def _name_of(cluster: Cluster, prompt: str) -> str:
+    return (await cluster.store.response_ids.ready()).of(key(prompt))
+
+
 async def _events(cluster: Cluster, api: int, prompt: str, after: int) -> AsyncIterator[Any]:
     """(bytes, data) of the events of a prompt's response after a cursor, until it is cut."""
-    address = f"{cluster.urls[api]}/v1/responses/{response_id(key(prompt))}"
+    address = f"{cluster.urls[api]}/v1/responses/{await _name_of(cluster, prompt)}"
     query = {"stream": "true", "starting_after": str(after)}
     async with cluster.session.get(address, params=query) as response:
         assert response.status == 200
@@ -52,7 +56,7 @@ async def _begin(cluster: Cluster, prompt: str) -> None:
     async with cluster.session.post(url, json=body, headers=headers) as response:
         told = await response.json()
         assert (response.status, told["status"]) in ((200, "queued"), (200, "in_progress"))
-        assert told["id"] == response_id(key(prompt))
+        assert told["id"] == await _name_of(cluster, prompt)
 
 
 async def test_a_killed_worker_is_replaced_and_the_answer_is_one(make_cluster: Make) -> None:

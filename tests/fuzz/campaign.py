@@ -15,6 +15,7 @@ from tests.fuzz.drawing import draw, mix, shares
 from tests.fuzz.garbage import garbage
 from tests.fuzz.guesses import attachments, doubles, guesses
 from tests.fuzz.odd_bodies import cut_bodies, odd_bodies
+from tests.fuzz.odd_fields import odd_fields
 from tests.fuzz.odd_heads import keys, odd_cursors, odd_headers, odd_targets
 from tests.fuzz.request import Request
 from tests.fuzz.scene import Scene
@@ -82,6 +83,7 @@ def made(scene: Scene, document: dict[str, object], count: int, number: int) -> 
     parts = [described(scene, document, count // 2, number)]
     ours: list[tuple[int, st.SearchStrategy[Request]]] = [
         (6, odd_bodies()),
+        (6, odd_fields()),
         (2, cut_bodies()),
         (3, odd_targets()),
         (4, odd_headers()),

@@ -69,13 +69,15 @@ class Exchange:
     def refused_early(self) -> bool:
         """The HTTP server itself refused what is no request: the application knows nothing of it.
 
-        It says so with an empty answer: a 4xx, or a 501 for an encoding that it can't undo.
+        It says so with a 4xx, or a 501 for an encoding that it can't undo. It may not know what
+        was asked for; then it is a problem.
         """
         answer, request = self.answer, self.request
         if request.legal and request.cut is None:
             return False
         refused = 400 <= answer.status < 500 or answer.status == 501
-        return refused and not answer.body and not _stamps(answer)
+        told = answer.media == "application/problem+json" or request.method == b"HEAD"
+        return refused and told and len(_stamps(answer)) == 1
 
     @property
     def unanswered(self) -> bool:

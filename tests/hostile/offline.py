@@ -163,5 +163,6 @@ def look(caller: str, outcome: Outcome, seed: int) -> None:
     assert isinstance(transcript.complete(1), bool)
     assert isinstance(transcript.prefillable, bool)
     assert transcript.length >= 0
-    encode(dialect.estimate(asked, transcript.length, 3, outcome.reply.said or transcript.said))
+    said = outcome.reply.said or transcript.said
+    encode(dialect.estimate(dialect.prompt(asked), transcript.length, 3, said))
     msgspec.json.encode([outcome.reply.usage, outcome.reply.said, outcome.reply.provider_id])

@@ -36,6 +36,7 @@ def make_settings(
     rescue_tick: float = 20.0,
     queue_timeout: float = 600.0,
     breaker: settings.Breaker = _BREAKER,
+    routes: dict[str, settings.Route] | None = None,
     **store: Any,
 ) -> settings.Settings:
     """Settings under which no lease ends and no tick goes missing while a test runs."""
@@ -44,6 +45,7 @@ def make_settings(
         store=settings.Store(deployment=deployment, **store),
         worker=settings.Worker(lease=lease, rescue_tick=rescue_tick, queue_timeout=queue_timeout),
         breaker=breaker,
+        routes=routes or {},
     )
 
 

@@ -37,8 +37,9 @@ class Crashing:
     async def pass_hold_off(self) -> None:
         """Let the era be a minute old, and with it all that is older."""
         era = self._prefix + "era"
-        server, _, began = (await raw(self._store).get(era)).partition(b" ")
-        await raw(self._store).set(era, b"%b %d" % (server, int(began) - 60_000_000))
+        server, began, at = (await raw(self._store).get(era)).split()
+        old = int(began) - 60_000_000, int(at) - 60_000
+        await raw(self._store).set(era, b"%b %d %d" % (server, *old))
         async for key in raw(self._store).scan_iter(match=self._prefix + "job:*"):
             await raw(self._store).hincrby(key, "created", -120_000)
 

@@ -130,6 +130,10 @@ class Compared(RuleBasedStateMachine):
             entries = [(last + b"-0", {b"f": payload})]
         return record, entries, *rest
 
+    async def waits(self) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = await raw(self.store).hgetall(self.partition.prefix + "waits")
+        return found
+
     @invariant()
     def every_open_job_is_in_its_one_place(self) -> None:
         prefix = self.partition.prefix
@@ -153,5 +157,7 @@ class Compared(RuleBasedStateMachine):
         assert {key.decode() for key in watched} == self.model.watched()
         assert {key.decode() for key in opened} == set(self.model.opened())
         assert {name.decode(): int(count) for name, count in busy.items()} == self.model.busy()
+        waits = {name.decode(): int(n) for name, n in self.run(self.waits()).items() if int(n)}
+        assert waits == self.model.waits()
         assert tokens <= len(queue)
         assert tokens_batch <= len(batch)

@@ -84,6 +84,11 @@ class Model:
     def busy(self) -> Counter[str]:
         return Counter(self.jobs[key].account for key in self.opened())
 
+    def waits(self) -> Counter[str]:
+        """Queued jobs by account and priority."""
+        queued = [self.jobs[key] for key in self.having("queued")]
+        return Counter(job.account + ("/batch" if job.batch else "") for job in queued)
+
     def unsettled(self) -> set[str]:
         return {key for key, job in self.jobs.items() if job.unsettled}
 

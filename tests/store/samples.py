@@ -13,7 +13,7 @@ from broker.codec import decode, verbatim
 from broker.frames import Frame, Kind
 from broker.model import JobState, Options, Terminal, job_key
 from broker.store import Store
-from broker.store.jobs import NewJob
+from broker.store.jobs import Limits, NewJob
 from broker.store.keys import Partition
 from broker.store.queue import Claim
 from broker.store.record import CALLING_TOLD
@@ -32,6 +32,9 @@ def new_job(
     body: bytes = BODY,
     dialect: str = "chat",
     options: Options = INTERACTIVE,
+    most_open: int | None = None,
+    share: float = 1.0,
+    most_bytes: int | None = None,
     **more: Any,
 ) -> NewJob:
     """A job that can be created; its request id is ``name``; ``more`` is as in NewJob."""
@@ -45,6 +48,7 @@ def new_job(
         body=body,
         task=b"task of " + name.encode(),
         options=options,
+        limits=Limits(open=most_open, share=share, bytes=most_bytes),
         **more,
     )
 

@@ -1,5 +1,6 @@
 """Who gets in, over every store: full queues, accounts' open jobs, a store short of memory."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,8 @@ from broker.errors import AccountBusy, JobGone, QueueFull, RequestIdReused, Stor
 from broker.model import JobState, job_key
 from broker.settings import Secret, Settings
 from broker.store import Store, open_store
-from broker.store.jobs import NewJob
+from broker.store.bodies import pack
+from broker.store.jobs import Limits, NewJob
 from broker.store.queue import Released
 from rig.store_server import StoreServer
 from tests.conftest import STORES
@@ -20,6 +22,8 @@ from tests.store.samples import (
     arm,
     batch,
     expire,
+    left,
+    names,
     new_job,
     pass_by,
     raw,
@@ -185,30 +189,36 @@ async def test_a_lost_job_stays_open_and_a_retried_one_is_again(store: Store) ->
     assert await busy(store) == {"acme": 1}
 
 
-async def test_a_retry_is_admitted_whatever_the_account_has_open(store: Store) -> None:
+async def test_a_retry_is_counted_like_a_new_job(store: Store) -> None:
     await append(store, batch(await running(store, most_open=1), 1, final=JobState.FAILED))
     assert (await store.jobs.create(limited("r2", 1))).created
-    await store.jobs.retry(KEY)
-    assert await busy(store) == {"acme": 2}
-    with pytest.raises(AccountBusy):
-        await store.jobs.create(limited("r3", 2))
+    with pytest.raises(AccountBusy, match="may have 1"):
+        await store.jobs.retry(KEY, Limits(open=1))
+    assert (await store.jobs.get(KEY)).state is JobState.FAILED
+    assert await left(store, names(store, KEY)["body"]) > 0, "it expires still"
+    await store.jobs.cancel(job_key("acme", "r2"))
+    await store.jobs.retry(KEY, Limits(open=1))
+    assert await busy(store) == {"acme": 1}
 
 
-@pytest.mark.parametrize(("most_open", "share"), [(1, 1), (3, 1), (4, 1), (5, 2), (9, 3)])
-async def test_partitions_share_the_limit(open_here: Open, most_open: int, share: int) -> None:
-    store = open_here(partitions=4)
-    opened = [0, 0, 0, 0]
-    for n in range(40):
-        new = limited(f"r{n}", most_open)
-        number = store.keys.partition(new.key).number
-        if opened[number] < share:
-            assert (await store.jobs.create(new)).created
-            opened[number] += 1
-        else:
-            with pytest.raises(AccountBusy):
-                await store.jobs.create(new)
-    assert opened == [share] * 4
-    assert [await busy(store, n) for n in range(4)] == [{"acme": share}] * 4
+async def test_a_retry_finds_a_full_queue_full(open_here: Open) -> None:
+    store = open_here(max_queued=1)
+    await append(store, batch(await running(store), 1, final=JobState.FAILED))
+    await store.jobs.create(new_job("r2"))
+    with pytest.raises(QueueFull):
+        await store.jobs.retry(KEY)
+
+
+async def test_a_job_that_vanished_leaves_no_count_behind(store: Store) -> None:
+    big = os.urandom(9000)
+    await store.jobs.create(new_job("r1", body=big))
+    await store.jobs.create(new_job("r2", body=big))
+    await store.jobs.create(new_job("r3", account="bolt"))
+    await raw(store).delete(names(store, KEY)["job"])
+    await rescue(store)
+    assert await busy(store) == {"acme": 1, "bolt": 1}
+    bulk = await raw(store).hgetall(store.keys.partitions[0].prefix + "bulk")
+    assert {name: int(size) for name, size in bulk.items()} == {b"acme": len(pack(big, 4096))}
 
 
 @pytest.mark.parametrize("kind", STORES)

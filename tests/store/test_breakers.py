@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from broker import settings
-from broker.store import Store
+from broker.store import Store, breakers
 from broker.store.breakers import Breaker, parse_change
 from tests.store.conftest import Open
 from tests.store.samples import half_window_passes, left, listening, now_ms, raw, wait_is_over
@@ -178,8 +178,24 @@ async def test_what_is_called_no_more_goes_away(store: Store) -> None:
     assert await left(store, key) > 1_900_000_000, "two windows"
     await raw(store).delete(key)
     assert [each.name for each in await store.breakers.all()] == ["openai/other"]
-    members = await raw(store).smembers(store.keys.partitions[0].prefix + "breakers")
-    assert members == {b"openai/other"}
+
+
+async def test_names_that_callers_make_up_are_bounded(
+    open_here: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's own stay, however long they counted nothing: an open one above all."""
+    monkeypatch.setattr(breakers, "MOST", 3)
+    store = open_here(breaker=LIMITS, routes={"m": settings.Route(targets=(NAME,))})
+    await opened(store)
+    await store.breakers.report("openai", 1, 0)
+    for number in range(5):
+        await store.breakers.report(f"openai/{number}", 1, 0)
+    names = [each.name for each in await store.breakers.all()]
+    assert names == ["openai", "openai/2", "openai/3", "openai/4", NAME]
+    prefix = store.keys.partitions[0].prefix
+    assert not await raw(store).exists(f"{prefix}breaker:openai/0")
+    (own,) = await store.breakers.of([NAME])
+    assert own.state == "open"
 
 
 async def test_breakers_live_in_the_first_partition(store: Store) -> None:

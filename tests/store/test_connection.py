@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 from redis import exceptions
 
-from broker.errors import StoreAway, StoreFull, StreamholdError
+from broker.errors import StoreAway, StoreFull, StoreRefused, StreamholdError
 from broker.settings import Secret, Settings
 from broker.settings import Store as StoreSettings
 from broker.store import Store, open_store
 from broker.store.connection import as_sent, store_errors
-from broker.store.scripts import ScriptError, translate
+from broker.store.scripts import translate
 from rig.store_server import StoreServer
 from tests.conftest import STORES
 from tests.store.samples import names, new_job, raw, until
@@ -29,7 +29,7 @@ from tests.store.samples import names, new_job, raw, until
         (OSError("no route"), StoreAway),
         (exceptions.OutOfMemoryError("command not allowed"), StoreFull),
         (exceptions.ResponseError("UNBLOCKED force unblock"), StoreAway),
-        (exceptions.ResponseError("WRONGTYPE Operation against a key"), ScriptError),
+        (exceptions.ResponseError("WRONGTYPE Operation against a key"), StoreRefused),
     ],
 )
 def test_what_redis_py_raises(raised: Exception, ours: type[StreamholdError]) -> None:
@@ -52,10 +52,10 @@ async def test_a_store_that_answers(store: Store) -> None:
     await store.ping()
 
 
-async def test_a_key_of_another_type_is_a_defect(store: Store) -> None:
+async def test_a_key_of_another_type_is_refused(store: Store) -> None:
     await store.jobs.create(new_job())
     await raw(store).set(names(store, new_job().key)["stream"], "text")
-    with pytest.raises(ScriptError):
+    with pytest.raises(StoreRefused):
         await store.streams.read(new_job().key, 0, 10)
 
 

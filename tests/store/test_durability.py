@@ -15,6 +15,7 @@ from tests.conftest import STORES
     ("options", "said"),
     [
         ((), []),
+        (("--maxmemory", "0"), ["maxmemory is 0"]),
         (("--appendonly", "no"), ["appendonly"]),
         (("--appendfsync", "no"), ["appendfsync"]),
         (("--maxmemory-policy", "volatile-lru"), ["maxmemory-policy"]),
@@ -24,7 +25,7 @@ from tests.conftest import STORES
 async def test_dangers_are_told(
     make_store: Callable[..., StoreServer], kind: str, options: tuple[str, ...], said: list[str]
 ) -> None:
-    server = make_store(kind, *options)
+    server = make_store(kind, "--maxmemory", "1gb", *options)
     store = open_store(Settings(store_url=Secret(server.url)), "test")
     dangers = await store.warn()
     assert len(dangers) == len(said)

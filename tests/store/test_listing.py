@@ -6,11 +6,11 @@ from itertools import chain
 import pytest
 
 from broker.errors import BadCursor
-from broker.model import Job, JobState, job_key
+from broker.model import JobState, job_key
 from broker.store import Store
-from broker.store.listing import Wanted
+from broker.store.listing import Listed, Wanted
 from tests.store.conftest import Open
-from tests.store.samples import batch, names, new_job, raw, running
+from tests.store.samples import append, batch, names, new_job, raw, running
 
 START = 4_000_000_000_000  # Unix ms, far ahead: newer than what a test creates besides
 
@@ -105,7 +105,7 @@ async def test_by_state(store: Store) -> None:
     for n in (1, 4):
         await store.jobs.cancel(job_key("acme", f"r{n}"))
 
-    def cancelled(job: Job) -> bool:
+    def cancelled(job: Listed) -> bool:
         return job.state is JobState.CANCELLED
 
     found = await pages(store, Wanted(account="acme", limit=1, keep=cancelled))
@@ -115,7 +115,7 @@ async def test_by_state(store: Store) -> None:
 async def test_what_a_filter_wants_is_found_behind_many_others(store: Store) -> None:
     await create(store, 230)
 
-    def old(job: Job) -> bool:
+    def old(job: Listed) -> bool:
         return job.created_ms < START + 3
 
     assert await pages(store, Wanted(account="acme", limit=2, keep=old)) == [["r2", "r1"], ["r0"]]
@@ -125,7 +125,7 @@ async def test_jobs_that_come_and_go_between_chunks_double_and_hide_nothing(stor
     await create(store, 150)
     seen: list[str] = []
 
-    def spy(job: Job) -> bool:
+    def spy(job: Listed) -> bool:
         seen.append(job.request_id)
         return False
 
@@ -201,9 +201,39 @@ async def test_listed_jobs_are_whole(store: Store) -> None:
     assert page.jobs == [await store.jobs.get(claim.job.key)]
 
 
+async def test_a_page_ends_when_it_has_enough_in_bytes(store: Store) -> None:
+    """A record that is larger than that has a page of its own."""
+    await create(store, 6)
+    for n, size in ((5, 400_000), (4, 400_000), (3, 400_000), (2, 3_000_000)):
+        record = names(store, job_key("acme", f"r{n}"))["job"]
+        await raw(store).hset(record, "metadata", '{"a":"%s"}' % ("x" * size))
+    found = await pages(store, Wanted(account="acme", limit=5))
+    assert found == [["r5", "r4"], ["r3"], ["r2"], ["r1", "r0"]]
+
+
+async def test_what_is_not_shown_is_not_read(store: Store) -> None:
+    await create(store, 3)
+    record = names(store, job_key("acme", "r1"))["job"]
+    await raw(store).hset(record, "metadata", "no JSON at all")
+    found = await pages(store, Wanted(account="acme", limit=5, keep=lambda j: j.model == "other"))
+    assert found == [[]]
+
+
 @pytest.mark.parametrize(
     "text", ["x", "é", "AAAA", base64.urlsafe_b64encode(b"soon:key").decode(), "????"]
 )
 async def test_a_foreign_cursor_is_refused(store: Store, text: str) -> None:
     with pytest.raises(BadCursor):
         await store.listing.page(Wanted(account="acme", limit=5), text)
+
+
+async def test_the_index_of_an_account_that_left_goes_away_behind_its_records(store: Store) -> None:
+    index = store.keys.partitions[0].account("acme")
+    claim = await running(store)
+    assert await raw(store).pttl(index) == -1, "an open job is listed however long it takes"
+    await append(store, batch(claim, 1, final=JobState.COMPLETED))
+    records = store.settings.store.record_ttl * 1000
+    assert await raw(store).pttl(index) > 2 * records
+    await store.jobs.create(new_job("r2"))
+    await store.jobs.cancel(job_key("acme", "r2"))
+    assert await raw(store).pttl(index) > 2 * records

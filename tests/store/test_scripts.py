@@ -1,17 +1,18 @@
 """Running the scripts: loading, a server that forgot them, one whose memory is full."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from typing import Any
 
 import pytest
 
-from broker.errors import StoreAway, StoreFull, StreamholdError
+from broker.errors import StoreAway, StoreFull, StoreRefused, StreamholdError
 from broker.model import JobState
 from broker.settings import Secret, Settings
 from broker.store import Store, open_store
 from broker.store.queue import Released
-from broker.store.scripts import ReplyError, ScriptError, Scripts, source, translate
+from broker.store.scripts import ReplyError, Scripts, source, translate
 from broker.store.streams import Verdict
 from rig.store_server import StoreServer
 from tests.conftest import STORES
@@ -44,10 +45,10 @@ async def test_what_a_server_forgot_is_loaded_again(store: Store) -> None:
     assert list(await frames(store, claim.job.key)) == [1, 2]
 
 
-async def test_a_failing_script_is_a_defect(store: Store) -> None:
+async def test_a_failing_script_is_refused(store: Store) -> None:
     prefix = store.keys.partitions[0].prefix
     await raw(store).set(prefix + "queue", "text")
-    with pytest.raises(ScriptError):
+    with pytest.raises(StoreRefused):
         await store.jobs.create(new_job())
 
 
@@ -88,8 +89,8 @@ async def test_a_server_that_forgets_at_once_is_away() -> None:
         ("OOM allow-oom flag is not set on the script", StoreFull),
         ("OOM command not allowed when used memory > 'maxmemory'.", StoreFull),
         ("ERR user_script:1: OOM command not allowed when used memory", StoreFull),
-        ("WRONGTYPE Operation against a key", ScriptError),
-        ("ERR user_script:12: attempt to index a nil value", ScriptError),
+        ("WRONGTYPE Operation against a key", StoreRefused),
+        ("ERR user_script:12: attempt to index a nil value", StoreRefused),
     ],
 )
 def test_error_replies_in_our_terms(reply: str, ours: type[StreamholdError]) -> None:
@@ -134,6 +135,30 @@ async def test_a_full_store_takes_no_new_jobs_and_ends_the_old(full_store: Store
 
     await raw(store).config_set("maxmemory", 0)
     assert (await store.jobs.create(new_job("r5"))).created
+
+
+async def test_a_full_store_lets_a_worker_drain_and_gives_what_is_needed(full_store: Store) -> None:
+    store = full_store
+    partition = store.keys.partitions[0]
+    await raw(store).config_set("maxmemory", 1)
+    ear = store.queue.ear(partition, "worker-1")
+    waiting = asyncio.ensure_future(ear.next(30.0, 1, 1))
+    await store.queue.recall(partition, "worker-1")
+    assert (await waiting).claims == []
+    await ear.close()
+    assert len(await store.ticket_key.get()) == 32
+    assert await store.mark("cron:tick:1", 60.0)
+    assert not await store.mark("cron:tick:1", 60.0)
+    await store.layout.check()
+    assert (await store.breakers.report("p/m", 0, 1)).state == "closed"
+    assert (await store.breakers.trial("p/m"))[0]
+    await store.leases.attend(partition, [("nothing", 1)])
+
+
+async def test_a_recall_that_nobody_hears_is_forgotten(store: Store) -> None:
+    partition = store.keys.partitions[0]
+    await store.queue.recall(partition, "worker-1")
+    assert 0 < await raw(store).pttl(partition.recall("worker-1")) <= 10_000
 
 
 async def test_a_full_store_can_be_taught_its_scripts_again(full_store: Store) -> None:

@@ -53,13 +53,13 @@ async def test_a_batch_sent_again_is_a_duplicate(store: Store) -> None:
     assert await frames(store, KEY) == dialect(b"data: a", b"data: b")
 
 
-async def test_a_duplicate_says_nothing_to_readers(store: Store) -> None:
+async def test_only_the_latest_batch_is_published_again_as_a_duplicate(store: Store) -> None:
+    """The call before may have been refused between its being stored and its being published."""
     claim = await running(store)
     async with listening(store, store.keys.channel(KEY)) as heard:
-        await append(store, batch(claim, 1, b"data: a"))
-        await append(store, batch(claim, 1, b"data: a"))
-        await append(store, batch(claim, 2, b"data: b"))
-        assert [parse_message(await heard()).first for _ in range(2)] == [1, 2]
+        for first in (1, 1, 2, 1, 3):
+            await append(store, batch(claim, first, b"data: a"))
+        assert [parse_message(await heard()).first for _ in range(4)] == [1, 1, 2, 3]
 
 
 async def test_a_batch_is_a_duplicate_after_its_terminal_too(store: Store) -> None:
@@ -240,3 +240,46 @@ async def test_many_streams_in_one_call(store: Store) -> None:
     payload = b"data: " + b"x" * 1900
     assert await append(store, *(batch(claim, 1, payload) for claim in claims)) == [0] * 128
     assert await frames(store, claims[127].job.key) == dialect(payload)
+
+
+# ── A page is bounded in bytes ─────────────────────────────────────────────────────────────
+
+
+def sized(*sizes: int) -> list[bytes]:
+    return [b"data: " + b"x" * (size - 9) for size in sizes]  # with what they are encoded in
+
+
+async def page(store: Store, after: int, count: int, size: int) -> tuple[list[int], bool]:
+    entries = await store.streams.read(KEY, after, count, size)
+    return [last for last, _ in entries.rows], entries.more
+
+
+async def test_a_page_ends_before_the_entry_that_is_too_much(store: Store) -> None:
+    claim = await running(store)
+    for number, body in enumerate(sized(1000, 2000, 3000, 50_000, 1000, 1000), 1):
+        assert await append(store, batch(claim, number, body)) == [Verdict.APPENDED]
+    assert await page(store, 0, 512, 3000) == ([1, 2], True)
+    assert await page(store, 0, 512, 6100) == ([1, 2, 3], True)
+    assert await page(store, 2, 512, 3000) == ([3], True)
+    assert await page(store, 3, 512, 3000) == ([4], True)  # one, however large it is
+    assert await page(store, 4, 512, 3000) == ([5, 6], False)
+    assert await page(store, 0, 512, 1_000_000) == ([1, 2, 3, 4, 5, 6], False)
+    assert await page(store, 6, 512, 3000) == ([], False)
+
+
+async def test_a_page_is_bounded_in_entries_as_well(store: Store) -> None:
+    claim = await running(store)
+    for number in range(1, 150):
+        await append(store, batch(claim, number, b"data: x"))
+    assert await page(store, 0, 3, 10_000) == ([1, 2, 3], True)
+    found = await page(store, 20, 100, 10_000)
+    assert found == (list(range(21, 121)), True)
+    assert await page(store, 120, 100, 10_000) == (list(range(121, 150)), False)
+
+
+async def test_a_server_that_forgot_its_scripts_is_given_the_page_s_again(store: Store) -> None:
+    claim = await running(store)
+    await append(store, batch(claim, 1, b"data: x"))
+    for _ in range(2):
+        await raw(store).script_flush()
+        assert await page(store, 0, 3, 1000) == ([1], False)

@@ -13,12 +13,13 @@ from broker.model import Attempt, Failure, Job, Terminal
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.queue import Claim
-from tests.store.samples import expire, frames, raw, rescue
+from tests.store.samples import HOLDER, expire, frames, raw, rescue
 from tests.unit.stores import make_settings, open_fake
 from workers.breakers import BreakerView
 from workers.generate import generate
 from workers.hold import Hold
 from workers.providers.base import Call, Held, Reply, Sink
+from workers.read_backs import ReadBacks
 from workers.writer import Writer
 
 RETRY = Failure("provider_error", "It fell over.", remedy="retry", retryable=True)
@@ -164,6 +165,8 @@ class Rig:
             "providers": self.providers,
             "store": self.store,
             "breakers": self.breakers,
+            "read_backs": ReadBacks(self.store),
+            "holder": HOLDER,
         }
         task = asyncio.create_task(generate(ctx, claim.job.key))
         self.hold.task = task

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -73,12 +74,14 @@ class Knock:
 async def knock(
     settings: Settings = OPEN,
     path: str = "/v1/jobs",
-    host: str = "localhost",
+    host: str | None = "localhost",
     method: str = "GET",
+    more: Any = (),
     **headers: str,
 ) -> Knock:
-    """Header names are given with underscores; the path may have a query."""
-    pairs = {"host": host, **{name.replace("_", "-"): text for name, text in headers.items()}}
+    """Header names are given with underscores, or as ``more``; the path may have a query."""
+    pairs = [(name.replace("_", "-"), text) for name, text in headers.items()]
+    pairs += [*more] if host is None else [("host", host), *more]
 
     async def receive() -> Message:
         raise AssertionError("the door reads no body")
@@ -86,9 +89,10 @@ async def knock(
     scope = {
         "type": "http",
         "method": method,
-        "path": path.partition("?")[0],
+        "path": unquote(path.partition("?")[0]),
+        "raw_path": path.partition("?")[0].encode(),
         "query_string": path.partition("?")[2].encode(),
-        "headers": [(name.encode(), text.encode("latin1")) for name, text in pairs.items()],
+        "headers": [(name.encode(), text.encode("latin1")) for name, text in pairs],
     }
     found = Knock()
     await Door(found.app, settings, shut(settings))(scope, receive, found.send)

@@ -16,6 +16,7 @@ from broker.tail import reader as reader_module
 from broker.tail.feed import Feed
 from broker.tail.reader import Reader
 from broker.tail.segment import Segment
+from broker.tail.turns import Turns
 
 END = Frame(Kind.TERMINAL, msgspec.json.encode(Terminal(JobState.COMPLETED)))
 
@@ -40,7 +41,8 @@ class Stream:
         self.catch_ups = asyncio.Semaphore(2)
         self.reads: list[int] = []
         self.away = False
-        self.turns = 0  # of the loop that a read takes
+        self.read_turns = 0  # of the loop that a read takes
+        self.turns = Turns()
         self.left = 0
         self._encoder = Encoder()
 
@@ -83,18 +85,20 @@ class Stream:
 
     async def read(self, key: str, after: int, count: int) -> Entries:
         self.reads.append(after)
-        for _ in range(self.turns):
+        for _ in range(self.read_turns):
             await asyncio.sleep(0)
         if self.missing:
             raise JobNotFound()
+        rows = [row for row in self.entries if row[0] > after]
         found = Entries(
             state=self.state,
             last=len(self.frames),
-            rows=[row for row in self.entries if row[0] > after][:count],
+            rows=rows[:count],
             templates=dict(self.templates),
             breaks=self.breaks,
+            more=len(rows) >= count,
         )
-        for _ in range(self.turns):
+        for _ in range(self.read_turns):
             await asyncio.sleep(0)
         return found
 

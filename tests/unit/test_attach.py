@@ -10,7 +10,10 @@ import pytest
 from broker.api import attach
 from broker.api.attach import check_cursor, collect, find_job, known, resume
 from broker.api.core import Core
+from broker.api.folding import Folding
+from broker.dialects.dialect import Dialect
 from broker.errors import BadCursor, FramesLost, JobNotFound
+from broker.frames import Frame
 from broker.model import Job, JobState
 from broker.tail import Reader, Segment
 from broker.tail import reader as reader_module
@@ -105,6 +108,20 @@ async def test_only_who_has_seen_the_end_has_nothing_to_come(cursor: int, ends: 
     assert (shown is None) is ends
 
 
+class Kept:
+    """A dialect whose folds keep the frames, the last of them in ``frames``."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def folding(self) -> "Kept":
+        self.frames = []
+        return self
+
+    def feed(self, frames: list[Frame]) -> None:
+        self.frames += frames
+
+
 class Losing:
     """A reader that reads some of a stream, finds that it is lost, and reads again."""
 
@@ -131,12 +148,13 @@ class Losing:
 
 async def test_a_caller_that_waits_is_given_what_came_in_place_of_the_lost() -> None:
     reader = Losing(again=True)
-    frames, terminal = await collect(core(), cast(Reader, reader))
-    assert frames[0].body == b'data: {"t":"x"}'
-    assert (len(frames), reader.begun) == (2, 1)
+    kept = Kept()
+    terminal = await collect(core(), cast(Reader, reader), Folding(cast(Dialect, kept)))
+    assert kept.frames[0].body == b'data: {"t":"x"}'
+    assert (len(kept.frames), reader.begun) == (2, 1)
     assert terminal.state is JobState.COMPLETED
 
 
 async def test_a_caller_whose_job_is_lost_is_not_kept_waiting() -> None:
     with pytest.raises(FramesLost):
-        await collect(core(), cast(Reader, Losing(again=False)))
+        await collect(core(), cast(Reader, Losing(again=False)), Folding(cast(Dialect, Kept())))

@@ -1,11 +1,26 @@
-"""CPU time out of the kernel's text."""
+"""CPU time of processes, from their own clocks."""
 
-from bench.processes import parse_stat, spent
+import os
+import subprocess
+
+import pytest
+
+from bench.processes import CLIENT, cpu_of, spent
 
 
-def test_a_line_of_stat_whose_name_holds_anything() -> None:
-    line = "812 (a) b (c) R 7 812 812 0 -1 4194304 95 0 0 0 31 12 5 4 20 0 1 0 8117 1 2 3"
-    assert parse_stat(line) == (7, 43)
+def test_the_clock_of_a_process() -> None:
+    before = cpu_of({"own": os.getpid()})
+    sum(range(100_000))
+    used = spent(before, cpu_of({"own": os.getpid()}))
+    assert used["own"] > 0
+    assert used["own"] == pytest.approx(used[CLIENT], rel=0.5)
+
+
+def test_a_process_that_is_gone() -> None:
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+    with pytest.raises(OSError, match="Invalid argument"):
+        cpu_of({"gone": process.pid})
 
 
 def test_what_was_spent_in_between() -> None:

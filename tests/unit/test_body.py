@@ -1,13 +1,16 @@
 """Request bodies: what is read, and what is refused."""
 
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from broker.api.body import decode_object, read_json
-from broker.errors import BadRequest, TooLarge, UnsupportedMediaType
+from broker.api.body import read_json
+from broker.api.problems import LATE
+from broker.dialects.body import decode_object
+from broker.errors import BadRequest, SlowRequest, TooLarge, UnsupportedMediaType
 
 JSON = "application/json"
 
@@ -49,6 +52,36 @@ async def test_the_limit_is_exact() -> None:
     assert await read_json(request([b"x" * 5, b"y" * 5], length="10"), 10) == b"x" * 5 + b"y" * 5
     with pytest.raises(TooLarge):
         await read_json(request([b"x" * 5, b"y" * 6]), 10)
+
+
+async def test_a_body_in_crumbs_takes_no_more_memory_than_another() -> None:
+    size = 400_000
+    crumb: Message = {"type": "http.request", "body": b"xy", "more_body": True}
+    left = size // 2
+
+    async def receive() -> Message:
+        nonlocal left
+        left -= 1
+        return crumb if left else {"type": "http.request", "body": b"xy"}
+
+    headers = [(b"content-type", JSON.encode())]
+    crumbs = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    tracemalloc.start()
+    try:
+        assert len(await read_json(crumbs, size)) == size
+        assert tracemalloc.get_traced_memory()[1] < 4 * size
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_body_that_is_late_and_one_whose_client_left() -> None:
+    cut = request([b"{"], cut=True)
+    with pytest.raises(BadRequest):
+        await read_json(cut, 10)
+    late = request([b"{"], cut=True)
+    late.scope[LATE] = True
+    with pytest.raises(SlowRequest):
+        await read_json(late, 10)
 
 
 @pytest.mark.parametrize("length", ["11", "9" * 30, "9" * 5000])

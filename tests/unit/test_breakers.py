@@ -17,6 +17,7 @@ from tests.store.samples import listening, raw, until
 from tests.unit.stores import make_settings, open_fake
 from workers import breakers as module
 from workers.breakers import BreakerView
+from workers.providers import failures
 
 A, B = Target("one", "a"), Target("two", "b")
 BAD = Failure("provider_error", "It fell over.")
@@ -294,3 +295,63 @@ async def test_a_change_that_was_missed_is_read(
         await until(lambda: _is(A in view.shut([A])))
         await raw(store).hset(f"{store.keys.partitions[0].prefix}breaker:{A}", "state", "closed")
         await until(lambda: _is(view.shut([A]) == {}))
+
+
+# ── Names ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_made_up_names_share_their_providers_breaker_until_they_answer(store: Store) -> None:
+    """``one/a`` is a route's; ``one/x`` and ``one/y`` are what a caller wrote."""
+    view = BreakerView(store.breakers)
+    x, y = Target("one", "x"), Target("one", "y")
+    assert [view.name_of(each) for each in (A, x, y)] == ["one/a", "one", "one"]
+    (await passage(view, x)).ended(None)
+    assert [view.name_of(each) for each in (A, x, y)] == ["one/a", "one/x", "one"]
+    (await passage(view, y)).ended(FINAL)
+    assert view.name_of(y) == "one"
+
+
+async def test_made_up_names_open_no_breaker_but_their_own(store: Store) -> None:
+    async with running(store) as view:
+        for number in range(LIMITS.least_calls):
+            (await passage(view, Target("one", f"x{number}"))).ended(BAD)
+        await until(lambda: truth(bool(view.shut([Target("one", "another")]))))
+        assert not view.shut([A, Target("two", "x")])
+    assert [each.name for each in await store.breakers.all()] == ["one"]
+
+
+async def test_what_another_worker_has_proven_is_known(store: Store) -> None:
+    await store.breakers.report("one/x", 1, 0)
+    async with running(store) as view:
+        await until(lambda: truth(view.name_of(Target("one", "x")) == "one/x"))
+
+
+async def truth(value: bool) -> bool:
+    return value
+
+
+async def test_proven_names_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 2)
+    view = BreakerView(store.breakers)
+    for name in "xyxz":
+        view.prove(Target("one", name))
+    assert [view.name_of(Target("one", each)) for each in "xyz"] == ["one/x", "one", "one/z"]
+
+
+async def test_what_could_not_be_sent_counts_for_nobody(store: Store) -> None:
+    view = BreakerView(store.breakers)
+    for _ in range(2 * LIMITS.least_calls):
+        (await passage(view)).ended(failures.unsent())
+    assert not view._counts
+
+
+async def test_a_damaged_breaker_keeps_no_other_from_being_counted(store: Store) -> None:
+    await raw(store).set(f"{store.keys.partitions[0].prefix}breaker:{A}", "x")
+    async with running(store) as view:
+        view.count(str(A), 0, 1, trial=False)
+        view.count(str(B), 0, LIMITS.least_calls, trial=False)
+
+        async def opened() -> bool:
+            return (await stored(store, B)).state == "open"
+
+        await until(opened)

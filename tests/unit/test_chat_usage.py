@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.dialects.chat.usage import estimate
+from broker.dialects.chat.usage import estimate, prompt
 from broker.dialects.usage import add, tokens
 
 
@@ -16,7 +16,7 @@ def test_four_characters_are_a_token(characters: int, expected: int) -> None:
 @pytest.mark.parametrize(("delivered", "frames", "completion"), [(8, 0, 2), (8, 5, 5), (0, 0, 0)])
 def test_an_estimate_says_that_it_is_one(delivered: int, frames: int, completion: int) -> None:
     request = {"messages": [{"content": "x" * 6}]}  # 21 bytes of JSON
-    assert estimate(request, delivered, frames) == {
+    assert estimate(prompt(request), delivered, frames) == {
         "prompt_tokens": 6,
         "completion_tokens": completion,
         "total_tokens": 6 + completion,
@@ -24,13 +24,23 @@ def test_an_estimate_says_that_it_is_one(delivered: int, frames: int, completion
     }
 
 
+def test_an_estimate_without_its_request_counts_the_answer_alone() -> None:
+    assert estimate(None, 8, 0) == {
+        "prompt_tokens": 0,
+        "completion_tokens": 2,
+        "total_tokens": 2,
+        "estimated": True,
+    }
+    assert estimate(None, 8, 0, {"prompt_tokens": 3})["total_tokens"] == 5
+
+
 def test_an_estimate_keeps_what_another_dialects_provider_said() -> None:
     said = {"prompt_tokens": 3, "completion_tokens": 4, "prompt_tokens_details": {"x": 1}}
     request = {"messages": [{"content": "x" * 6}]}
     told = {"total_tokens": 7, "estimated": True}
-    assert estimate(request, 8, 0, said) == said | told
-    assert estimate(request, 8, 9, said)["completion_tokens"] == 9
-    assert estimate(request, 8, 0, {"prompt_tokens": 0})["prompt_tokens"] == 6
+    assert estimate(prompt(request), 8, 0, said) == said | told
+    assert estimate(prompt(request), 8, 9, said)["completion_tokens"] == 9
+    assert estimate(prompt(request), 8, 0, {"prompt_tokens": 0})["prompt_tokens"] == 6
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """``check``: a sound file's summary, a wrong one's problems, and no secret in either."""
 
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from broker.cli.main import main
 SOUND = """
 [providers.one]
 base_url = "https://user:hidden@one.example/v1"
+key_header = "x-key"
 api_key_env = "ONE_KEY"
 
 [routes.fast]
@@ -80,8 +83,16 @@ def test_a_wrong_store_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.stdout.startswith("STREAMHOLD_STORE_URL: ")
 
 
-def test_the_deployments_example_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deployments_example_is_sound_but_for_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody knows that key."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    example = Path(__file__).parents[2] / "deploy" / "streamhold.toml"
-    result = CliRunner().invoke(main, ["check", "--config", str(example)])
-    assert result.exit_code == 0, result.output
+    text = (Path(__file__).parents[2] / "deploy" / "streamhold.toml").read_text()
+    result = check(tmp_path, text)
+    assert result.exit_code == 1
+    (problem,) = result.stdout.splitlines()
+    assert problem.startswith("accounts.example.key_sha256: e2186dbd… is the digest of 'change-me'")
+    own = hashlib.sha256(b"a key of one's own").hexdigest()
+    found = re.sub(r'(key_sha256 = \[")[0-9a-f]{64}', rf"\g<1>{own}", text)
+    assert check(tmp_path, found).exit_code == 0

@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker.cli import child as module
-from broker.cli.child import Child, Plan
+from broker.cli.child import MOST_FAILED, Child, Plan
+from broker.errors import StartFailed
 
 SLEEPER = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -89,6 +91,130 @@ async def test_a_child_that_lived_long_is_sound_again(
     watched.child.stop()
     await watched.task
     assert {death["restart_in"] for death in deaths(caplog)} == {0.01}
+
+
+def failing(text: str, status: int = 3, **more: Any) -> Plan:
+    """Says something, and ends."""
+    code = f"import sys; print({text!r}); sys.exit({status})"
+    return Plan("failing", [sys.executable, "-I", "-S", "-c", code], **more)
+
+
+async def never_ready() -> bool:
+    return False
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("is_ready", [never_ready, None])
+async def test_what_never_starts_is_given_up(
+    caplog: pytest.LogCaptureFixture, is_ready: Any
+) -> None:
+    watched = Watched(failing("the port is taken", is_ready=is_ready))
+    with pytest.raises(StartFailed) as caught:
+        await watched.task
+    assert "failing ended 5 times in a row, with 3," in caught.value.message
+    assert caught.value.message.endswith("Its last lines:\n  | the port is taken")
+    assert len(deaths(caplog)) == MOST_FAILED - 1
+    assert watched.child.pid is None
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_program_that_is_missing_is_given_up() -> None:
+    watched = Watched(Plan("none", ["/does/not/exist"]))
+    with pytest.raises(StartFailed, match="No such file"):
+        await watched.task
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_start_that_worked_begins_the_count_anew(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """It is ready at every fourth start, and ends all the same."""
+    lives, works = tmp_path / "lives", tmp_path / "works"
+    code = (
+        "import os, sys, time; lives = open(sys.argv[1], 'a'); lives.write('.');"
+        "number = lives.tell(); lives.close(); number % 4 and sys.exit(1);"
+        "open(sys.argv[2], 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+
+    async def is_ready() -> bool:
+        return works.exists() and works.read_text() == str(watched.child.pid)
+
+    command = [sys.executable, "-I", "-S", "-c", code, str(lives), str(works)]
+    watched = Watched(Plan("at-last", command, is_ready=is_ready))
+    for _ in range(2):
+        await watched.child.ready.wait()
+        os.kill(await watched.pid(), signal.SIGKILL)
+        while watched.child.ready.is_set():
+            watched.changed.clear()
+            await watched.changed.wait()
+    watched.child.stop()
+    await watched.task
+    assert [death["status"] for death in deaths(caplog)][:7] == [1, 1, 1, -9, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_kills_from_outside_are_no_failed_starts(caplog: pytest.LogCaptureFixture) -> None:
+    watched = Watched(Plan("sleeper", SLEEPER))
+    pid = None
+    for _ in range(MOST_FAILED + 2):
+        pid = await watched.pid(other_than=pid)
+        os.kill(pid, signal.SIGKILL)
+    await watched.pid(other_than=pid)
+    watched.child.stop()
+    await watched.task
+    assert len(deaths(caplog)) == MOST_FAILED + 2
+
+
+@pytest.mark.usefixtures("quick")
+async def test_nor_are_kills_of_a_child_that_has_worked(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Somebody kills it, each time before it is ready again."""
+    ready = tmp_path / "ready"
+    ready.touch()
+
+    async def is_ready() -> bool:
+        return ready.exists()
+
+    watched = Watched(Plan("sleeper", SLEEPER, is_ready=is_ready))
+    await watched.child.ready.wait()
+    ready.unlink()
+    pid = None
+    for _ in range(MOST_FAILED + 2):
+        pid = await watched.pid(other_than=pid)
+        os.kill(pid, signal.SIGKILL)
+    await watched.pid(other_than=pid)
+    watched.child.stop()
+    await watched.task
+    assert len(deaths(caplog)) == MOST_FAILED + 2
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_is_killed_before_it_ever_worked_is_given_up() -> None:
+    """As by the kernel, for the memory that it takes."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    plan = Plan("hungry", [sys.executable, "-I", "-S", "-c", code], is_ready=never_ready)
+    with pytest.raises(StartFailed, match="5 times in a row, with -9"):
+        await Watched(plan).task
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_person_must_mend_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    plan = failing("can't read", is_ready=never_ready, explain=lambda: "The disk is broken.")
+    with pytest.raises(StartFailed, match="ended at once, with 3") as caught:
+        await Watched(plan).task
+    assert caught.value.message.endswith("  | can't read\nThe disk is broken.")
+    assert deaths(caplog) == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_it_makes_is_private(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    code = "import os, sys; os.mkdir(sys.argv[1]); open(sys.argv[1] + '/file', 'w').close()"
+    plan = Plan("maker", [sys.executable, "-I", "-S", "-c", code, str(made)], is_ready=never_ready)
+    with pytest.raises(StartFailed):
+        await Watched(plan).task
+    assert [path.stat().st_mode & 0o777 for path in (made, made / "file")] == [0o700, 0o600]
 
 
 @pytest.mark.usefixtures("quick")

@@ -7,7 +7,7 @@ import pytest
 from broker.cli.config import is_loopback, read_settings
 from broker.errors import ConfigError
 
-ACCOUNTS = f'[accounts.me]\nkey_sha256 = ["{"0" * 64}"]\n'
+ACCOUNTS = f'[accounts.me]\nkey_sha256 = ["{"01" * 32}"]\n'
 
 
 @pytest.fixture

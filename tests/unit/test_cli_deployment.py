@@ -10,8 +10,9 @@ from aiohttp import web
 
 from broker.cli.data import DataFolder
 from broker.cli.deployment import Deployment, answers_200, find_ports, http_url
+from broker.cli.valkey import default_memory
 from broker.errors import ConfigError
-from broker.settings import Server, Settings
+from broker.settings import Server, Settings, Store
 
 
 @pytest.fixture
@@ -34,6 +35,28 @@ def test_the_plans_of_a_simulated_deployment(data: DataFolder) -> None:
         assert plan.env["STREAMHOLD_SIM_URL"] == "http://127.0.0.1:9/v1"
         assert "STREAMHOLD_CONFIG" not in plan.env
         assert plan.grace > Server().drain
+
+
+@pytest.mark.parametrize("own", [None, 0, 123_456_789])
+def test_the_store_has_a_limit_of_memory(data: DataFolder, own: int | None) -> None:
+    """Without one new jobs are taken until the machine ends something."""
+    settings = Settings(store=Store(maxmemory=own))
+    (store,), *_ = Deployment(settings=settings, data=data, ports=(81,)).groups()
+    words = list(store.command)
+    limit = int(words[words.index("--maxmemory") + 1])
+    assert limit == (default_memory() if own is None else own)
+    assert default_memory() >= 256 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"), [("1000000000", 400_000_000), ("500000000", 268_435_456), ("1", 268_435_456)]
+)
+def test_a_container_s_memory_is_what_it_may_use(tmp_path: Path, said: str, limit: int) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(f"{said}\n")
+    assert default_memory(file) == limit
+    file.write_text("max\n")
+    assert default_memory(file) == default_memory(tmp_path / "none")
 
 
 def test_a_configured_deployment_runs_no_simulator(

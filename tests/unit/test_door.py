@@ -107,7 +107,10 @@ async def test_without_accounts_all_are_one() -> None:
         ({"authorization": KEY}, None),
         ({"authorization": f"Basic {KEY}"}, None),
         ({"authorization": f"Bearer {KEY}x"}, None),
-        ({"authorization": "Bearer wrong", "x_api_key": OTHER}, None),
+        ({"authorization": "Bearer wrong", "x_api_key": OTHER}, "two"),
+        ({"authorization": f"Bearer {OTHER}", "x_api_key": "wrong"}, "two"),
+        ({"authorization": f"Bearer {OTHER}", "x_api_key": KEY}, "two"),
+        ({"authorization": "Bearer wrong", "x_api_key": "wrong"}, None),
         ({"x_api_key": ""}, None),
     ],
 )
@@ -128,6 +131,91 @@ async def test_some_paths_need_no_key(path: str) -> None:
 async def test_others_do() -> None:
     assert (await knock(KEYED, "/healthz/")).status == 401
     assert (await knock(KEYED, "/v1/models")).status == 401
+
+
+# ── What may be there once ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "x-api-key",
+        "Idempotency-Key",
+        "Last-Event-ID",
+        "Content-Type",
+        "Content-Length",
+        "Content-Encoding",
+        "Transfer-Encoding",
+        "Host",
+        "Origin",
+    ],
+)
+@pytest.mark.parametrize("second", ["localhost", "other"])
+async def test_two_of_one_header_are_refused(name: str, second: str) -> None:
+    """Also where they say the same; the answer takes neither of them for true."""
+    twice = [(name.lower(), "localhost"), (name.lower(), second)]
+    headers = {"authorization": f"Bearer {KEY}"} if name != "Authorization" else {}
+    found = await knock(KEYED, more=twice, host=None if name == "Host" else "localhost", **headers)
+    assert (found.status, found.account) == (400, None)
+    assert (found.problem["code"], found.problem["param"]) == ("invalid_request", name)
+    assert found.headers["x-request-id"].startswith("req_")
+
+
+async def test_others_may_be_there_several_times() -> None:
+    more = [("accept", "a"), ("accept", "b"), ("cookie", "a"), ("cookie", "a")]
+    found = await knock(KEYED, more=more, authorization=f"Bearer {KEY}")
+    assert found.account == "one"
+
+
+async def test_a_body_framed_in_two_ways_ends_its_connection() -> None:
+    found = await knock(OPEN, transfer_encoding="chunked", content_length="2")
+    assert (found.status, found.problem["param"]) == (400, "Transfer-Encoding")
+    assert found.headers["connection"] == "close"
+
+
+# ── Whole URLs as targets ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        ("http://localhost/v1/jobs", "/v1/jobs", "localhost"),
+        ("HTTP://localhost:8080/v1/a%2Fb", "/v1/a/b", "localhost:8080"),
+        ("https://[::1]:80/v1/jobs", "/v1/jobs", "[::1]:80"),
+        ("http://localhost", "/", "localhost"),
+    ],
+)
+async def test_a_target_is_served_as_its_path(target: str, path: str, host: str) -> None:
+    found = await knock(KEYED, target, host="evil.example", authorization=f"Bearer {KEY}")
+    assert found.account == "one"
+    assert found.scope["path"] == path
+    assert found.scope["raw_path"].decode() == (target.partition(host)[2] or "/")
+    assert [value for name, value in found.scope["headers"] if name == b"host"] == [host.encode()]
+
+
+async def test_the_host_in_a_target_is_the_one_that_counts() -> None:
+    found = await knock(OPEN, "http://evil.example/v1/jobs", host="localhost")
+    assert found.status == 403
+
+
+async def test_a_target_s_surface_has_its_errors() -> None:
+    found = await knock(KEYED, "http://localhost/v1/chat/completions")
+    assert (found.status, found.problem["error"]["code"]) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://", "http:///v1/jobs", "http://me@localhost/", "ftp://localhost/", "http://a/#b"],
+)
+async def test_other_urls_are_malformed(target: str) -> None:
+    assert (await knock(OPEN, target)).status == 400
+
+
+@pytest.mark.parametrize("target", ["*", "localhost:80", "v1/jobs"])
+async def test_other_targets_are_paths_that_are_not_there(target: str) -> None:
+    found = await knock(OPEN, target)
+    assert found.scope["path"] == target  # the router knows none of them
 
 
 # ── The request id ───────────────────────────────────────────────────────────────────
@@ -154,6 +242,28 @@ async def test_the_one_that_the_call_names_is_its(path: str, key: str, expected:
     for settings in (OPEN, KEYED):
         found = await knock(settings, path, idempotency_key=key)
         assert found.headers["x-request-id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "proxys", "expected"),
+    [
+        ("/v1/chat/completions", "", "p1", "p1"),
+        ("/v1/chat/completions", "r1", "p1", "r1"),
+        ("/v1/jobs/r1", "", "p1", "r1"),
+    ],
+)
+async def test_a_proxy_names_a_call_that_has_no_name(
+    path: str, key: str, proxys: str, expected: str
+) -> None:
+    more = {"idempotency_key": key} if key else {}
+    found = await knock(OPEN, path, x_streamhold_request_id=proxys, **more)
+    assert found.headers["x-request-id"] == expected
+
+
+async def test_what_a_proxy_sends_that_is_no_request_id_is_passed_over() -> None:
+    found = await knock(path="/v1/chat/completions", x_streamhold_request_id="-not one")
+    assert found.status == 200
+    assert found.headers["x-request-id"].startswith("req_")
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/", "/v1/jobs/-x", "/v1/jobs/" + "x" * 200])

@@ -4,6 +4,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from broker.model import Failure
 from broker.refusal import refused, wait_of
 from workers.providers import failures
 
@@ -124,7 +125,6 @@ def test_credentials_stay_untold_in_a_stream_too(fields: dict[str, object]) -> N
     ("error", "kind", "code"),
     [
         (aiohttp.ConnectionTimeoutError(), "provider_timeout", "connect"),
-        (aiohttp.InvalidURL("x"), "provider_unreachable", None),
         (aiohttp.ServerDisconnectedError(), "provider_cut", None),
         (aiohttp.ClientPayloadError(), "provider_cut", None),
         (ConnectionResetError(), "provider_cut", None),
@@ -134,3 +134,56 @@ def test_transport(error: Exception, kind: str, code: str | None) -> None:
     failure = failures.lost(error)
     assert (failure.type, failure.code) == (kind, code)
     assert (failure.remedy, failure.retryable) == ("retry", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiohttp.InvalidURL("x"),
+        ValueError("A header holds the end of a line."),
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+    ],
+)
+def test_what_was_never_sent(error: Exception) -> None:
+    """The caller's, for the operator's part is checked at the start; another target may do."""
+    failure = failures.lost(error)
+    assert (failure.type, failure.code, failure.status) == (
+        "invalid_request_error",
+        "unsendable",
+        400,
+    )
+    assert (failure.remedy, failure.retryable) == ("next", False)
+    assert failures.word_of(failure) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        *((status, "good") for status in (400, 404, 405, 409, 413, 415, 422, 431, 451)),
+        *((status, "bad") for status in (401, 402, 403, 408, 425, 429, 500, 502, 503, 529)),
+    ],
+)
+def test_what_a_status_says_of_a_provider(status: int, word: str) -> None:
+    """A refusal of what the caller wrote says that the provider is well."""
+    assert failures.word_of(refused(status, b"", None, 0.0)) == word
+
+
+@pytest.mark.parametrize(
+    ("failure", "word"),
+    [
+        (None, "good"),
+        (failures.unreachable(), "bad"),
+        (failures.cut(), "bad"),
+        (failures.timed_out("first_token"), "bad"),
+        (failures.garbled("json"), "bad"),
+        (failures.stream_error({"code": 500}), "bad"),
+        (failures.stream_error({"code": 400}), "good"),
+        (failures.garbled("library"), "nothing"),
+        (failures.garbled("tool_calls_too_large"), "nothing"),
+        (Failure("replay_diverged", "It differs."), "nothing"),
+        (Failure("internal_error", "A defect."), "nothing"),
+        (Failure("invalid_request_error", "No.", remedy="next", code="unexpressible"), "nothing"),
+    ],
+)
+def test_breakers_count_what_the_provider_did(failure: Failure | None, word: str) -> None:
+    assert failures.word_of(failure) == word

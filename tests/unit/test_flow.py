@@ -10,6 +10,7 @@ from broker.api.core import Core
 from broker.api.flow import PING, Flow
 from broker.api.line import Left
 from broker.api.rounds import Rounds
+from broker.api.takers import Takers
 from broker.dialects.native import NativeView
 from broker.model import JobState
 from broker.tail import Reader
@@ -47,7 +48,8 @@ class FakeCore:
         self.quiet = QUIET
         self.begun, self.open = Rounds(QUIET), Rounds(QUIET)
         self.draining = asyncio.Event()
-        self.settings = SimpleNamespace(server=SimpleNamespace(send_timeout=SEND_TIMEOUT))
+        self.takers = Takers(SEND_TIMEOUT)
+        self.settings = SimpleNamespace()
         self.followed: list[Reader] = []
 
     def follow(self, reader: Reader, cut: object) -> None:
@@ -56,6 +58,23 @@ class FakeCore:
     def unfollow(self, reader: Reader) -> None:
         self.followed.remove(reader)
         reader.close()
+
+
+class Transport(asyncio.Transport):
+    """A connection whose client takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return 0 if self.aborted else 100
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return SimpleNamespace(fileno=lambda: -1)  # no system says what it still has
+
+    def abort(self) -> None:
+        self.aborted = True
 
 
 class FakeWay:
@@ -69,6 +88,7 @@ class FakeWay:
         self.end_free.set()
         self.closed: str | None = None
         self.sends = 0
+        self.transport = Transport()
 
     def write(self, data: bytes) -> bool:
         if self.free.is_set():
@@ -224,7 +244,15 @@ async def test_a_client_that_takes_nothing_for_too_long_is_cut_off(at_the_end: b
     (scene.line.end_free if at_the_end else scene.line.free).clear()
     scene.stream.write("b", end=at_the_end)
     await turns()
-    scene.look(SEND_TIMEOUT + 1)
+    takers: Takers = scene.core.takers
+    takers.look(scene.line.transport, 0.0)
+    takers.look(scene.line.transport, SEND_TIMEOUT - 1)
+    cut = [scene.line.transport.aborted]
+    takers.look(scene.line.transport, SEND_TIMEOUT)
+    cut.append(scene.line.transport.aborted)
+    assert cut == [False, True]
+    scene.flow.left()  # as its connection is lost
+    scene.line.end_free.set()
     await turns()
     assert scene.ended == ["stalled"]
 

@@ -59,7 +59,8 @@ FINE = {
     "a wrong method": (replace(JOB, method=b"PUT"), problem(405)),
     "no path": (replace(JOB, target=b"/x"), problem(404)),
     "a head": (replace(JOB, method=b"HEAD"), replace(problem(), body=b"")),
-    "refused by the server": (replace(JOB, legal=False), Answer(400, (), b"", True)),
+    "refused by the server": (replace(JOB, legal=False), problem(501)),
+    "refused without a path": (replace(CALL, legal=False), problem(400)),
     "left": (replace(JOB, cut=3), Answer()),
     "what was sent": (replace(JOB, target=b"/v1/jobs/" + SECRET), problem(detail=SECRET.decode())),
 }

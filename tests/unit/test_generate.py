@@ -8,7 +8,6 @@ import pytest
 
 from broker.frames import Kind
 from broker.model import JobState, Terminal
-from broker.settings import Settings
 from tests.store.samples import HOLDER, names, new_job, raw, running
 from tests.unit.generate_rig import (
     FINAL,
@@ -132,15 +131,6 @@ async def test_a_lost_body_fails_the_job(rig: Rig) -> None:
     error = (await rig.end(claim)).error
     assert error is not None
     assert error.type == "internal_error"
-
-
-async def test_a_model_no_longer_configured_fails_the_job(rig: Rig) -> None:
-    claim = await running(rig.store)
-    rig.settings = Settings()
-    await rig.run(claim)
-    error = (await rig.end(claim)).error
-    assert error is not None
-    assert (error.code, error.status) == ("model_not_found", 404)
 
 
 async def test_a_defect_ends_the_stream_all_the_same(

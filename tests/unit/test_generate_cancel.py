@@ -21,7 +21,7 @@ from tests.unit.generate_rig import (
     said,
     stop,
 )
-from workers import generate as generate_module
+from workers import closing
 from workers.providers.base import ProviderFailure
 
 
@@ -125,7 +125,7 @@ async def test_what_was_paid_for_nothing_is_recorded_once_the_job_has_ended(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off from the store while its call ran to the end, and the job was another's by then."""
-    monkeypatch.setattr(generate_module, "_LATER", 0.0)
+    monkeypatch.setattr(closing, "_LATER", 0.0)
     claim = await running(rig.store)
     paid = {"total_tokens": 7}
     append, called, cut_off = rig.store.streams.append, asyncio.Event(), asyncio.Event()
@@ -149,7 +149,7 @@ async def test_what_was_paid_for_nothing_is_recorded_once_the_job_has_ended(
     assert outcomes(await rig.job(claim)) == [(1, "", "lost")]  # it goes on, and is not ours
     second = Scripted([chunk("hi"), stop()], usage={"total_tokens": 5})
     await rig.run(again, one=second)
-    await asyncio.gather(*generate_module._LATE)
+    await asyncio.gather(*closing._LATE)
     job = await rig.job(claim)
     assert (job.state, outcomes(job)) == (
         JobState.COMPLETED,

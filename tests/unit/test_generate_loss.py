@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from broker.errors import StoreAway
 from broker.routing import LOST, LOST_MID_STREAM
 from broker.store.queue import Claim
 from tests.store.samples import HOLDER, frames, names, new_job, raw, running
@@ -159,3 +162,46 @@ async def test_a_job_whose_stream_was_lost_can_still_be_taken_away() -> None:
             await task
         assert one.open == 0
         assert outcomes(await rig.job(claim)) == [(1, "one", "cancelled")]
+
+
+async def test_a_job_that_kills_its_workers_is_ended_before_it_is_looked_into(rig: Rig) -> None:
+    """Neither its body nor its stream is touched by then; what it cost is estimated afterwards."""
+    claim = await running(rig.store)
+    again = await taken_over(rig, claim, chunk("Hello there"))
+    deadly = msgspec.structs.replace(again.job, losses=3)
+    again = msgspec.structs.replace(again, job=deadly, body=b"[" * 100_000)
+    read, ended = rig.store.streams.read, False
+
+    async def after_the_end(*args: Any) -> Any:
+        nonlocal ended
+        ended = (await rig.job(claim)).state.final
+        return await read(*args)
+
+    cast(Any, rig.store.streams).read = after_the_end
+    await rig.run(again, two=Scripted())
+    assert ended, "the stream was read while the job could still be lost"
+    assert (await rig.end(claim)).error == LOST_MID_STREAM
+    job = await rig.job(claim)
+    (lost,) = job.attempts
+    assert lost.usage == job.usage
+    assert job.usage == {
+        "prompt_tokens": 25_000,
+        "completion_tokens": 3,
+        "total_tokens": 25_003,
+        "estimated": True,
+    }
+    assert rig.providers.stopped == [1]
+
+
+async def test_a_job_at_its_limit_ends_even_if_its_stream_can_t_be_read(rig: Rig) -> None:
+    claim = await running(rig.store)
+    again = await taken_over(rig, claim, chunk("Hello there"))
+    again = msgspec.structs.replace(again, job=msgspec.structs.replace(again.job, losses=3))
+
+    async def away(*args: Any) -> Any:
+        raise StoreAway()
+
+    read, cast(Any, rig.store.streams).read = rig.store.streams.read, away
+    await rig.run(again, two=Scripted())
+    cast(Any, rig.store.streams).read = read
+    assert (await rig.end(claim)).error == LOST_MID_STREAM

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from broker.codec import Encoder, decode
 from broker.frames import Frame
 from broker.model import JobState
 from broker.store.queue import Claim
@@ -23,6 +24,8 @@ from tests.unit.generate_rig import (
     stop,
 )
 from workers import joining as joining_module
+from workers.hold import Hold
+from workers.pen import Fenced
 from workers.providers.base import ProviderFailure
 
 LOST = ProviderFailure(RETRY)
@@ -241,6 +244,52 @@ async def test_a_target_that_refuses_to_go_on_leaves_it_to_the_next(rig: Rig) ->
 
 def piece(text: str) -> list[Frame]:
     return chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": text}}]})
+
+
+async def test_many_pieces_that_were_held_are_encoded_in_steps_and_stored_at_once(
+    rig: Rig,
+) -> None:
+    rig.configure(hold_tool_calls=True)
+    claim = await running(rig.store)
+    pieces = [each for n in range(1300) for each in piece(f"{n},")]
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    encode, marks = Encoder.encode, set[int]()
+
+    def noted(*args: Any) -> None:
+        marks.add(turns)
+        encode(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Encoder, "encode", noted)
+        turning = asyncio.create_task(turn())
+        await rig.run(claim, one=Scripted([chunk("Hi"), pieces, stop()]))
+        turning.cancel()
+    assert len(marks) >= 3
+    (call,) = (await rig.answer(claim))["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["arguments"] == "".join(f"{n}," for n in range(1300))
+    entries = await rig.store.streams.read(claim.job.key, 0, 1000)
+    sizes = [len(decode(payload, entries.templates)) for _, payload in entries.rows]
+    assert max(sizes) >= 1301, "readers get them whole"
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+
+
+async def test_what_is_held_is_not_written_by_who_has_lost_the_job(rig: Rig) -> None:
+    claim = await running(rig.store)
+    hold = Hold(claim, rig.writer)
+    last = hold.pen.last
+    writing = asyncio.create_task(hold.pen.write_together(chunk("x") * 1300))
+    await asyncio.sleep(0)
+    hold.take_away()
+    with pytest.raises(Fenced):
+        await writing
+    assert hold.pen.last == last
 
 
 async def test_tool_calls_too_large_to_hold_are_no_answer(

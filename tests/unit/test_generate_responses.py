@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.dialects.responses import Transcript, fold, response_id
+from broker.dialects.responses import Transcript, fold
 from broker.dialects.responses.event import made_frame
 from broker.frames import Frame, Kind
 from broker.model import JobState
+from broker.routing import Target
 from broker.store.queue import Claim
 from tests.store.samples import frames, running
 from tests.unit.generate_rig import RETRY, Rig, Scripted, open_rig, outcomes, taken_over
@@ -35,6 +36,11 @@ async def begun(rig: Rig, name: str = "r1", **request: Any) -> Claim:
     return await running(rig.store, name, dialect="responses", body=body, keep=True)
 
 
+async def name_of(rig: Rig, claim: Claim, key: str | None = None) -> str:
+    """The id that the claimed job's response is known by, or that of a job with this key."""
+    return (await rig.store.response_ids.ready()).of(key or claim.job.key)
+
+
 ANSWER = told(created(), *spoken(0, "Hi"), ended(output=[message(0, "Hi")]))
 
 
@@ -49,7 +55,7 @@ async def test_a_response_is_written_and_folded(rig: Rig) -> None:
 async def test_it_goes_on_from_where_the_one_before_was_answered(rig: Rig) -> None:
     first = await begun(rig)
     await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
-    name = response_id(first.job.key)
+    name = await name_of(rig, first)
     second = await begun(rig, "r2", previous_response_id=name)
     one, two = Scripted(), Scripted([ANSWER])
     await rig.run(second, one=one, two=two)
@@ -63,12 +69,12 @@ async def test_a_provider_that_the_model_has_not(rig: Rig) -> None:
     first = await begun(rig)
     await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
     rig.configure(targets=("one/a",))
-    second = await begun(rig, "r2", previous_response_id=response_id(first.job.key))
+    second = await begun(rig, "r2", previous_response_id=await name_of(rig, first))
     await rig.run(second, one=Scripted())
     assert (await rig.end(second)).error == ELSEWHERE
 
 
-@pytest.mark.parametrize("fault", ["missing", "deleted", "failed", "of another account"])
+@pytest.mark.parametrize("fault", ["missing", "guessed", "deleted", "failed", "of another account"])
 async def test_a_response_before_that_is_not_there(rig: Rig, fault: str) -> None:
     account = "other" if fault == "of another account" else "acme"
     body = msgspec.json.encode({"model": "m"})
@@ -77,7 +83,11 @@ async def test_a_response_before_that_is_not_there(rig: Rig, fault: str) -> None
     await rig.run(first, one=Scripted([failure] if fault == "failed" else [ANSWER]))
     if fault == "deleted":
         await rig.store.jobs.delete(first.job.key)
-    name = "resp_" + "0" * 20 if fault == "missing" else response_id(first.job.key)
+    name = await name_of(rig, first)
+    if fault == "guessed":
+        name = name[:-1] + ("A" if name[-1] != "A" else "B")
+    if fault == "missing":
+        name = await name_of(rig, first, "0" * 20)
     second = await begun(rig, "r2", previous_response_id=name)
     await rig.run(second, one=Scripted())
     assert (await rig.end(second)).error == UNKNOWN
@@ -90,6 +100,33 @@ async def test_an_id_from_elsewhere_is_the_providers_to_know(rig: Rig) -> None:
     await rig.run(claim, one=one)
     assert one.calls[0].previous is None
     assert one.calls[0].request["previous_response_id"] == name
+
+
+async def test_what_a_provider_keeps_is_asked_only_where_callers_may_name_it(rig: Rig) -> None:
+    """The door let it in for the second target's sake; the first is not called."""
+    replace, settings = msgspec.structs.replace, rig.settings
+    providers = {
+        name: replace(provider, dialect="responses", foreign_ids=name == "two")
+        for name, provider in settings.providers.items()
+    }
+    rig.settings = replace(settings, providers=providers)
+    claim = await begun(rig, conversation="conv_1")
+    one, two = Scripted(), Scripted([ANSWER])
+    await rig.run(claim, one=one, two=two)
+    assert (await rig.end(claim)).state is JobState.COMPLETED
+    assert (len(one.calls), len(two.calls)) == (0, 1)
+    job = await rig.job(claim)
+    assert job.attempts[0].error is not None
+    assert job.attempts[0].error.code == "foreign_id"
+    assert not rig.breakers.shut([Target("one", "a")])
+    assert ("one/a", False) not in rig.breakers._counts
+
+
+async def test_a_caller_knows_a_response_by_its_own_id(rig: Rig) -> None:
+    claim = await begun(rig)
+    one = Scripted([ANSWER])
+    await rig.run(claim, one=one)
+    assert one.calls[0].response_id == await name_of(rig, claim)
 
 
 async def test_the_providers_id_is_on_record_from_the_first_frame_on(rig: Rig) -> None:

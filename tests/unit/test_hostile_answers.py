@@ -7,6 +7,7 @@ from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind
+from broker.nesting import DEEPEST
 from tests.hostile.offline import check
 from tests.hostile.spoiling import WAYS, Spoiled
 from tests.unit.neutral_streams_more import given
@@ -15,7 +16,7 @@ from workers.providers.base import ProviderFailure, Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.gemini_decoder import GeminiDecoder
 from workers.providers.messages_decoder import MessagesDecoder
-from workers.providers.payload import DEEPEST, check_depth
+from workers.providers.payload import check_depth
 from workers.providers.responses_decoder import ResponsesDecoder
 from workers.providers.responses_decoder import decode_whole as decode_response
 from workers.providers.splitter import SseEvent
@@ -61,6 +62,32 @@ def test_depth_is_counted_outside_of_texts() -> None:
     for deep in (b"[" + fine + b"]", b"[{" * 400_000):
         with pytest.raises(RecursionError):
             check_depth(deep)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(b"{}," * 1_000_001 + b"{}", id="objects"),
+        pytest.param(b"[]," * 1_000_001 + b"{}", id="arrays"),
+        pytest.param(b"1," * 4_000_001 + b"1", id="numbers"),
+        pytest.param(b'"",' * 2_000_001 + b"{}," * 300 + b'""', id="strings"),
+    ],
+)
+def test_more_values_than_can_be_decoded_in_one_go_are_no_answer(values: bytes) -> None:
+    with pytest.raises(RecursionError):
+        check_depth(b"[" + values + b"]")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(b"{}," * 400_000 + b"{}", id="many"),
+        pytest.param(b'"' + b'[{,\\"' * 1_000_000 + b'"', id="a text"),
+        pytest.param(b'{"a":"b","c":1},' * 150_000 + b"{}", id="fields"),
+    ],
+)
+def test_a_large_answer_is_one(values: bytes) -> None:
+    check_depth(b"[" + values + b"]")
 
 
 DEEP = b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1)

@@ -13,6 +13,7 @@ from broker.model import JobState, job_key
 from broker.queue import GENERATE
 from tests.store.samples import HOLDER, arm, expire, raw, rescue, until
 from tests.unit.worker_bench import Bench, open_bench
+from workers import declining
 from workers.hold import Hold
 from workers.pen import FramesLost
 
@@ -55,9 +56,9 @@ async def test_a_worker_that_stood_still_begins_no_job_that_has_gone_to_others()
         await arm(bench.store)
         await expire(bench.store, gone)
         assert (await rescue(bench.store)).rescued == [gone]
-        assert await bench.worker._ours(partition, claims) == claims  # they can't be old
-        bench.worker._beats[partition.number] -= 1000.0
-        (ours,) = await bench.worker._ours(partition, claims)
+        assert await bench.worker.renewal.ours(partition, claims) == claims  # they can't be old
+        bench.worker.renewal._beats[partition.number] -= 1000.0
+        (ours,) = await bench.worker.renewal.ours(partition, claims)
         assert ours.job.key == kept
         bench.start()
 
@@ -135,7 +136,12 @@ async def test_a_store_that_was_away_is_polled_again(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("damage", [None, ("task", b"\xc1"), ("dialect", b"newer")])
-async def test_a_task_that_can_t_be_run_fails_its_job(damage: tuple[str, bytes] | None) -> None:
+async def test_a_task_that_can_t_be_run_fails_its_job(
+    damage: tuple[str, bytes] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once if it can't be read; else once it was handed back often enough."""
+    monkeypatch.setattr(declining, "_FIRST", 0.0)
+    monkeypatch.setattr(declining, "_MOST", 3)
     async with open_bench(begin=False) as bench:
         key = await bench.submit("r1", GENERATE if damage else "unheard of")
         if damage:
@@ -147,7 +153,9 @@ async def test_a_task_that_can_t_be_run_fails_its_job(damage: tuple[str, bytes] 
 
         await until(failed)
         job = await bench.store.jobs.get(key)
-        assert (job.claims, job.last, job.attempts) == (1, 1, [])
+        times = 0 if damage and damage[0] == "task" else 3
+        assert (job.claims, job.declined, job.losses) == (times + 1, times, 0)
+        assert (job.last, job.attempts) == (1, [])
         assert job.error is not None
         assert (job.error.type, job.error.status) == ("internal_error", 500)
 

@@ -8,12 +8,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from broker.errors import StoreAway
+from broker.errors import ConfigError, StoreAway
 from broker.frames import Frame, Kind
 from broker.model import JobState
 from broker.store import Store
 from broker.store.keys import Partition
 from broker.store.queue import Released
+from broker.store.scripts import ReplyError
 from tests.store.crashing import Crashing
 from tests.store.samples import HOLDER, frames, raw
 from tests.unit.worker_bench import Bench, open_bench
@@ -328,3 +329,24 @@ async def test_of_a_job_that_is_another_s_nothing_is_claimed_again() -> None:
         await bench.ended(hold)
         assert await bench.state(key) is JobState.CANCELLED
         assert bench.worker.jobs_retried == 1
+
+
+async def test_a_server_that_refuses_the_control_channel_is_asked_again(bench: Bench) -> None:
+    channel = bench.store.keys.control_prefix + HOLDER
+    await bench.control.sent("SUBSCRIBE", channel)
+    bench.control.refusal = ReplyError("NOPERM and why")
+    bench.control.lose()
+    await bench.control.sent("SUBSCRIBE", channel, times=3)
+    bench.control.refusal = None
+    await bench.control.sent("SUBSCRIBE", channel, times=4)
+    assert not bench.task.done()
+
+
+async def test_no_job_is_taken_before_the_layout_is_known() -> None:
+    async with open_bench(begin=False) as bench:
+        await bench.store.client.set(bench.store.keys.layout, 3)
+        key = await bench.submit("r1")
+        bench.start()
+        with pytest.raises(ConfigError):
+            await bench.task
+        assert await bench.state(key) is JobState.QUEUED

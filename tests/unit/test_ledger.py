@@ -14,7 +14,7 @@ from workers.ledger import Ledger
 
 A, B = Target("one", "a"), Target("two", "b")
 RETRY = Failure("provider_error", "It fell over.")
-REQUEST = {"model": "m", "messages": []}
+PROMPT = 1  # tokens
 ESTIMATED = {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1, "estimated": True}
 
 
@@ -96,7 +96,7 @@ def test_the_next_attempt_is_told_what_it_comes_after() -> None:
 
 def test_what_a_lost_holder_left_open_is_ours_to_settle() -> None:
     ledger = Ledger(job(attempt(1), losses=1))
-    ledger.settle(REQUEST, Transcript())
+    ledger.settle(PROMPT, Transcript())
     (lost,) = recorded(ledger.take_fields()).values()
     assert (lost.outcome, lost.usage) == ("lost", ESTIMATED)
     assert ledger.usage() == ESTIMATED
@@ -105,7 +105,7 @@ def test_what_a_lost_holder_left_open_is_ours_to_settle() -> None:
 def test_an_attempt_handed_over_is_estimated_by_its_next_holder() -> None:
     ledger = Ledger(job(attempt(1, outcome="handed_over")))
     assert recorded(ledger.take_fields()) == {}  # its end is on record
-    ledger.settle(REQUEST, said("Hello there"))
+    ledger.settle(PROMPT, said("Hello there"))
     (one,) = recorded(ledger.take_fields()).values()
     assert one.outcome == "handed_over"
     assert one.usage == {**ESTIMATED, "completion_tokens": 3, "total_tokens": 4}
@@ -113,7 +113,7 @@ def test_an_attempt_handed_over_is_estimated_by_its_next_holder() -> None:
 
 def test_a_claim_that_told_nothing_stands_as_an_attempt_and_costs_nothing_known() -> None:
     ledger = Ledger(job(attempt(1, UNKNOWN, outcome="lost"), losses=1))
-    ledger.settle(REQUEST, Transcript())
+    ledger.settle(PROMPT, Transcript())
     (unknown,) = recorded(ledger.take_fields()).values()
     assert (unknown.outcome, unknown.provider, unknown.usage) == ("lost", "", None)
     assert (ledger.count, ledger.usage()) == (1, None)
@@ -122,7 +122,7 @@ def test_a_claim_that_told_nothing_stands_as_an_attempt_and_costs_nothing_known(
 def test_a_silent_claim_in_between_does_not_hide_what_is_to_be_settled() -> None:
     """The holder before the last called and was lost; the last was lost before it told."""
     ledger = Ledger(job(attempt(1), attempt(2, UNKNOWN, outcome="lost"), losses=2))
-    ledger.settle(REQUEST, said("Hello there"))
+    ledger.settle(PROMPT, said("Hello there"))
     settled = recorded(ledger.take_fields())
     assert settled["attempt:1"].usage is not None
     assert settled["attempt:1"].usage["completion_tokens"] == 3
@@ -145,18 +145,38 @@ def test_who_is_estimated(outcome: str, reply_events: int, text: str, estimated:
     ledger.reply.events = reply_events
     ledger.end(outcome)
     assert ledger.unmeasured
-    ledger.settle(REQUEST, said(text) if text else Transcript())
+    ledger.settle(PROMPT, said(text) if text else Transcript())
     usage = ledger.usage()
     assert (usage is not None and usage["estimated"]) is estimated
 
 
-def test_nothing_is_estimated_twice_or_without_a_request() -> None:
+def test_nothing_is_estimated_twice() -> None:
     ledger = Ledger(job(attempt(1)))
-    ledger.settle({}, said("Hi"))
-    assert ledger.unmeasured
-    ledger.settle(REQUEST, Transcript())
-    ledger.settle(REQUEST, said("Hello there"))
+    ledger.settle(PROMPT, Transcript())
+    ledger.settle(PROMPT, said("Hello there"))
     assert ledger.usage() == ESTIMATED
+
+
+def test_without_its_request_the_answer_alone_is_estimated() -> None:
+    ledger = Ledger(job(attempt(1)))
+    ledger.settle(None, said("Hello there"))
+    assert ledger.usage() == {
+        "prompt_tokens": 0,
+        "completion_tokens": 3,
+        "total_tokens": 3,
+        "estimated": True,
+    }
+
+
+def test_what_is_settled_after_the_terminal_comes_with_the_sum() -> None:
+    before = attempt(1, outcome="failed", usage={"total_tokens": 100})
+    ledger = Ledger(job(before, attempt(2)))
+    ledger.take_fields()  # the terminal's
+    assert ledger.late() == []
+    ledger.settle(PROMPT, Transcript())
+    fields = dict(ledger.late())
+    assert list(fields) == ["attempt:2", "usage"]
+    assert msgspec.json.decode(fields["usage"])["total_tokens"] == 101
 
 
 def test_usage_is_summed_from_the_last_retry_on() -> None:
@@ -204,7 +224,7 @@ def test_closing_tells_what_the_record_lacks_and_the_sum() -> None:
     ledger.end("failed", RETRY)
     opened(ledger, B)
     ledger.end("cancelled")
-    ledger.settle(REQUEST, Transcript())
+    ledger.settle(PROMPT, Transcript())
     known = ledger.tried[0]
     fields = ledger.closing(job(known, attempt(2, B), claims=1))
     assert {name: each.outcome for name, each in recorded(fields).items()} == {"attempt:2": "lost"}
@@ -229,6 +249,18 @@ def test_what_the_stream_does_not_have_did_not_complete(state: JobState, outcome
         "attempt:1": (outcome, {"total_tokens": 2})
     }
     assert not ledger.owes(job(attempt(1), claims=2))
+
+
+def test_closing_adds_what_an_attempt_cost_whose_end_is_known() -> None:
+    """Its holder recorded the end, and died before it had measured the stream."""
+    ended = attempt(1, outcome="cancelled")
+    ledger = Ledger(job(ended, claims=1))
+    ledger.settle(PROMPT, said("Hello there"))
+    fields = ledger.closing(job(attempt(1, outcome="cancelled"), claims=1))
+    (told,) = recorded(fields).values()
+    assert (told.outcome, told.usage) == ("cancelled", ledger.usage())
+    measured = attempt(1, outcome="lost", usage={"total_tokens": 9})
+    assert recorded(ledger.closing(job(measured, claims=1))) == {}, "another was faster"
 
 
 def test_closing_after_a_later_claim_leaves_its_mark_alone() -> None:

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from broker.api.inference import with_headers
 from broker.dialects.messages import check
 from broker.dialects.messages.dialect import MESSAGES
-from broker.dialects.messages.usage import estimate
+from broker.dialects.messages.usage import estimate, prompt
 from broker.errors import BadRequest
 from broker.settings import Provider, Secret
 from tests.unit.messages_streams import begin, delta, frame
@@ -77,17 +77,18 @@ async def test_and_a_header_again_to_the_provider() -> None:
 
 
 def test_an_estimate_keeps_what_was_said() -> None:
-    bare = estimate(FINE, 9, 2)
+    bare = estimate(prompt(FINE), 9, 2)
     assert bare == {"input_tokens": 5, "output_tokens": 3, "estimated": True}
     said = {"input_tokens": 50, "cache_read_input_tokens": 7, "output_tokens": 1}
     more = {**said, "output_tokens": 40}
-    assert estimate(FINE, 4, 20, more) == {**more, "estimated": True}
-    assert estimate(FINE, 4, 20, said) == {**said, "output_tokens": 20, "estimated": True}
+    assert estimate(prompt(FINE), 4, 20, more) == {**more, "estimated": True}
+    assert estimate(prompt(FINE), 4, 20, said) == {**said, "output_tokens": 20, "estimated": True}
     # As a message begins whose provider counts at the end; and one out of a cache.
-    assert estimate(FINE, 9, 2, {"input_tokens": 0, "output_tokens": 0}) == bare
+    assert estimate(prompt(FINE), 9, 2, {"input_tokens": 0, "output_tokens": 0}) == bare
     cached = {"input_tokens": 0, "cache_read_input_tokens": 9}
-    assert estimate(FINE, 9, 2, cached)["input_tokens"] == 0
+    assert estimate(prompt(FINE), 9, 2, cached)["input_tokens"] == 0
     assert said["output_tokens"] == 1
+    assert estimate(None, 9, 2)["input_tokens"] == 0, "the request is gone"
 
 
 @pytest.mark.parametrize(

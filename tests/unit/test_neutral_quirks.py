@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.api.attach import expressible
+from broker.dialects.neutral.expressible import expressible
 from broker.dialects.neutral.quirks import fitted
 from broker.dialects.neutral.translation import translate_request
 from broker.errors import Unexpressible

@@ -29,6 +29,10 @@ def test_a_call_without_such_headers_narrows_nothing() -> None:
     assert from_headers(Headers({"accept": "*/*", "x-stream": "1"}).raw) == Options()
 
 
+def test_a_proxys_name_for_the_call_is_no_option() -> None:
+    assert from_headers(Headers({f"{PREFIX}request-id": "req_1"}).raw) == Options()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

@@ -11,7 +11,6 @@ from broker import errors
 from broker.api.problems import STATUSES, error_response, failure_response, status_of
 from broker.dialects.registry import dialect_at
 from broker.model import Failure
-from broker.store.scripts import ScriptError
 
 CHAT, NATIVE = "/v1/chat/completions", "/v1/jobs/r1"
 
@@ -28,18 +27,14 @@ def body(response: Response) -> Any:
 
 
 # What a caller can do nothing about.
-OURS = {errors.StreamholdError, errors.ConfigError, errors.JobFailed}
+OURS = {errors.StreamholdError, errors.ConfigError, errors.StartFailed, errors.JobFailed}
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_error_has_a_status(kind: type[errors.StreamholdError]) -> None:
     status = status_of(kind())
     assert (status == 500) == (kind in OURS)
-    assert kind.retryable == (status in (429, 502, 503))
-
-
-def test_an_error_of_another_floor_is_a_defect() -> None:
-    assert status_of(ScriptError("x")) == 500
+    assert kind.retryable == (status in (408, 429, 502, 503))
 
 
 def test_the_nearest_class_gives_the_status() -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from broker.errors import StoreAway
+from broker.errors import StoreAway, StoreRefused
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings, Worker
 from broker.store import Store
@@ -22,6 +22,7 @@ def tick(*rescued: str, queued: int = 0, running: int = 0, workers: int = 0) -> 
         late=[],
         abandoned=[],
         mended=[],
+        damaged=[],
         unsettled=[],
         queued=queued,
         queued_batch=0,
@@ -99,7 +100,7 @@ async def test_a_store_that_is_away_leaves_nothing_known() -> None:
 
 async def test_what_it_did_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     done = msgspec.structs.replace(
-        tick("a"), timed_out=["b"], mended=["c"], late=["d"], abandoned=["e"]
+        tick("a"), timed_out=["b"], mended=["c"], late=["d"], abandoned=["e"], damaged=["f"]
     )
     await rounds(1, done)
     lines = [(record.msg, record.__dict__["fields"]["job_key"]) for record in caplog.records]
@@ -109,4 +110,11 @@ async def test_what_it_did_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         ("job.deadline_exceeded", "d"),
         ("job.abandoned", "e"),
         ("job.mended", "c"),
+        ("job.damaged", "f"),
     ]
+
+
+async def test_a_partition_that_is_refused_stops_no_other() -> None:
+    rescuer = await rounds(3, tick(queued=2), StoreRefused("WRONGTYPE"), tick("a", queued=1))
+    assert (rescuer.queued, rescuer.rescued, sorted(rescuer.ticks)) == (3, 1, [0, 2])
+    assert rescuer.seen == 0.0, "not ready: a part of the jobs is not looked after"

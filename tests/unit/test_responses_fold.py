@@ -159,16 +159,16 @@ def test_usage_is_the_last_attempts_own() -> None:
 
 
 def test_an_estimate_counts_characters() -> None:
-    usage = RESPONSES.estimate({"model": "m", "input": "x" * 36}, 8, 3, None)
+    usage = RESPONSES.estimate(RESPONSES.prompt({"model": "m", "input": "x" * 36}), 8, 3, None)
     assert usage == {
         "input_tokens": 10,
         "output_tokens": 2,
         "total_tokens": 12,
         "estimated": True,
     }
-    assert RESPONSES.estimate({}, 0, 9, None)["output_tokens"] == 1
+    assert RESPONSES.estimate(None, 0, 9, None)["output_tokens"] == 1
     said = {"input_tokens": 3, "output_tokens": 5}
-    known = RESPONSES.estimate({}, 8, 3, said)
+    known = RESPONSES.estimate(None, 8, 3, said)
     assert known == said | {"total_tokens": 8, "estimated": True}
 
 

@@ -1,5 +1,6 @@
 """Who may call, by the settings: origins as browsers send them, keys of tickets."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from broker.errors import ConfigError
 from broker.settings.load import load, problems
 
-ACCOUNT = f'[accounts.me]\nkey_sha256 = ["{"0" * 64}"]\n'
+ACCOUNT = f'[accounts.me]\nkey_sha256 = ["{"01" * 32}"]\n'
 
 
 @pytest.fixture
@@ -62,3 +63,39 @@ def test_a_short_ticket_key_is_not_told() -> None:
     with pytest.raises(ConfigError, match="STREAMHOLD_TICKET_KEY") as caught:
         load(env={"STREAMHOLD_TICKET_KEY": f"{'a' * 32} secret"})
     assert "secret" not in str(caught.value)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _accounts(**keys: list[str]) -> str:
+    return "\n".join(f"[accounts.{name}]\nkey_sha256 = {rows}" for name, rows in keys.items())
+
+
+def test_two_accounts_can_t_share_a_key(file: Path) -> None:
+    one, two = _digest("one"), _digest("two")
+    file.write_text(_accounts(a=[one, two], b=[_digest("three"), one]))
+    assert problems(file, {}) == [
+        f"accounts.b.key_sha256: {one[:8]}… is there of accounts.a too: whose call would it be?"
+    ]
+    file.write_text(_accounts(a=[one, two, one]))
+    assert problems(file, {}) == [
+        f"accounts.a.key_sha256: {one[:8]}… is there twice: whose call would it be?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ["", "\n", "change-me", "change-me\n", "changeme", "secret", "$KEY"]
+)
+def test_a_key_that_anybody_may_guess(file: Path, key: str) -> None:
+    file.write_text(_accounts(a=[_digest(key)]))
+    (problem,) = problems(file, {})
+    assert problem.startswith(f"accounts.a.key_sha256: {_digest(key)[:8]}… is the digest of ")
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "f" * 64, "…", "", "0" * 63, "A" * 64, "g" * 64])
+def test_what_is_no_digest(file: Path, digest: str) -> None:
+    file.write_text(_accounts(a=[digest]))
+    (problem,) = problems(file, {})
+    assert problem.startswith("accounts.a.key_sha256: ")

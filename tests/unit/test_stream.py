@@ -9,9 +9,10 @@ from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
 from broker.api.core import Core
-from broker.api.line import Left
+from broker.api.line import PIECE, Left
 from broker.api.rounds import Rounds
 from broker.api.stream import StreamResponse
+from broker.decoding import SLICE
 from broker.dialects.native import NativeView
 from broker.model import Failure
 from tests.unit.tail_stream import Stream
@@ -27,6 +28,7 @@ class Connection:
         self.wire: list[bytes] = []
         self.told: list[Message] = []
         self.full = self.open = False
+        self.transport = None
         self.left: Left | None = None
 
     def watch(self, left: Left) -> bool:
@@ -61,9 +63,7 @@ class Scene:
     def __init__(self) -> None:
         self.stream, self.connection = Stream(), Connection()
         self.core: Any = FakeCore()
-        self.core.settings = SimpleNamespace(
-            server=SimpleNamespace(header_hold=1000.0, send_timeout=1000.0)
-        )
+        self.core.settings = SimpleNamespace(server=SimpleNamespace(header_hold=1000.0))
         self.core.begun, self.core.open = Rounds(1000.0), Rounds(1000.0)
         self.sent: list[Message] = []
         self.scope: Scope = {
@@ -143,3 +143,17 @@ async def test_one_that_gives_up_before_is_told_nothing(scene: Scene) -> None:
     with pytest.raises(asyncio.CancelledError):
         await scene.task
     assert (scene.connection.told, scene.sent) == ([], [])
+
+
+async def test_a_first_message_that_is_more_than_goes_out_at_once(scene: Scene) -> None:
+    """The first slice goes out in the turn in which it comes in, the rest turn by turn."""
+    texts = [f"{number}" + "x" * 200 for number in range(3000)]
+    scene.stream.write(*texts)
+    (first,) = scene.connection.wire
+    assert len(first) < 2 * SLICE
+    scene.stream.write(end=True)
+    await asyncio.wait_for(scene.task, 10)
+    body = first.removeprefix(HEAD) + b"".join(each.get("body", b"") for each in scene.sent)
+    assert body.startswith(b"".join(event(n, text) for n, text in enumerate(texts, 1)))
+    assert max(len(each.get("body", b"")) for each in scene.sent) <= PIECE
+    assert scene.core.metrics.ended == ["terminal"]

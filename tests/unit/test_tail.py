@@ -198,3 +198,18 @@ async def test_a_subscription_of_an_older_connection_is_known_to_be_old() -> Non
         assert second._generation != tail.generation
         first.close()
         second.close()
+
+
+@pytest.mark.parametrize("word", ["NOPERM", "NEWWORD", "WRONGTYPE"])
+async def test_a_server_that_refuses_to_subscribe_is_asked_again(word: str) -> None:
+    async with open_tail() as (tail, wire):
+        await until_up(tail)
+        wire.refusal = ReplyError(f"{word} and why")
+        with pytest.raises(StoreAway):  # of a kind that is logged
+            await tail.follow(KEY, 0)
+        wire.lose()
+        wire.refusal = None
+        await until_up(tail)
+        reader = await tail.follow(KEY, 0)
+        assert wire.subscribed == {channel(tail)}
+        reader.close()

@@ -5,17 +5,27 @@ import pytest
 from broker.codec import Encoder
 from broker.errors import JobNotFound
 from broker.frames import Kind
+from broker.store import Store
 from broker.store.streams import Batch, Entries
-from broker.tail import back
 from broker.tail.back import read_back
 from tests.store.samples import append, batch, running
 from tests.unit.generate_rig import chunk
 from tests.unit.stores import open_fake
 
 
+def limit_pages(patch: pytest.MonkeyPatch, store: Store, entries: int) -> None:
+    """Let reads bring no more than so many entries."""
+    read = store.streams.read
+
+    async def limited(key: str, after: int) -> Entries:
+        return await read(key, after, entries)
+
+    patch.setattr(store.streams, "read", limited)
+
+
 async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(back, "_PAGE", 2)
     async with open_fake() as store:
+        limit_pages(monkeypatch, store, 2)
         claim = await running(store)
         assert await read_back(store, claim.job.key) == ([], {}, 0)
         encoder = Encoder()
@@ -39,15 +49,14 @@ async def test_entries_put_together_between_two_pages_are_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The job ends meanwhile: its entries are joined, and the cursor lies within one."""
-    monkeypatch.setattr(back, "_PAGE", 2)
     async with open_fake() as store:
         claim = await running(store)
         for number in range(1, 7):
             await append(store, batch(claim, number, b"data: %d" % number))
         read = store.streams.read
 
-        async def then_ended(key: str, after: int, count: int) -> Entries:
-            entries = await read(key, after, count)
+        async def then_ended(key: str, after: int) -> Entries:
+            entries = await read(key, after, 2)
             if after == 0:
                 await store.jobs.cancel(key)
             return entries

@@ -95,7 +95,7 @@ async def test_a_new_connection_is_caught_up_with() -> None:
 
 async def test_a_connection_lost_during_the_catch_up_starts_another() -> None:
     stream = Stream()
-    stream.turns = 1
+    stream.read_turns = 1
     reader = stream.reader()
     waiting = asyncio.create_task(read(reader))
     for _ in range(2):  # the page is on its way back, without what comes now

@@ -58,7 +58,7 @@ async def _follow_all(script: list[tuple[str, int]], lost_end: bool) -> None:
                 for _ in range(number):
                     await asyncio.sleep(0)
             case _:
-                stream.turns = number
+                stream.read_turns = number
     stream.write("last", end=True, lost=lost_end)
     if lost_end:
         stream.reconnect()

@@ -11,6 +11,7 @@ import aiohttp
 
 from broker import log
 from broker.model import Attempt, Job
+from broker.offload import Offload
 from broker.settings import Settings
 from workers.providers import litellm
 from workers.providers.base import Call, Held, Provider, ProviderFailure
@@ -44,6 +45,7 @@ class Providers:
             ConfigError: one is not installed.
         """
         self._settings = settings
+        self.offload = Offload(settings)
         needed = any(provider.library for provider in settings.providers.values())
         self._library = litellm.load() if needed else None
         self._session: aiohttp.ClientSession | None = None
@@ -100,6 +102,7 @@ class Providers:
         self._made = {}
         if session is not None:
             await session.close()
+        await self.offload.close()
 
 
 def is_going_on(attempt: Attempt) -> bool:

@@ -1,7 +1,6 @@
 """What asking a provider has in common, whatever its dialect: headers out, the kind of body in."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from multidict import CIMultiDict
 
@@ -34,16 +33,6 @@ def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMult
     headers.update(own)
     headers.update(provider.headers)
     return headers
-
-
-def flagged(request: dict[str, Any], partial: bool | str) -> dict[str, Any]:
-    """The request, its last message with the flag that names it a partial answer, if any."""
-    if not isinstance(partial, str):
-        return request
-    messages = request["messages"]
-    if messages[-1]["role"] != "assistant":  # nothing is left of one that was but white space
-        return request
-    return {**request, "messages": [*messages[:-1], {**messages[-1], partial: True}]}
 
 
 async def is_whole(exchange: Exchange, judge: Judge = refused) -> bool:

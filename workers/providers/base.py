@@ -1,6 +1,6 @@
 """What a provider is to the worker: a call goes in, lists of frames come out, or a failure."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +17,34 @@ class Held(msgspec.Struct, frozen=True):
     cursor: int | None = None  # the last of its events that is stored; None: tell all of them
 
 
+class Prepared:
+    """The body of a call that was made elsewhere, for its request is large (``broker.offload``).
+
+    ``asked`` is what of the request is short, in the provider's dialect, ``space`` the white space
+    that its partial answer had to lose. ``done`` is called once its bytes are not needed any more.
+    """
+
+    def __init__(
+        self, body: bytes | bytearray, asked: dict[str, Any], space: str, done: Callable[[], None]
+    ) -> None:
+        self.asked = asked
+        self.space = space
+        self._body = body
+        self._done: Callable[[], None] | None = done
+
+    def take(self) -> bytes | bytearray:
+        """The bytes to post, once."""
+        body, self._body = self._body, b""
+        return body
+
+    def sent(self) -> None:
+        """They were posted, or never will be. Once is enough."""
+        self._body = b""
+        done, self._done = self._done, None
+        if done is not None:
+            done()
+
+
 class Call(msgspec.Struct, frozen=True):
     """What to ask. ``request`` is the caller's body, decoded, in the job's own dialect.
 
@@ -29,12 +57,14 @@ class Call(msgspec.Struct, frozen=True):
     wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
     timeouts: Timeouts = Timeouts()
     key: str = ""  # the job's
+    response_id: str = ""  # the id that callers know its response by, in that dialect
     attempt: int = 0  # its number
     held: Held | None = None
     previous: str | None = None  # the provider's own id of the response this one follows
     # Whether the last message is a partial answer to go on from; a text names the flag that
     # its provider wants set in it.
     partial: bool | str = False
+    prepared: Prepared | None = None  # its body, where ``request`` is but an outline
 
 
 class Reply(msgspec.Struct):

@@ -31,7 +31,7 @@ from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
 from workers.providers.ending import Linger, abort
-from workers.providers.posting import Posts
+from workers.providers.posting import LONGEST, Posts, check_head
 from workers.providers.watchdog import Watchdog
 
 Sink = Callable[[bytes], bool]
@@ -76,6 +76,7 @@ class Exchange:
         "_closed",
         "_complete",
         "_loop",
+        "_out",
         "_posts",
         "_response",
         "_session",
@@ -107,6 +108,7 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None  # of a task that reads
         self._sink: Sink | None = None
         self._called = False  # by the sink
+        self._out = False  # whether there was a connection to write to
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,7 +135,7 @@ class Exchange:
         else:
             abort(response)
 
-    async def post(self, url: str, headers: CIMultiDict[str], body: bytes) -> None:
+    async def post(self, url: str, headers: CIMultiDict[str], body: bytes | bytearray) -> None:
         """Send the request and wait for the answer's head.
 
         Raises:
@@ -150,7 +152,7 @@ class Exchange:
         await self._ask("GET", url, headers, None)
 
     async def _ask(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | bytearray | None
     ) -> None:
         clock = self._clock = Deadline(self._loop, self._watch.due()[0])
         try:
@@ -160,21 +162,36 @@ class Exchange:
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if clock.expired:
                 raise ProviderFailure(failures.timed_out(self._watch.due()[1])) from error
-            raise ProviderFailure(failures.lost(error)) from error
+            raise ProviderFailure(self._loss(error, body)) from error
         finally:
             self._clock = None
         self._response = response
         self._watch.watch(self._expire)
         self._follow(response)
 
+    def _loss(self, error: BaseException, body: bytes | bytearray | None) -> Failure:
+        """What it means that there is no head."""
+        if (
+            isinstance(error, ValueError)
+            and self._out
+            and not isinstance(error, aiohttp.InvalidURL)
+        ):
+            return failures.garbled("http")  # of the answer: the request was well
+        failure = failures.lost(error)
+        # A server that won't take so much may close before all of it was sent, and its refusal is
+        # lost: whose fault it was can't be told.
+        large = body is not None and len(body) > LONGEST
+        return failures.cut("sending") if failure == failures.cut() and large else failure
+
     async def _send(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | bytearray | None
     ) -> aiohttp.ClientResponse:
         posts = self._posts
-        if posts is not None and method == "POST" and body:
+        if posts is not None and method == "POST" and body and isinstance(body, bytes):
             data = posts.request(url, headers, body)
             if data is not None:
                 return await posts.send(url, data, self._timeout, self._sent)
+        check_head(headers)
         # Weakly: the task's context would hold what holds the task, until the collector comes, and
         # a connection that is made in it holds it for as long as it is kept.
         CONNECTED.set(WeakMethod(self._sent))
@@ -188,6 +205,7 @@ class Exchange:
         )
 
     def _sent(self) -> None:
+        self._out = True
         self._watch.sent()
         if self._clock is not None:
             self._clock.move(self._watch.due()[0])

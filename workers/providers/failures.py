@@ -2,13 +2,15 @@
 
 The vocabulary of ``Failure.type`` here:
 
-    invalid_request_error   400, 404, 413, 422: passed through, the call itself is at fault
+    invalid_request_error   400, 404, 413, 422: passed through, the call itself is at fault;
+                            code unsendable: nothing was sent, since it can't be
     rate_limit_exceeded     429: passed through
     provider_auth           401, 402, 403: the operator's trouble, and not to be told in detail
     provider_error          any other status
     provider_unreachable    no connection: refused, no such host, TLS
     provider_timeout        code connect | first_token | idle | total | throughput
-    provider_cut            the connection ended before the answer did
+    provider_cut            the connection ended before the answer did; code sending: while a
+                            large request was on its way
     provider_garbled        not the dialect; code content_type | content_encoding | json |
                             chunk | event_too_large | body_too_large | empty | http |
                             library
@@ -24,6 +26,7 @@ import aiohttp
 import msgspec
 from aiohttp.http import HttpProcessingError
 
+from broker.errors import BadRequest, ForeignId, PreviousNotFound, Unexpressible, Unsendable
 from broker.model import Failure
 from broker.refusal import AUTH_MESSAGE, rule_of, with_words
 
@@ -89,14 +92,35 @@ _PHASES: dict[Phase, str] = {
 }
 
 
-def cut() -> Failure:
-    """The connection ended before the answer did."""
-    return _transport("provider_cut", "The provider's answer broke off.")
+def cut(code: str | None = None) -> Failure:
+    """The connection ended before the answer did; code ``sending``: before it began."""
+    return _transport("provider_cut", "The provider's answer broke off.", code)
 
 
 def unreachable() -> Failure:
     """No connection was made."""
     return _transport("provider_unreachable", "The provider can't be reached.")
+
+
+def unsent() -> Failure:
+    """Nothing was sent: there is something in the request that can't be.
+
+    The operator's part of an address and of the headers is checked when a process starts, so
+    that it is something of the caller's.
+    """
+    return refused_here(Unsendable())
+
+
+def refused_here(error: BadRequest) -> Failure:
+    """The caller's fault, and nobody was called for it; another target may do."""
+    return Failure(
+        type="invalid_request_error",
+        message=error.message,
+        status=400,
+        remedy="next",
+        code=error.code,
+        param=error.param,
+    )
 
 
 def garbled(code: str) -> Failure:
@@ -109,12 +133,42 @@ def lost(error: BaseException) -> Failure:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return timed_out("connect")
-        case aiohttp.ClientConnectorError() | ValueError():  # the latter: nothing was sent
+        case ValueError():  # an address or a header that can't be sent; aiohttp's InvalidURL too
+            return unsent()
+        case aiohttp.ClientConnectorError():
             return unreachable()
         case aiohttp.ClientResponseError() | HttpProcessingError():
             return garbled("http")
         case _:
             return cut()
+
+
+Word = Literal["good", "bad", "nothing"]
+
+# Nobody was called; or it was the request that could not be sent, as a library or a server sees it.
+_NOBODY = (
+    *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
+    *("library", "tool_calls_too_large", "sending"),
+)
+# Ours, or what comes of two answers that were to be one.
+_OURS = ("replay_diverged", "internal_error", "frames_lost", "deadline_exceeded", "cancelled")
+# Of the 4xx: the operator's credentials, the provider's limits and delays. The rest answers a
+# request that somebody wrote.
+_PROVIDERS = (401, 402, 403, 408, 425, 429)
+
+
+def word_of(failure: Failure | None) -> Word:
+    """What the end of a call says of the provider, whose breaker counts it.
+
+    A provider that refuses a call for the caller's fault is well.
+    """
+    if failure is None:
+        return "good"
+    if failure.code in _NOBODY or failure.type in _OURS:
+        return "nothing"
+    status = failure.provider_status
+    refused = status is not None and 400 <= status < 500 and status not in _PROVIDERS
+    return "good" if failure.remedy == "final" or refused else "bad"
 
 
 def _transport(kind: str, message: str, code: str | None = None) -> Failure:

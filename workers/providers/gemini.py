@@ -5,12 +5,10 @@ job. The base URL ends in the version, ``https://generativelanguage.googleapis.c
 """
 
 from typing import Any
-from urllib.parse import quote
-
-import msgspec
 
 from broker.frames import Frame
 from broker.model import Failure
+from broker.settings import addresses
 from workers.providers import gemini_failures
 from workers.providers.base import Call, Reply
 from workers.providers.gemini_decoder import GeminiDecoder, decode_whole
@@ -24,18 +22,16 @@ class GeminiProvider(Upstream):
 
     def _url(self, call: Call, streams: bool) -> str:
         # A tuned model has a path of its own.
-        path = f"/{call.model}" if "/" in call.model else f"{self.path}/{call.model}"
+        place = addresses.path(call.model)
+        place = f"/{place}" if "/" in place else f"{self.path}/{place}"
         method = "streamGenerateContent?alt=sse" if streams else "generateContent"
-        return f"{self._base}{quote(path)}:{method}"
+        return f"{self._base}{place}:{method}"
 
     def _refused(self, status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
         return gemini_failures.refused(status, body, retry_after, now)
 
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return {} if self._key is None else {"x-goog-api-key": self._key.reveal().strip()}
-
-    def _body(self, call: Call, streams: bool) -> bytes:
-        return msgspec.json.encode(call.request)
 
     def _decoder(self, call: Call, reply: Reply) -> GeminiDecoder:
         return GeminiDecoder(reply)

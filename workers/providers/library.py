@@ -20,12 +20,12 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.posted import flagged
 from broker.frames import Frame
 from broker.model import Failure
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret
 from workers.providers import failures
-from workers.providers.asking import flagged
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.chat_decoder import ChatDecoder, decode_whole
 from workers.providers.library_failures import failure_of

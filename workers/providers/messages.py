@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import msgspec
-
-from broker.dialects.messages.request import BETA, VERSION
+from broker.dialects.messages.betas import BETA, header_of
+from broker.dialects.messages.request import VERSION
 from broker.frames import Frame
-from workers.providers.asking import flagged
 from workers.providers.base import Call, Reply
 from workers.providers.messages_decoder import MessagesDecoder, decode_whole
 from workers.providers.upstream import Upstream
@@ -22,13 +20,8 @@ class MessagesProvider(Upstream):
         if self._key is not None:
             headers["x-api-key"] = self._key.reveal().strip()
         if betas := request.get(BETA):
-            headers["anthropic-beta"] = ",".join(betas)
+            headers["anthropic-beta"] = header_of(betas)
         return headers
-
-    def _body(self, call: Call, streams: bool) -> bytes:
-        body = {**flagged(call.request, call.partial), "model": call.model, "stream": streams}
-        body.pop(BETA, None)
-        return msgspec.json.encode(body)
 
     def _decoder(self, call: Call, reply: Reply) -> MessagesDecoder:
         return MessagesDecoder(reply)

@@ -13,11 +13,18 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from broker.nesting import DEEPEST
+
 T = TypeVar("T")
 
-DEEPEST = 200  # levels of nesting; whoever reads the stream must be able to follow
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SHORT = 4096  # bytes, in which no numbers take long
+_MOST_SLOW = 2_000  # numbers with an exponent: 0.1 s
 _MOST = 500_000  # brackets; counting them takes 30 ms
+# What is decoded in one go is bounded: a million objects take a tenth of a second, and 100 MB.
+_MOST_VALUES = 1_000_000  # objects and arrays, and four times as many others
+_MOST_QUOTES = 4_000_000  # two and more to a string
+_SMALL = 1024 * 1024  # bytes in which there can't be too many of anything
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -58,10 +65,18 @@ class Payload(Generic[T]):
 
 
 def check_depth(data: bytes) -> None:
-    """Raise RecursionError if JSON is nested deeper than can be dealt with further on."""
-    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+    """Raise RecursionError if JSON is nested deeper than can be dealt with further on, or has
+    more values than can be dealt with in one go."""
+    small = len(data) <= _SMALL
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets <= DEEPEST and (small or data.count(b",") <= 4 * _MOST_VALUES):
         return
-    left = _STRING.sub(b"", data).translate(None, _OTHERS)
+    if not small and data.count(b'"') - data.count(b'\\"') > _MOST_QUOTES:
+        raise RecursionError
+    bare = _STRING.sub(b"", data)
+    left = bare.translate(None, _OTHERS)
+    if not small and (len(left) > 2 * _MOST_VALUES or bare.count(b",") > 4 * _MOST_VALUES):
+        raise RecursionError
     if len(left) > _MOST:
         for _ in range(8):  # each pass takes the innermost away; little is left if it is honest
             left = left.replace(b"[]", b"").replace(b"{}", b"")

@@ -131,13 +131,22 @@ def _head(request: aiohttp.ClientRequest, headers: CIMultiDict[str]) -> bytes:
     Raises:
         ValueError: a header holds the end of a line.
     """
+    check_head(headers)
     lines = [f"POST {request.url.raw_path_qs} HTTP/1.1"]
     if "Host" not in headers:
         lines.append(f"Host: {request.headers['Host']}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append("Content-Length: ")
-    text = "\r\n".join(lines)
-    ends = len(lines) - 1
-    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
-        raise ValueError("A header holds the end of a line.")
-    return text.encode()
+    return "\r\n".join(lines).encode()
+
+
+def check_head(headers: CIMultiDict[str]) -> None:
+    """Return if these headers can be sent.
+
+    Raises:
+        ValueError: one holds the end of a line.
+    """
+    for pair in headers.items():
+        for text in pair:
+            if "\n" in text or "\r" in text or "\0" in text:
+                raise ValueError("A header holds the end of a line.")

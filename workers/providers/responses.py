@@ -6,12 +6,10 @@ stored there (``store`` false) can't have that.
 """
 
 from typing import Any
-from urllib.parse import quote
 
-import msgspec
-
-from broker.dialects.responses import Inbound, response_id
+from broker.dialects.responses import Inbound
 from broker.frames import Frame
+from broker.settings import addresses
 from workers.providers.asking import bearer
 from workers.providers.base import Call, Held, Reply
 from workers.providers.exchange import Exchange
@@ -27,21 +25,9 @@ class ResponsesProvider(Upstream):
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         return bearer(self._provider, self._key)
 
-    def _body(self, call: Call, streams: bool) -> bytes:
-        body: dict[str, Any] = {**call.request, "model": call.model, "stream": streams}
-        # Between the caller and us: every call is run in the background here.
-        body.pop("background", None)
-        if self.resumes and streams and body.get("store") is not False:
-            body["background"] = True
-        if not streams:
-            body.pop("stream_options", None)
-        if call.previous is not None:
-            body["previous_response_id"] = call.previous
-        return msgspec.json.encode(body)
-
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
-        return self.resumes and held.provider_id is not None
+        return self.resumes and bool(held.provider_id) and held.provider_id not in (".", "..")
 
     async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
         held = call.held
@@ -54,7 +40,7 @@ class ResponsesProvider(Upstream):
         await exchange.get(url, self._headers(call, streams))
 
     def _stopped_at(self, call: Call) -> str | None:
-        if call.held is None or call.held.provider_id is None:
+        if call.held is None or call.held.provider_id is None or not self.knows(call.held):
             return None
         return f"{_path_of(call.held.provider_id)}/cancel"
 
@@ -66,8 +52,8 @@ class ResponsesProvider(Upstream):
 
 
 def _inbound(call: Call) -> Inbound:
-    return Inbound(response_id(call.key), call.request)
+    return Inbound(call.response_id, call.request)
 
 
 def _path_of(provider_id: str) -> str:
-    return f"/responses/{quote(provider_id, safe='')}"
+    return f"/responses/{addresses.segment(provider_id)}"

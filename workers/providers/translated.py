@@ -18,13 +18,12 @@ import msgspec
 from broker.dialects.neutral import errors
 from broker.dialects.neutral.translation import (
     Translation,
+    put_to,
     reader,
-    translate_partial,
-    translate_request,
     translate_usage,
     writer,
 )
-from broker.dialects.responses import Inbound, response_id
+from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
@@ -39,6 +38,20 @@ def speaking(
 ) -> Provider:
     """The provider, which speaks one dialect, for jobs in the dialect of their caller."""
     return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, quirks)
+
+
+def unexpressible(error: BadRequest) -> ProviderFailure:
+    """A target can't be asked a request; another one may do."""
+    return ProviderFailure(
+        Failure(
+            type="invalid_request_error",
+            message=error.message,
+            status=400,
+            remedy="next",
+            code=Unexpressible.code,  # to it, whatever it may be to others
+            param=error.param,
+        )
+    )
 
 
 class TranslatedProvider:
@@ -98,24 +111,17 @@ class TranslatedProvider:
         Raises:
             ProviderFailure: there is no such thing; another target may do.
         """
-        asked = (call.request, self._caller, self._spoken, call.model, self._quirks)
+        prepared = call.prepared
+        if prepared is not None:  # in the provider's dialect already
+            return msgspec.structs.replace(call, request=prepared.asked), prepared.space
         try:
-            if call.partial:
-                request, space = translate_partial(*asked)
-            else:
-                request, space = translate_request(*asked), ""
-            if self.resumes and call.request.get("store") is not False:
-                request.pop("store", None)  # to resume it the provider has to keep it
-        except BadRequest as error:
-            failure = Failure(
-                type="invalid_request_error",
-                message=error.message,
-                status=400,
-                remedy="next",
-                code=Unexpressible.code,  # to it, whatever it may be to others
-                param=error.param,
+            request, space = put_to(
+                *(call.request, self._caller, self._spoken, call.model, self._quirks),
+                partial=bool(call.partial),
+                resumes=self.resumes,
             )
-            raise ProviderFailure(failure) from error
+        except BadRequest as error:
+            raise unexpressible(error) from error
         return msgspec.structs.replace(call, request=request), space
 
 
@@ -132,7 +138,7 @@ class _Answer:
         self._whole = False
         self._told = told
         self._caller = caller
-        self._inbound = Inbound(response_id(call.key), call.request)
+        self._inbound = Inbound(call.response_id, call.request)
 
     def take(self, received: list[Frame]) -> list[Frame]:
         """The caller's frames for some of the provider's."""
@@ -186,11 +192,11 @@ class _Answer:
         if self._garbled or self._told.failed is not None:
             return []
         try:
-            events = translate(event)
-        except (AttributeError, KeyError, TypeError):  # fields of other types than the dialect's
+            return [self._frame(each) for each in translate(event)]
+        # Fields of other types than the dialect's; numbers beyond what can be written.
+        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
             self._garbled = True
             return []
-        return [self._frame(each) for each in events]
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol
 import aiohttp
 from multidict import CIMultiDict
 
+from broker.dialects.posted import Way, posted
 from broker.frames import Frame
 from broker.model import Failure
 from broker.refusal import refused
@@ -33,7 +34,7 @@ from workers.providers.posting import Posts
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
-WHOLE_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
+WHOLE_LIMIT = 32 * 1024 * 1024  # bytes of a whole answer
 _STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
 
@@ -130,11 +131,19 @@ class Upstream(ABC):
 
     async def _ask(self, exchange: Exchange, call: Call, streams: bool) -> None:
         """Make the call, or ask for the rest of the one that ``call.held`` tells of."""
-        headers = self._headers(call, streams)
+        prepared = call.prepared
+        try:
+            url = self._url(call, streams)
+            body = self._body(call, streams) if prepared is None else prepared.take()
+            headers = self._headers(call, streams)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ProviderFailure(failures.unsent()) from error
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(self._url(call, streams), headers, self._body(call, streams))
+        await exchange.post(url, headers, body)
+        if prepared is not None:
+            prepared.sent()
 
     def _stopped_at(self, call: Call) -> str | None:
         """The path to post to, to end a call; None if its answer was never begun."""
@@ -158,9 +167,10 @@ class Upstream(ABC):
     def _own_headers(self, request: dict[str, Any]) -> dict[str, str]:
         """What the dialect adds: the key above all."""
 
-    @abstractmethod
     def _body(self, call: Call, streams: bool) -> bytes:
         """The caller's body with the provider's model name and our way of streaming."""
+        way = Way(call.model, streams, call.partial, call.previous)
+        return posted(self._provider, call.request, way)
 
     @abstractmethod
     def _decoder(self, call: Call, reply: Reply) -> Decoder:

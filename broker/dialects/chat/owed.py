@@ -16,7 +16,8 @@ is new, or None.
 
 from typing import Any, Protocol
 
-from broker.dialects.chat.fold import SET, call_index
+from broker.dialects.chat.fold import SET
+from broker.dialects.chat.items import Items as Begun
 from broker.dialects.dialect import Diverged
 from broker.dialects.owed_text import Text
 
@@ -92,11 +93,14 @@ class Items:
 
     def __init__(self, said: list[dict[str, Any]], *, grow: bool) -> None:
         self._items = {item["index"]: Object(item, grow=grow) for item in said}
-        self._again: list[Any] = []  # index and id of each that the replay has begun
+        self._again = Begun()  # index and id of each that the replay has begun
+        self._unpaid = list(self._items.values())
 
     @property
     def owes(self) -> bool:
-        return any(item.owes for item in self._items.values())
+        while self._unpaid and not self._unpaid[-1].owes:  # what is paid once stays paid
+            self._unpaid.pop()
+        return bool(self._unpaid)
 
     def repay(self, value: Any) -> Any:
         if not isinstance(value, list):
@@ -116,9 +120,10 @@ class Items:
     def _index(self, item: dict[str, Any]) -> int:
         index = item.get("index")
         if type(index) is not int:
-            index = call_index(self._again, item)
-        if all(index != each["index"] for each in self._again):
-            self._again.append({"index": index, "id": item.get("id")})
+            index = self._again.index_of(item)
+        if self._again.at(index) is None:
+            self._again.begin(index)["id"] = item.get("id")
+            self._again.name(index, None)
         return index
 
 

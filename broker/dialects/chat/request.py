@@ -6,12 +6,12 @@ All else is the provider's to judge.
 from typing import Any
 
 from broker.dialects.chat.transcript import Transcript
+from broker.dialects.model_name import check_model
 from broker.dialects.usage import tokens
 from broker.errors import BadRequest
 
 _MOST_CHOICES = 128
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_LONGEST_MODEL = 512  # characters; it is kept in every record
 
 
 def check(request: dict[str, Any]) -> None:
@@ -22,11 +22,7 @@ def check(request: dict[str, Any]) -> None:
     Raises:
         BadRequest: a field is wrong; ``param`` names it.
     """
-    model = request.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must be a non-empty string.", param="model")
-    if len(model) > _LONGEST_MODEL:
-        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
+    check_model(request.get("model"))
     _check_messages(request.get("messages"))
     n = request.get("n")
     # A bool is an int to Python, but true is no number of choices.

@@ -2,7 +2,7 @@
 
 A lost attempt's successor has to know where the answer stands. Nothing keeps count of that
 while tokens flow; when an attempt is lost, by its provider or with its worker, the stream is
-read back once and fed in here. It is gathered as the fold gathers it.
+read back once, in steps, and each step is fed in here. It is gathered as the fold gathers it.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Any
 
 from broker.dialects.chat.fold import SET, add_choices, finished
 from broker.dialects.chat.view import whole_chunk
-from broker.dialects.text import is_text, joined
+from broker.dialects.text import Growing, is_text, joined
 from broker.dialects.wire import decode_object
 from broker.frames import Frame, Kind, begins_attempt, data_of
 
@@ -39,22 +39,27 @@ class Transcript:
         self._joined = False
 
     @classmethod
-    def of(cls, frames: Iterable[Frame]) -> "Transcript":
+    def of(cls, frames: Iterable[Frame] = ()) -> "Transcript":
         """The transcript of a stream's frames, from the first on."""
         transcript = cls()
+        transcript.take(frames)
+        return transcript
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
         for frame in frames:
             if frame.kind == Kind.TERMINAL:
                 continue
-            data = decode_object(data_of(frame.body))
             if frame.kind == Kind.NATIVE:
                 if begins_attempt(frame):
-                    transcript._begin(data or {})
-            elif data is not None and frame.kind == Kind.WHOLE:
-                transcript._whole = True
-                transcript.feed(whole_chunk(data, include_usage=True))
+                    self._begin(decode_object(data_of(frame.body)) or {})
+                continue
+            data = decode_object(data_of(frame.body))
+            if data is not None and frame.kind == Kind.WHOLE:
+                self._whole = True
+                self.feed(whole_chunk(data, include_usage=True))
             elif data is not None:
-                transcript.feed(data)
-        return transcript
+                self.feed(data)
 
     def _begin(self, notice: dict[str, Any]) -> None:
         """Another attempt begins."""
@@ -88,7 +93,7 @@ class Transcript:
     @property
     def silent(self) -> bool:
         """Whether nothing was said yet, a role apart: another attempt may begin the answer."""
-        return not self._whole and not any(says(choice) for choice in self.choices.values())
+        return not self._whole and not any(map(says, self._choices.values()))
 
     def complete(self, choices: int) -> bool:
         """Whether every one of so many choices has its finish: nothing is missing."""
@@ -112,7 +117,7 @@ class Transcript:
     @property
     def length(self) -> int:
         """Characters delivered, texts and arguments, over all choices."""
-        return sum(_characters(choice.get("delta")) for choice in self.choices.values())
+        return sum(_characters(choice.get("delta")) for choice in self._choices.values())
 
 
 def says(choice: dict[str, Any]) -> bool:
@@ -122,7 +127,7 @@ def says(choice: dict[str, Any]) -> bool:
 
 
 def _characters(value: Any) -> int:
-    if isinstance(value, str):
+    if isinstance(value, str | Growing):
         return len(value)
     if isinstance(value, list):
         return sum(map(_characters, value))

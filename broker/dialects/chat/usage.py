@@ -11,22 +11,27 @@ import msgspec
 from broker.dialects.usage import tokens
 
 
+def prompt(request: dict[str, Any]) -> int:
+    """About how many tokens the prompt of a request is."""
+    return tokens(len(msgspec.json.encode(request["messages"])))
+
+
 def estimate(
-    request: dict[str, Any], delivered: int, frames: int = 0, said: dict[str, Any] | None = None
+    prompt: int | None, delivered: int, frames: int = 0, said: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The usage of an attempt that was cut off after ``delivered`` characters of answer.
 
-    A frame is a token at least, whether readers saw it, or it was held or swallowed. What was
-    said of the cost before the end, by a provider of another dialect, stands; more may have
-    been spent.
+    ``prompt`` is what its prompt is estimated at, None if the request is gone. A frame is a token
+    at least, whether readers saw it, or it was held or swallowed. What was said of the cost before
+    the end, by a provider of another dialect, stands; more may have been spent.
     """
     known = said or {}
-    prompt = known.get("prompt_tokens") or tokens(len(msgspec.json.encode(request["messages"])))
+    asked = known.get("prompt_tokens") or prompt or 0
     completion = max(tokens(delivered), frames, known.get("completion_tokens") or 0)
     return {
         **known,
-        "prompt_tokens": prompt,
+        "prompt_tokens": asked,
         "completion_tokens": completion,
-        "total_tokens": prompt + completion,
+        "total_tokens": asked + completion,
         "estimated": True,
     }

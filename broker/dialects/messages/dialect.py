@@ -3,13 +3,14 @@
 from typing import Any
 
 from broker.dialects.dialect import Dialect
+from broker.dialects.messages.betas import BETA
 from broker.dialects.messages.errors import error, failure_error
-from broker.dialects.messages.fold import fold
+from broker.dialects.messages.fold import MessagesFold
 from broker.dialects.messages.joint import Joint
-from broker.dialects.messages.request import BETA, check, continued
+from broker.dialects.messages.request import check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
-from broker.dialects.messages.usage import estimate
+from broker.dialects.messages.usage import estimate, prompt
 from broker.dialects.messages.view import MessagesView
 from broker.dialects.opening import opens_messages
 
@@ -31,13 +32,15 @@ MESSAGES = Dialect(
     check=check,
     choices=_one,
     view=_view,
-    fold=fold,
+    folding=MessagesFold,
     transcript=Transcript.of,
     joint=Joint,
     continued=continued,
+    pieces=lambda said: said.texts(),
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_messages,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

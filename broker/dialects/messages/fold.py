@@ -5,30 +5,32 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.fold import Fold
 from broker.dialects.messages.message import GROWING, Message
-from broker.dialects.wire import decode_object
-from broker.frames import Frame, Kind, data_of
+from broker.frames import Frame
 
-_FOLDED = frozenset((int(Kind.DIALECT), int(Kind.USAGE), int(Kind.WHOLE)))
+
+class MessagesFold(Fold):
+    """The events of a message so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message = Message()
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take the data of one event."""
+        self._message.feed(event)
+
+    def folded(self) -> dict[str, Any]:
+        """The message that they add up to."""
+        return folded(self._message)
 
 
 def fold(frames: Iterable[Frame]) -> dict[str, Any]:
-    """The whole message of a completed stream, or its verbatim whole-answer frame.
-
-    Native-only frames and the terminal are passed over, and so is an event whose data is no
-    JSON object: there is nothing in it to fold.
-    """
-    message = Message()
-    for kind, body in frames:
-        if kind not in _FOLDED:
-            continue
-        event = decode_object(data_of(body))
-        if event is None:
-            continue
-        if kind == Kind.WHOLE:
-            return event
-        message.feed(event)
-    return folded(message)
+    """The whole message of a completed stream, or its verbatim whole-answer frame."""
+    gathered = MessagesFold()
+    gathered.feed(frames)
+    return gathered.answer()
 
 
 def folded(message: Message) -> dict[str, Any]:

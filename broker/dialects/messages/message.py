@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from broker.dialects.messages.partial import parse
+from broker.dialects.text import Growing
 
 GROWING = ("text", "thinking")
 _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never sent
@@ -24,13 +25,14 @@ _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never s
 
 
 class Block:
-    """One content block so far. Texts are kept in pieces, so that gathering is linear."""
+    """One content block so far. What grows is not copied for each piece of it."""
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.fields = start
-        self.json: list[str] = []
+        self.json = Growing()
         self.closed = False
-        self._grown: dict[str, list[str]] = {}
+        self._grown: dict[str, Growing] = {}
+        self._cited = False  # whether the list of citations is our own
 
     @property
     def type(self) -> Any:
@@ -42,25 +44,35 @@ class Block:
             if key == "type":
                 continue
             if key == "partial_json" and isinstance(value, str):
-                self.json.append(value)
+                self.json.add(value)
             elif key in GROWING and isinstance(value, str):
-                self._grown.setdefault(key, []).append(value)
+                if key not in self._grown:
+                    first = self.fields.get(key)
+                    self._grown[key] = Growing(first if isinstance(first, str) else "")
+                self._grown[key].add(value)
             elif key == "citation" and delta.get("type") == "citations_delta":
-                known = self.fields.get("citations")
-                self.fields["citations"] = [*(known if isinstance(known, list) else ()), value]
+                self._cite(value)
             elif value is not None or key not in self.fields:
                 self.fields[key] = value
 
+    def _cite(self, citation: Any) -> None:
+        known = self.fields.get("citations")
+        if not self._cited or not isinstance(known, list):
+            known = self.fields["citations"] = [*(known if isinstance(known, list) else ())]
+            self._cited = True
+        known.append(citation)
+
     def text(self, key: str = "text") -> str:
         """A growing text so far."""
-        first = self.fields.get(key)
-        return "".join((first if isinstance(first, str) else "", *self._grown.get(key, ())))
+        grown = self._grown.get(key)
+        first = self.fields.get(key) if grown is None else str(grown)
+        return first if isinstance(first, str) else ""
 
     @property
     def whole(self) -> dict[str, Any]:
         """The block as a whole message has it."""
         block = {**self.fields, **{key: self.text(key) for key in self._grown}}
-        said = "".join(self.json)
+        said = str(self.json)
         if said:
             found = parse(said)
             block["input"] = block.get("input", {}) if found is None else found
@@ -69,7 +81,7 @@ class Block:
     @property
     def length(self) -> int:
         """Characters said in it."""
-        return len(self.text()) + len(self.text("thinking")) + sum(map(len, self.json))
+        return len(self.text()) + len(self.text("thinking")) + len(self.json)
 
     @property
     def empty(self) -> bool:

@@ -6,6 +6,7 @@ truthfully. A run mints ids and signatures of its own: the delivered ones stand,
 refers to a minted one later is told the delivered one.
 """
 
+from collections import deque
 from typing import Any
 
 from broker.dialects.dialect import Diverged
@@ -24,9 +25,9 @@ class _Owed:
         self.begun = False
         said = block.fields.get("input")
         self.texts = {key: Text(block.text(key), key) for key in GROWING}
-        self.texts["partial_json"] = Text("".join(block.json), "partial_json")
+        self.texts["partial_json"] = Text(str(block.json), "partial_json")
         known = block.fields.get("citations")
-        self.citations = list(known) if isinstance(known, list) else []
+        self.citations = deque(known if isinstance(known, list) else ())
         self.input = said if said and not block.json else None  # given at once
 
     @property
@@ -39,7 +40,7 @@ class _Owed:
         if key in self.texts and isinstance(value, str):
             return self.texts[key].repay(value)
         if key == "citation" and self.citations:
-            if self.citations.pop(0) != value:
+            if self.citations.popleft() != value:
                 raise Diverged("a citation differs")
             return None
         known = self.block.fields.get(key)
@@ -52,6 +53,7 @@ class Repetition:
 
     def __init__(self, blocks: list[tuple[int, Block]]) -> None:
         self._owed = {index: _Owed(block) for index, block in blocks}
+        self._unpaid = [self._owed[index] for index, _ in reversed(blocks)]  # the first one last
         self._shift = 0  # of the attempt's own indexes
         self._ids: dict[Any, Any] = {}  # minted id → delivered id
         self._held: list[Event] = []
@@ -59,7 +61,9 @@ class Repetition:
     @property
     def owes(self) -> bool:
         """Whether not all that was delivered was said again."""
-        return any(each.owes for each in self._owed.values())
+        while self._unpaid and not self._unpaid[-1].owes:  # what is paid once stays paid
+            self._unpaid.pop()
+        return bool(self._unpaid)
 
     def fit(self, event: Event) -> list[Event]:
         """The events to write for one.
@@ -102,7 +106,7 @@ class Repetition:
             if not (owed.block.empty and index == max(self._owed)):
                 raise Diverged(f"block {index} is of another type")
             # An empty block is all there is: it is left behind, and this one follows it.
-            del self._owed[index]
+            self._unpaid.remove(self._owed.pop(index))
             self._shift += 1
             stop: Event = {"type": "content_block_stop", "index": index}
             closed = [] if owed.block.closed else [stop]

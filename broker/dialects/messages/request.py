@@ -1,18 +1,18 @@
 """A messages request: what the broker reads of it, and how one goes on from a partial answer.
 
 All else is the provider's to judge. ``anthropic_beta`` is where the caller's header of that
-name is kept, so that it is part of the request; it leaves as a header again.
+name is kept, so that it is part of the request; it leaves as a header again: see ``betas``.
 """
 
 from typing import Any
 
+from broker.dialects.messages.betas import BETA, check_betas
 from broker.dialects.messages.transcript import Transcript
+from broker.dialects.model_name import check_model
 from broker.dialects.usage import tokens
 from broker.errors import BadRequest
 
-BETA = "anthropic_beta"
 VERSION = "2023-06-01"  # of the wire format that is understood here
-_LONGEST_MODEL = 512  # characters; it is kept in every record
 
 
 def check(request: dict[str, Any]) -> None:
@@ -21,22 +21,16 @@ def check(request: dict[str, Any]) -> None:
     Raises:
         BadRequest: a field is wrong; ``param`` names it.
     """
-    model = request.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must be a non-empty string.", param="model")
-    if len(model) > _LONGEST_MODEL:
-        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
+    check_model(request.get("model"))
     most = request.get("max_tokens")
     if type(most) is not int or most < 0:
         raise BadRequest("'max_tokens' must be a whole number.", param="max_tokens")
     check_messages(request.get("messages"))
     if not isinstance(request.get("stream"), bool | None):
         raise BadRequest("'stream' must be true or false.", param="stream")
-    betas = request.get(BETA)
-    if betas is not None and not (
-        isinstance(betas, list) and all(isinstance(each, str) for each in betas)
-    ):
-        raise BadRequest(f"{BETA!r} must be a list of texts.", param=BETA)
+    if not isinstance(request.get("stream_options"), dict | None):
+        raise BadRequest("'stream_options' must be an object.", param="stream_options")
+    check_betas(request)
 
 
 def check_messages(messages: Any) -> None:
@@ -51,6 +45,19 @@ def check_messages(messages: Any) -> None:
         if not isinstance(message, dict):
             where = f"messages[{place}]"
             raise BadRequest(f"'{where}' must be an object.", param=where)
+
+
+def check_count(request: dict[str, Any]) -> tuple[str, list[str]]:
+    """Check a request to count tokens, and take its model and betas out of it.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    check_betas(request)
+    model, betas = request.pop("model", None), request.pop(BETA, None)
+    check_model(model)
+    check_messages(request.get("messages"))
+    return model, betas or []
 
 
 def continued(request: dict[str, Any], said: Transcript) -> dict[str, Any]:

@@ -25,23 +25,28 @@ class Transcript:
         self._last = Message()  # what the last attempt said of its usage
 
     @classmethod
-    def of(cls, frames: Iterable[Frame]) -> "Transcript":
+    def of(cls, frames: Iterable[Frame] = ()) -> "Transcript":
         """The transcript of a stream's frames, from the first on."""
         transcript = cls()
+        transcript.take(frames)
+        return transcript
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
         for frame in frames:
             if frame.kind == Kind.TERMINAL:
                 continue
-            data = decode_object(data_of(frame.body))
             if frame.kind == Kind.NATIVE:
                 if begins_attempt(frame):
-                    transcript._begin(data or {})
-            elif data is not None and frame.kind == Kind.WHOLE:
-                transcript._whole = True
+                    self._begin(decode_object(data_of(frame.body)) or {})
+                continue
+            data = decode_object(data_of(frame.body))
+            if data is not None and frame.kind == Kind.WHOLE:
+                self._whole = True
                 for event in events_of(data):
-                    transcript.feed(event)
+                    self.feed(event)
             elif data is not None:
-                transcript.feed(data)
-        return transcript
+                self.feed(data)
 
     def _begin(self, notice: dict[str, Any]) -> None:
         """Another attempt begins."""

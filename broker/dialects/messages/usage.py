@@ -16,13 +16,20 @@ _PROMPT = ("system", "messages", "tools")
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
+def prompt(request: dict[str, Any]) -> int:
+    """About how many tokens the prompt of a request is."""
+    return tokens(len(msgspec.json.encode([request[key] for key in _PROMPT if key in request])))
+
+
 def estimate(
-    request: dict[str, Any], delivered: int, frames: int = 0, said: dict[str, Any] | None = None
+    prompt: int | None, delivered: int, frames: int = 0, said: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The usage of an attempt that was cut off after ``delivered`` characters of answer."""
-    prompt = [request[key] for key in _PROMPT if key in request]
+    """The usage of an attempt that was cut off after ``delivered`` characters of answer.
+
+    ``prompt`` is what its prompt is estimated at, None if the request is gone.
+    """
     known = dict(said or {})
     if not any(known.get(key) for key in _INPUT):
-        known["input_tokens"] = tokens(len(msgspec.json.encode(prompt)))
+        known["input_tokens"] = prompt or 0
     output = max(tokens(delivered), frames, known.get("output_tokens") or 0)
     return {**known, "output_tokens": output, "estimated": True}

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from broker.errors import BadRequest, Unexpressible
 
+_HIGHEST = 2**63  # no dialect counts further; Python can't write an integer of 4,301 digits
 _NOTHING: tuple[Any, ...] = (None, [], {})
 
 
@@ -47,16 +48,16 @@ class Fields:
 
     def integer(self, key: str) -> int | None:
         value = self.any(key)
-        if value is not None and type(value) is not int:
-            raise malformed(self.where(key), "an integer")
+        if value is not None and not (type(value) is int and -_HIGHEST <= value < _HIGHEST):
+            raise malformed(self.where(key), "an integer of 64 bits")
         return value
 
     def number(self, key: str) -> float | None:
         value = self.any(key)
         if value is None:
             return None
-        if type(value) not in (int, float):
-            raise malformed(self.where(key), "a number")
+        if type(value) not in (int, float) or abs(value) >= _HIGHEST:
+            raise malformed(self.where(key), f"a number, and smaller than {_HIGHEST}")
         return float(value)
 
     def flag(self, key: str) -> bool | None:

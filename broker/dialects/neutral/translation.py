@@ -108,6 +108,31 @@ def translate_partial(
     return _written(neutral, provider, model, quirks), space
 
 
+def put_to(
+    request: dict[str, Any],
+    caller: str,
+    provider: str,
+    model: str,
+    quirks: Quirks | None,
+    *,
+    partial: bool,
+    resumes: bool,
+) -> tuple[dict[str, Any], str]:
+    """A caller's request for a provider of another dialect, and the white space it had to lose.
+
+    ``partial``: whether it ends in a partial answer, to go on from; ``resumes`` as in
+    ``settings.Provider``.
+
+    Raises:
+        Unexpressible, BadRequest: as ``translate_request``.
+    """
+    asked = (request, caller, provider, model, quirks)
+    written, space = translate_partial(*asked) if partial else (translate_request(*asked), "")
+    if resumes and request.get("store") is not False:
+        written.pop("store", None)  # to resume it the provider has to keep it
+    return written, space
+
+
 def _written(request: Request, provider: str, model: str, quirks: Quirks | None) -> dict[str, Any]:
     written = _WRITE[provider](request, model)
     return written if quirks is None or provider != "chat" else fitted(written, quirks)

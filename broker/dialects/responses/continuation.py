@@ -12,6 +12,7 @@ from broker.dialects.responses.event import event_of, made_frame
 from broker.dialects.responses.gathered import ENDS, LIFE
 from broker.dialects.responses.told import tell
 from broker.dialects.responses.transcript import Transcript
+from broker.dialects.text import Growing
 from broker.dialects.usage import add
 from broker.frames import Frame, Kind
 
@@ -29,6 +30,7 @@ class Continuation:
         last = max(self._items)
         self._open: int | None = last if said.open else None  # the message left open
         self._part = len(self._items[last]["content"]) - 1  # of it, the one that grows
+        self._text = Growing(self._items[last]["content"][self._part]["text"])  # of that part
         self._filling: Any = None  # the attempt's own index of what goes on in that message
         self._waiting: list[Event] = []  # a message's beginning: is it the open one's rest?
         self._places: dict[Any, int | None] = {}  # by the attempt's own index; None: left out
@@ -111,10 +113,11 @@ class Continuation:
             return [fitted]
         match kind:
             case "output_text.delta":
-                content[self._part]["text"] += event.get("delta") or ""
+                self._text.add(event.get("delta") or "")
             case "output_text.done":
-                fitted["text"] = content[self._part]["text"]
+                fitted["text"] = content[self._part]["text"] = str(self._text)
             case "content_part.done":
+                content[self._part]["text"] = str(self._text)
                 fitted["part"] = {**(event.get("part") or {}), **content[self._part]}
             case "content_part.added":
                 return []
@@ -126,6 +129,7 @@ class Continuation:
             return []
         index, self._open = self._open, None
         item, filled = self._items[index], self._filling is not None
+        item["content"][self._part]["text"] = str(self._text)
         self._filling = None
         item["status"] = "completed"
         done = {"type": "response.output_item.done", "output_index": index, "item": item}

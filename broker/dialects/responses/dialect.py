@@ -7,12 +7,12 @@ from broker.dialects.dialect import Dialect, Mode
 from broker.dialects.opening import opens_responses
 from broker.dialects.responses.continuation import Continuation
 from broker.dialects.responses.event import event_of
-from broker.dialects.responses.fold import fold
+from broker.dialects.responses.fold import ResponsesFold
 from broker.dialects.responses.joint import Joint
-from broker.dialects.responses.names import key_of
+from broker.dialects.responses.minted import is_minted
 from broker.dialects.responses.request import check, continued, stored
 from broker.dialects.responses.transcript import Transcript
-from broker.dialects.responses.usage import estimate
+from broker.dialects.responses.usage import estimate, prompt
 from broker.dialects.responses.view import ResponsesView, last_shown
 from broker.frames import Frame, Kind
 
@@ -29,7 +29,7 @@ def _joint(said: Transcript, mode: Mode, spent: dict[str, Any] | None) -> Contin
 
 def _follows(request: dict[str, Any]) -> str | None:
     previous = request.get("previous_response_id")
-    return key_of(previous) if isinstance(previous, str) else None
+    return previous if isinstance(previous, str) and is_minted(previous) else None
 
 
 def begins_call(frame: Frame) -> bool:
@@ -58,13 +58,15 @@ RESPONSES = Dialect(
     check=check,
     choices=lambda _request: 1,
     view=_view,
-    fold=fold,
+    folding=ResponsesFold,
     transcript=Transcript.of,
     joint=_joint,
     continued=continued,
+    pieces=lambda said: [said.text()],
     begins_call=begins_call,
     leads_to_call=leads_to_call,
     opens=opens_responses,
+    prompt=prompt,
     estimate=estimate,
     error=error,
     failure=failure_error,

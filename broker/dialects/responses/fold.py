@@ -8,27 +8,34 @@ that were begun.
 from collections.abc import Iterable
 from typing import Any
 
-from broker.dialects.responses.event import event_of
+from broker.dialects.fold import Fold
 from broker.dialects.responses.gathered import Gathered
 from broker.frames import Frame, Kind
 
 
-def gather(frames: Iterable[Frame]) -> Gathered:
-    """What the frames' events come to."""
-    gathered = Gathered()
-    for frame in frames:
-        if frame.kind == Kind.DIALECT:
-            event = event_of(frame)
-            if event is not None:
-                gathered.feed(event)
-        elif frame.kind == Kind.WHOLE:
-            gathered.feed({"type": "response.completed", "response": event_of(frame)})
-    return gathered
+class ResponsesFold(Fold):
+    """The events of a response so far."""
+
+    kinds = frozenset((int(Kind.DIALECT),))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gathered = Gathered()
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take one event."""
+        self._gathered.feed(event)
+
+    def folded(self) -> dict[str, Any]:
+        """The response, as far as they tell of it; empty if they don't."""
+        gathered = self._gathered
+        if gathered.end is not None or not (gathered.life or gathered.said):
+            return gathered.life
+        return {**gathered.life, "output": gathered.output}
 
 
 def fold(frames: Iterable[Frame]) -> dict[str, Any]:
     """The response, as far as the frames tell of it; empty if they don't."""
-    gathered = gather(frames)
-    if gathered.end is not None or not (gathered.life or gathered.said):
-        return gathered.life
-    return {**gathered.life, "output": gathered.output}
+    gathered = ResponsesFold()
+    gathered.feed(frames)
+    return gathered.answer()

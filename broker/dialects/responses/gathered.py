@@ -7,6 +7,8 @@ whatever said that a part of them was done, which stands for all that led up to 
 
 from typing import Any
 
+from broker.dialects.text import Growing
+
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 LIFE = ("response.created", "response.queued", "response.in_progress", *ENDS)
 
@@ -31,6 +33,8 @@ _PART_TYPES = {
 _INDEX = {"content": "content_index", "summary": "summary_index"}
 _MOST_PARTS = 10_000  # of an item; an index beyond is a provider's slip, and no reason to swell
 
+_Place = tuple[str | None, int, str]  # of a text in its item: where, which part, and its field
+
 
 class Gathered:
     """``life`` is the response as an event last had it, ``end`` that event's type if it ends."""
@@ -40,7 +44,8 @@ class Gathered:
         self.end: str | None = None
         self.said = False  # anything beside the response's own beginning
         self._items: dict[int, dict[str, Any]] = {}
-        self._texts: dict[tuple[int, str | None, int, str], list[str]] = {}
+        self._texts: dict[int, dict[_Place, Growing]] = {}  # by item
+        self._noted: dict[int, set[int]] = {}  # by item the parts whose annotations are our own
 
     def feed(self, event: dict[str, Any]) -> None:
         """Take one event."""
@@ -69,16 +74,19 @@ class Gathered:
     def _set_item(self, index: int, item: Any) -> None:
         if isinstance(item, dict):
             self._items[index] = _copied(item)
-            for place in [place for place in self._texts if place[0] == index]:
-                del self._texts[place]
+            self._texts.pop(index, None)
+            self._noted.pop(index, None)
 
     def _set_part(self, index: int, where: str, event: dict[str, Any]) -> None:
         place, part = event.get(_INDEX[where]), event.get("part")
         if isinstance(part, dict) and self._part(index, where, place) is not None:
             assert type(place) is int
             self._items[index][where][place] = _copied(part)
+            texts = self._texts.get(index, {})
             for field in ("text", "refusal"):
-                self._texts.pop((index, where, place, field), None)
+                texts.pop((where, place, field), None)
+            if where == "content":
+                self._noted.get(index, set()).discard(place)
 
     def _add_text(self, index: int, stem: str, verb: str, event: dict[str, Any]) -> None:
         where, field = TEXTS[stem]
@@ -89,17 +97,27 @@ class Gathered:
             return
         if where is not None and not holder:
             holder["type"] = _PART_TYPES[stem]
-        parts = self._texts.setdefault((index, where, place, field), [holder.get(field) or ""])
+        texts = self._texts.setdefault(index, {})
+        spot = (where, place, field)
+        if verb == "done":
+            texts[spot] = Growing(text)
+            return
+        if spot not in texts:
+            first = holder.get(field)
+            texts[spot] = Growing(first if isinstance(first, str) else "")
         if verb == "delta":
-            parts.append(text)
-        elif verb == "done":
-            parts[:] = [text]
+            texts[spot].add(text)
 
     def _annotate(self, index: int, event: dict[str, Any]) -> None:
-        part = self._part(index, "content", event.get("content_index"))
+        place = event.get("content_index")
+        part = self._part(index, "content", place)
         if part is not None:
-            known = part.get("annotations")
-            part["annotations"] = [*(known or ()), event.get("annotation")]
+            assert type(place) is int
+            known, noted = part.get("annotations"), self._noted.setdefault(index, set())
+            if place not in noted or not isinstance(known, list):
+                known = part["annotations"] = [*(known or ())]
+                noted.add(place)
+            known.append(event.get("annotation"))
 
     def _part(self, index: int, where: str, place: Any) -> dict[str, Any] | None:
         """A part of an item, made with all before it if need be; None if there can't be one."""
@@ -119,11 +137,11 @@ class Gathered:
         """The items, in order, with their texts as far as they came."""
         if self.end is not None and isinstance(self.life.get("output"), list):
             return list(self.life["output"])
-        for (index, where, place, field), parts in self._texts.items():
+        for index, texts in self._texts.items():
             item = self._items[index]
-            holder = item if where is None else item[where][place]
-            holder[field] = "".join(parts)
-            parts[:] = [holder[field]]
+            for (where, place, field), text in texts.items():
+                holder = item if where is None else item[where][place]
+                holder[field] = str(text)
         return [self._items[index] for index in sorted(self._items)]
 
 

@@ -12,22 +12,22 @@ In the response that ends the answer, items that had been delivered whole are th
 ones: a reader has them already, with whatever is sealed in them.
 """
 
+from collections import deque
 from typing import Any
 
 from broker.dialects.dialect import Diverged
 from broker.dialects.owed_text import Text
 from broker.dialects.responses.event import event_of, made_frame
-from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS
-from broker.dialects.responses.transcript import Transcript
+from broker.dialects.responses.gathered import ENDS, LIFE
+from broker.dialects.responses.transcript import Place, Transcript, grows, place_of
 from broker.dialects.usage import add
 from broker.frames import Frame, Kind
 
 _IDS = frozenset(("id", "item_id", "call_id", "approval_request_id"))
 # What may differ from one run to the next without a reader's seeing another answer.
 _LOOSE = _IDS | {"obfuscation", "logprobs", "sequence_number", "encrypted_content", "response"}
-_INDEXES = ("output_index", "content_index", "summary_index", "annotation_index")
 
-_Place = tuple[Any, ...]
+Event = dict[str, Any]
 
 
 class Joint:
@@ -38,23 +38,15 @@ class Joint:
 
     def __init__(self, said: Transcript, spent: dict[str, Any] | None = None) -> None:
         self._spent = spent
-        self._texts: dict[_Place, Text] = {}
-        self._due: dict[_Place, list[dict[str, Any]]] = {}
-        self._lived = {event["type"] for event in said.events if event.get("type") in LIFE}
-        self._whole: dict[int, Any] = {}  # the items that were delivered whole, by index
+        self._texts = {place: Text(str(text), str(place[0])) for place, text in said.texts.items()}
+        self._due = {place: deque(events) for place, events in said.due.items()}
+        self._unpaid: list[Text | deque[Event]] = [*self._texts.values(), *self._due.values()]
+        self._unpaid.reverse()  # what was said first comes last
+        self._begun = bool(self._unpaid)
+        self._lived = set(said.lived)
+        self._whole = said.whole  # the items that were delivered whole, by index
         self._names: dict[str, str] = {}  # ids of the new run, and the delivered ones
         self._held: list[Frame] = []  # new, but something is still owed
-        self._paid = False
-        texts: dict[_Place, list[str]] = {}
-        for event in said.events:
-            if _grows(event):
-                texts.setdefault(_place(event), []).append(event["delta"])
-            elif event.get("type") not in LIFE:
-                self._due.setdefault(_place(event), []).append(event)
-                if event.get("type") == "response.output_item.done":
-                    self._whole[_index(event, "output_index") or 0] = event.get("item")
-        for place, parts in texts.items():
-            self._texts[place] = Text("".join(parts), str(place[0]))
 
     def join(self, frame: Frame) -> list[Frame]:
         """See ``broker.dialects.dialect.Joint``."""
@@ -74,11 +66,9 @@ class Joint:
     @property
     def owes(self) -> bool:
         """Whether not all that was delivered has been said again."""
-        if not self._paid:
-            self._paid = not any(self._due.values()) and not any(
-                text.owes for text in self._texts.values()
-            )
-        return not self._paid
+        while self._unpaid and not _owes(self._unpaid[-1]):  # what is paid once stays paid
+            self._unpaid.pop()
+        return bool(self._unpaid)
 
     def end(self) -> None:
         """The attempt has said all it had to say.
@@ -94,8 +84,8 @@ class Joint:
         kind = event.get("type")
         if kind in LIFE:
             return self._lives(event)
-        place = _place(event)
-        if _grows(event):
+        place = place_of(event)
+        if grows(event):
             text = self._texts.get(place)
             if text is not None and text.owes:
                 event["delta"] = text.repay(event["delta"])
@@ -103,7 +93,7 @@ class Joint:
             return self._renamed(event) if event["delta"] else None
         due = self._due.get(place)
         if due:
-            self._repay(due.pop(0), event)
+            self._repay(due.popleft(), event)
             return None
         self._check_over(event, place)
         return dict(self._renamed(event))
@@ -111,7 +101,7 @@ class Joint:
     def _lives(self, event: dict[str, Any]) -> dict[str, Any] | None:
         kind = event["type"]
         if kind not in ENDS:
-            new = kind not in self._lived and not self._due and not self._texts
+            new = kind not in self._lived and not self._begun
             self._lived.add(kind)
             return event if new else None
         self.end()
@@ -133,7 +123,7 @@ class Joint:
             raise Diverged(f"its {str(again.get('type')).removeprefix('response.')} differs")
         self._pair(said, again)
 
-    def _check_over(self, event: dict[str, Any], place: _Place) -> None:
+    def _check_over(self, event: dict[str, Any], place: Place) -> None:
         """An event that says a text is done must not come while some of it is owed."""
         stem, _, verb = str(place[0]).rpartition(".")
         text = self._texts.get((f"{stem}.delta", *place[1:]))
@@ -166,24 +156,8 @@ class Joint:
         return value
 
 
-def _grows(event: dict[str, Any]) -> bool:
-    """Whether an event is the next piece of a text."""
-    kind = event.get("type")
-    if not isinstance(kind, str) or not isinstance(event.get("delta"), str):
-        return False
-    stem, _, verb = kind.rpartition(".")
-    return verb == "delta" and stem in TEXTS
-
-
-def _place(event: dict[str, Any]) -> _Place:
-    """What an event is about: its type, and its place in the answer."""
-    return (event.get("type"), *(_index(event, key) for key in _INDEXES))
-
-
-def _index(event: dict[str, Any], key: str) -> int | None:
-    """One of its indexes; what is no number counts as none."""
-    index = event.get(key)
-    return index if type(index) is int else None
+def _owes(one: "Text | deque[Event]") -> bool:
+    return one.owes if isinstance(one, Text) else bool(one)
 
 
 def _bare(value: Any) -> Any:

@@ -5,11 +5,11 @@ All else is the provider's to judge.
 
 from typing import Any
 
+from broker.dialects.model_name import check_model
 from broker.dialects.responses.transcript import Transcript
 from broker.dialects.usage import tokens
 from broker.errors import BadRequest
 
-_LONGEST_MODEL = 512  # characters; it is kept in every record
 _FLAGS = ("stream", "background", "store")
 
 
@@ -21,11 +21,7 @@ def check(request: dict[str, Any]) -> None:
     Raises:
         BadRequest: a field is wrong; ``param`` names it.
     """
-    model = request.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must be a non-empty string.", param="model")
-    if len(model) > _LONGEST_MODEL:
-        raise BadRequest(f"'model' may have {_LONGEST_MODEL} characters.", param="model")
+    check_model(request.get("model"))
     for flag in _FLAGS:
         if not isinstance(request.get(flag), bool | None):
             raise BadRequest(f"'{flag}' must be true or false.", param=flag)

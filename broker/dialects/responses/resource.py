@@ -6,7 +6,9 @@ begun, the stream has it (see ``fold``). How the job ended is what its record sa
 
 from typing import Any
 
-from broker.dialects.responses.names import response_id
+import msgspec
+
+from broker.errors import BadRequest
 from broker.model import Failure, Job, JobState
 
 _STATUS = {
@@ -33,13 +35,29 @@ _AGAIN: dict[str, Any] = {
 }
 
 
-def resource(job: Job, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The response of a job; ``answer`` is the fold of its stream, empty if nothing is there."""
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def said_again(body: bytes) -> dict[str, Any]:
+    """What ``resource`` needs of a request's JSON: the rest, and what is in it, may be large."""
+    fields = _fields(body)
+    again = {key: fields[key] for key in _AGAIN if bytes(fields.get(key, b"null")) != b"null"}
+    background = fields.get("background")
+    return {**again, "background": background is not None and msgspec.json.decode(background)}
+
+
+def resource(
+    name: str, job: Job, request: dict[str, Any], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The response of a job, by its id.
+
+    ``answer`` is the fold of the job's stream, empty if nothing is there.
+    """
     if job.state is JobState.COMPLETED:
         return answer
     given = {key: request.get(key) for key in _AGAIN}
     shown: dict[str, Any] = {
-        "id": response_id(job.key),
+        "id": name,
         "object": "response",
         "created_at": job.created_ms // 1000,
         "background": bool(request.get("background")),
@@ -73,11 +91,38 @@ def input_items(name: str, request: dict[str, Any]) -> list[dict[str, Any]]:
     return [_item(name.removeprefix("resp_"), place, item) for place, item in enumerate(items)]
 
 
+def input_page(
+    name: str, request: dict[str, Any], newest_first: bool, limit: int, after: str | None
+) -> dict[str, Any]:
+    """A page of those items, which begins after the item of that id.
+
+    Raises:
+        BadRequest: there is no such item.
+    """
+    items = input_items(name, request)
+    if newest_first:
+        items.reverse()
+    if after is not None:
+        places = [place for place, item in enumerate(items, 1) if item["id"] == after]
+        if not places:
+            raise BadRequest("There is no such item.", param="after")
+        items = items[places[0] :]
+    page = items[:limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(items) > len(page),
+    }
+
+
 def _item(key: str, place: int, item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         item = {"role": "user", "content": item}
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
-    shown = {"id": f"{_PREFIX.get(kind, 'item')}_{key}{place:04d}", "type": kind, **item}
+    prefix = _PREFIX.get(kind, "item") if isinstance(kind, str) else "item"
+    shown = {"id": f"{prefix}_{key}{place:04d}", "type": kind, **item}
     if kind == "message":
         shown.setdefault("status", "completed")
         if isinstance(shown.get("content"), str):

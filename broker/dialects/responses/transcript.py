@@ -5,42 +5,56 @@ from typing import Any
 
 from broker.dialects.responses.event import event_of
 from broker.dialects.responses.gathered import ENDS, LIFE, TEXTS, Gathered
-from broker.dialects.text import is_text, joined
+from broker.dialects.text import Growing, is_text, joined
 from broker.frames import Frame, Kind, begins_attempt
+
+Place = tuple[Any, ...]
 
 
 class Transcript:
     """The delivered part of an answer; see ``broker.dialects.chat.transcript``.
 
-    ``events`` are all that were delivered, in order.
+    What a second run has to say again is kept by place: ``texts`` as far as they grew, ``due``
+    the other events, in order; ``whole`` has the items that were delivered whole, by index, and
+    ``lived`` the kinds of events that told of the response itself.
     """
 
     def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.texts: dict[Place, Growing] = {}
+        self.due: dict[Place, list[dict[str, Any]]] = {}
+        self.whole: dict[int, Any] = {}
+        self.lived: set[str] = set()
+        self.open = False  # whether the last item was begun and not ended
         self.before = 0
         self.usage: dict[str, Any] | None = None
         self.said: dict[str, Any] | None = None  # the dialect tells usage at the end only
+        self._latest: Any = None  # the last event's type
         self._gathered = Gathered()
         self._joined = False
         self._whole = False
 
     @classmethod
-    def of(cls, frames: Iterable[Frame]) -> "Transcript":
+    def of(cls, frames: Iterable[Frame] = ()) -> "Transcript":
         """The transcript of a stream's frames, from the first on."""
         transcript = cls()
+        transcript.take(frames)
+        return transcript
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take the stream's next frames."""
         for frame in frames:
             if frame.kind == Kind.TERMINAL:
                 continue
-            event = event_of(frame)
             if frame.kind == Kind.NATIVE:
                 if begins_attempt(frame):
-                    transcript._begin(event or {})
-            elif frame.kind == Kind.WHOLE:
-                transcript._whole = True
-                transcript.feed({"type": "response.completed", "response": event or {}})
+                    self._begin(event_of(frame) or {})
+                continue
+            event = event_of(frame)
+            if frame.kind == Kind.WHOLE:
+                self._whole = True
+                self.feed({"type": ENDS[0], "response": event or {}})
             elif event is not None:
-                transcript.feed(event)
-        return transcript
+                self.feed(event)
 
     def _begin(self, notice: dict[str, Any]) -> None:
         """Another attempt begins."""
@@ -50,11 +64,30 @@ class Transcript:
 
     def feed(self, event: dict[str, Any]) -> None:
         """Take one event."""
-        self.events.append(event)
+        self._note(event)
         self._gathered.feed(event)
         usage = self._gathered.life.get("usage")
         if event.get("type") in LIFE and isinstance(usage, dict) and not self._joined:
             self.usage = usage
+
+    def _note(self, event: dict[str, Any]) -> None:
+        """What a second run will have to say again of it."""
+        kind = self._latest = event.get("type")
+        if not isinstance(kind, str):
+            return
+        if kind in _BOUNDS:
+            self.open = kind == _BOUNDS[0]
+        if grows(event):
+            place = place_of(event)
+            if place not in self.texts:
+                self.texts[place] = Growing()
+            self.texts[place].add(event["delta"])
+        elif kind in LIFE:
+            self.lived.add(kind)
+        else:
+            self.due.setdefault(place_of(event), []).append(event)
+            if kind == _BOUNDS[1]:
+                self.whole[index_in(event, "output_index") or 0] = event.get("item")
 
     @property
     def silent(self) -> bool:
@@ -64,12 +97,6 @@ class Transcript:
     def complete(self, choices: int = 1) -> bool:
         """Whether the response has ended, and not in failure."""
         return self._gathered.end in ENDS[:2]
-
-    @property
-    def open(self) -> bool:
-        """Whether the last item was begun and not ended."""
-        last = [event for event in self.events if event.get("type") in _BOUNDS][-1:]
-        return bool(last) and last[0]["type"] == _BOUNDS[0]
 
     @property
     def prefillable(self) -> bool:
@@ -83,7 +110,7 @@ class Transcript:
             return False
         parts = output[-1]["content"]
         last = parts[-1].get("text") if parts else None
-        ended = self.open and self.events[-1].get("type") not in _GROWING
+        ended = self.open and self._latest not in _GROWING
         return bool(last) and not ended and is_text(self.text())
 
     @property
@@ -110,6 +137,29 @@ class Transcript:
     def length(self) -> int:
         """Characters delivered: of texts, thoughts and arguments."""
         return sum(map(_characters, self.output))
+
+
+_INDEXES = ("output_index", "content_index", "summary_index", "annotation_index")
+
+
+def grows(event: dict[str, Any]) -> bool:
+    """Whether an event is the next piece of a text."""
+    kind = event.get("type")
+    if not isinstance(kind, str) or not isinstance(event.get("delta"), str):
+        return False
+    stem, _, verb = kind.rpartition(".")
+    return verb == "delta" and stem in TEXTS
+
+
+def place_of(event: dict[str, Any]) -> Place:
+    """What an event is about: its type, and its place in the answer."""
+    return (event.get("type"), *(index_in(event, key) for key in _INDEXES))
+
+
+def index_in(event: dict[str, Any], key: str) -> int | None:
+    """One of its indexes; what is no number counts as none."""
+    index = event.get(key)
+    return index if type(index) is int else None
 
 
 _BOUNDS = ("response.output_item.added", "response.output_item.done")

@@ -5,12 +5,15 @@
 --       ▲                    ▲                                              │
 --       └── trial succeeded ─┼───────────────────────────────── trial failed┘
 --
--- KEYS[1]  partition 0's prefix P: breaker:NAME breakers
+-- KEYS[1]  partition 0's prefix P: breaker:NAME, and the names by when they last counted: breakers:own
+--          (the operator's), breakers:found (those that callers made up and that have answered)
 -- ARGV     name, successes, failures, whether a trial is among them (1 or 0), window (ms),
---          least calls, failure ratio, cooldown (ms), channel
+--          least calls, failure ratio, cooldown (ms), channel, whether the name is the
+--          operator's (1 or 0), how many others there may be, time of a trial (ms)
 -- Returns  {state, ms until a trial may be made}
 -- Invariants: counts are of the current and the last half window; a state changes here and
--- in trial.lua only, and every change is published as "state ms name".
+-- in trial.lua only, and every change is published as "state ms name";
+-- of too many names those go that counted nothing for longest, but never the operator's.
 
 --@include finish
 
@@ -23,6 +26,8 @@ local bucket = math.floor(now / (tonumber(ARGV[5]) / 2))
 local is = redis.call('HMGET', key, 'state', 'until', 'bucket', 'good', 'bad', 'good0', 'bad0')
 local state, reopens = is[1] or 'closed', tonumber(is[2]) or 0
 local age = bucket - (tonumber(is[3]) or 0)
+if age < -1 then age = 2 end -- the clock went back: what was counted then says nothing of now
+reopens = math.min(reopens, now + math.max(cooldown, tonumber(ARGV[12])))
 local new, old = {0, 0}, {0, 0}
 if age <= 0 then
   new, old = {tonumber(is[4]) or 0, tonumber(is[5]) or 0}, {tonumber(is[6]) or 0, tonumber(is[7]) or 0}
@@ -50,8 +55,19 @@ end
 redis.call('HSET', key, 'state', state, 'until', text(reopens), 'bucket', text(bucket),
   'good', new[1], 'bad', new[2], 'good0', old[1], 'bad0', old[2])
 -- Whoever may call names targets (PROVIDER/anything): what is not called again goes away.
-redis.call('PEXPIRE', key, math.max(3600000, 2 * tonumber(ARGV[5]), 2 * cooldown))
-redis.call('SADD', P .. 'breakers', name)
+local kept = math.max(3600000, 2 * tonumber(ARGV[5]), 2 * cooldown)
+local own = ARGV[10] == '1'
+local names = P .. (own and 'breakers:own' or 'breakers:found')
+redis.call('PEXPIRE', key, kept)
+redis.call('ZADD', names, text(now), name)
+redis.call('ZREMRANGEBYSCORE', names, '-inf', text(now - kept))
+local over = own and 0 or redis.call('ZCARD', names) - tonumber(ARGV[11])
+if over > 0 then
+  for _, old in ipairs(redis.call('ZRANGE', names, 0, over - 1)) do
+    redis.call('DEL', P .. 'breaker:' .. old)
+  end
+  redis.call('ZREMRANGEBYRANK', names, 0, over - 1)
+end
 local left = text(math.max(0, reopens - now))
 if state ~= was then
   redis.call('HSET', key, 'changed', text(now))

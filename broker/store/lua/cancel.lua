@@ -2,7 +2,7 @@
 -- End a job as cancelled, queued or running alike. Any process may run this.
 --
 -- KEYS[1]  the partition's prefix P: job:JK stream:JK ended:JK templates:JK body:JK queue
---          batch due open leases fence era watched busy totals
+--          batch due open leases fence era watched busy bulk waits totals account:NAME
 -- ARGV     JK, channel prefix, control channel prefix, stream ttl (ms), record ttl (ms),
 --          terminal payload, its failure as JSON, server (see era.part.lua)
 -- Returns  {"missing"} | {"gone"} | {"final", state} | {"cancelled"}
@@ -18,6 +18,7 @@ if not is[1] then return {'missing'} end
 if is[1] == 'deleted' then return {'gone'} end
 if is[1] ~= 'queued' and is[1] ~= 'running' then return {'final', is[1]} end
 local now = clock()
-close(P, ARGV[2], jk, 'cancelled', ARGV[6], ARGV[7], now, ARGV[4], ARGV[5], era(P, now, ARGV[8]))
+close(P, ARGV[2], jk, 'cancelled', ARGV[6], ARGV[7], now, ARGV[4], ARGV[5],
+  (era(P, now, ARGV[8])))
 if is[2] then redis.call('PUBLISH', ARGV[3] .. is[2], jk) end
 return {'cancelled'}

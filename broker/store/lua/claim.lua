@@ -2,16 +2,18 @@
 -- Take up to n jobs out of the queues, each under a new token and a fresh lease.
 --
 -- KEYS[1]  the partition's prefix P: queue batch due leases wake wake-batch fair virtual fence
---          era beats job:* body:*
+--          era waits beats job:* body:*
 -- ARGV     holder, lease (ms), n, how many of them may be batch jobs, age (ms) of the holder's last
 --          beat beyond which it is given nothing, or 0, server (see era.part.lua)
 -- Returns  the store's clock (ms), then per job {JK, token, record as a flat list, body or false}
 -- Invariants: a job is claimed by one holder only (it leaves the queue here); tokens only
 -- ever rise (see `draw`); a running job has a lease; the virtual time never goes back,
 -- whatever old place a rescued job was at. `calling` counts the claims since the record last
--- told of an attempt: each of them may have called the provider once. For one lease from the
--- beginning of an era no job is given that is older: its holder may have to say that the store
--- lost the claim (reclaim.lua). After that its numbers break off.
+-- told of an attempt: each of them may have called the provider once. A deadline is never further
+-- off than the time that the job was given, wherever the clock has gone since. A damaged record is
+-- left to the rescuer. For one lease from the beginning of an era no job is given that is older: its
+-- holder may have to say that the store lost the claim (reclaim.lua). After that its numbers break
+-- off.
 
 --@include finish
 
@@ -32,31 +34,43 @@ if age > 0 and (not beat or now - beat > age) then
 end
 
 local latest = redis.call('MGET', P .. 'virtual', P .. 'fence', P .. 'era')
-local began = era_of(P, now, ARGV[6], latest[3])
+local began, since = era_of(P, now, ARGV[6], latest[3])
 if tonumber(latest[2] or 0) < began then latest[2] = text(began) end -- drawn for it
 local virtual, token = tonumber(latest[1]) or 0, latest[2]
-local held_off = now * 1000 < began + lease * 1000
+local held_off = began > 0 and now < since + lease
 
 -- Members and scores in turn, of the first jobs of a queue.
 local function first(queue, most)
   return most > 0 and redis.call('ZRANGE', queue, 0, most - 1, 'WITHSCORES') or {}
 end
 
+local left = {} -- how many jobs of each flow leave the queue
+
 -- Whether the job was taken; nil if it must stay where it is for now.
 local function take(jk)
   local job = P .. 'job:' .. jk
-  local record, places = redis.call('HGETALL', job), {}
+  local record, places = try('HGETALL', job) or {}, {}
   for i = 1, #record, 2 do places[record[i]] = i + 1 end
-  if record[places['state']] ~= 'queued' then return false end
-  local older = began > 0
-    and is_older(record[places['created']], record[places['since']], began)
+  local waits = record[places['state']] == 'queued' and not places['broken']
+  local older = waits and is_older(record[places['created']], record[places['since']], began)
   if older and held_off then return nil end
+  local account = record[places['account']]
+  if account then
+    local flow = flow_of(account, record[places['priority']])
+    left[flow] = (left[flow] or 0) + 1
+  end
+  if not waits then return false end
   token = next_token(token, now)
   local fields = {
     'state', 'running', 'token', token, 'holder', holder,
-    'claims', text((record[places['claims']] or 0) + 1),
-    'calling', text((record[places['calling']] or 0) + 1),
+    'claims', text((tonumber(record[places['claims']]) or 0) + 1),
+    'calling', text((tonumber(record[places['calling']]) or 0) + 1),
   }
+  local allowed = tonumber(record[places['allowed']])
+  if allowed and (tonumber(record[places['deadline']]) or 0) > now + allowed then
+    fields[#fields + 1] = 'deadline'
+    fields[#fields + 1] = text(now + allowed)
+  end
   if not places['started'] then
     fields[#fields + 1] = 'started'
     fields[#fields + 1] = text(now)
@@ -72,7 +86,9 @@ local function take(jk)
   end
   redis.call('ZADD', P .. 'leases', text(now + lease), lease_of(jk, token))
   redis.call('ZREM', P .. 'due', jk)
-  claimed[#claimed + 1] = {jk, token, record, redis.call('GET', P .. 'body:' .. jk)}
+  -- A large body is fetched by whoever works on it: its outline stands in the record.
+  local body = not places['outline'] and try('GET', P .. 'body:' .. jk) or false
+  claimed[#claimed + 1] = {jk, token, record, body}
   return true
 end
 
@@ -109,5 +125,7 @@ if token ~= latest[2] then
 end
 -- Nobody is to be woken for what is held off; the rescuer's ticks do it when that is over.
 if held_off and #claimed == 1 then redis.call('DEL', P .. 'wake', P .. 'wake-batch') end
-shrink(P)
+if not shrink(P) then
+  for flow, jobs in pairs(left) do redis.call('HINCRBY', P .. 'waits', flow, -jobs) end
+end
 return claimed

@@ -8,8 +8,7 @@
 -- scores sort by member, which begins with a counter: by arrival. The score, the member and the
 -- counter are returned; the record is to keep the first two.
 local function place(P, jk, account, priority)
-  local flow, cost = account, 1
-  if priority == 'batch' then flow, cost = account .. '/batch', 8 end
+  local flow, cost = flow_of(account, priority), priority == 'batch' and 8 or 1
   local virtual = tonumber(redis.call('GET', P .. 'virtual')) or 0
   local before = tonumber(redis.call('HGET', P .. 'fair', flow)) or 0
   local score = text(math.max(virtual, before) + cost)
@@ -19,11 +18,13 @@ local function place(P, jk, account, priority)
 end
 
 -- Put a job at a place in the queue of its priority, to be claimed until `due` (ms), and wake
--- one worker.
+-- one worker. `waits` counts the jobs of each flow that are in the queue.
 -- Invariant: a list of wake tokens is never longer than its queue.
-local function put(P, jk, priority, score, member, due)
+local function put(P, jk, account, priority, score, member, due)
   local queue, wake = queue_of(P, priority)
-  redis.call('ZADD', queue, score, member)
+  if redis.call('ZADD', queue, score, member) == 1 then
+    redis.call('HINCRBY', P .. 'waits', flow_of(account, priority), 1)
+  end
   redis.call('ZADD', P .. 'due', text(due), jk)
   redis.call('SADD', P .. 'open', jk)
   local tokens = redis.call('LPUSH', wake, '1')
@@ -33,14 +34,41 @@ end
 -- Put a job back at its place, with a time by which it must be claimed, its deadline at the
 -- latest.
 local function enqueue(P, jk, now, timeout)
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'score', 'member', 'priority', 'deadline')
+  local is = redis.call('HMGET', P .. 'job:' .. jk, 'score', 'member', 'priority', 'deadline',
+    'account')
   local due = now + timeout
   if is[4] then due = math.min(due, tonumber(is[4])) end
-  put(P, jk, is[3], is[1], is[2], due)
+  put(P, jk, is[5], is[3], is[1], is[2], due)
 end
 
--- Count a job as open, and watch it if its readers' leaving is to cancel it.
-local function open(P, jk, account, grace, now)
+-- Why an account may not open a job of this priority now, as a reply: {"queue-full"} |
+-- {"queue-share", its jobs in the queue} | {"account-full"} | {"bytes-full"}; nil if it may.
+--
+-- `most` bounds the queue. Of it an account gets a share that shrinks as the queue fills: alone it
+-- gets `share` of all, and however many accounts come, some room is left for the next one.
+-- `bytes` is what the job adds to the request bodies of the account's open jobs, 0 if it is too
+-- small to count; one job is taken however large it is. A limit of 0 is none.
+local function refusal(P, account, priority, most, share, most_open, bytes, most_bytes)
+  local length = redis.call('ZCARD', (queue_of(P, priority)))
+  if length >= most then return {'queue-full'} end
+  if share < 1 and length >= share * most then
+    local mine = tonumber(redis.call('HGET', P .. 'waits', flow_of(account, priority))) or 0
+    if mine > 0 and mine * (1 - share) >= share * (most - length) then
+      return {'queue-share', text(mine)}
+    end
+  end
+  if most_open > 0 and (tonumber(redis.call('HGET', P .. 'busy', account)) or 0) >= most_open then
+    return {'account-full'}
+  end
+  if bytes > 0 and most_bytes > 0 then
+    local held = tonumber(redis.call('HGET', P .. 'bulk', account)) or 0
+    if held > 0 and held + bytes > most_bytes then return {'bytes-full'} end
+  end
+end
+
+-- Count a job and its `bytes` as open, and watch it if its readers' leaving is to cancel it.
+local function open(P, jk, account, grace, now, bytes)
   redis.call('HINCRBY', P .. 'busy', account, 1)
+  if bytes > 0 then redis.call('HINCRBY', P .. 'bulk', account, text(bytes)) end
   if grace > 0 then redis.call('ZADD', P .. 'watched', text(now + grace), jk) end
 end

@@ -8,4 +8,4 @@
 
 --@include finish
 
-return text(era(KEYS[1], clock(), ARGV[1]))
+return text((era(KEYS[1], clock(), ARGV[1])))

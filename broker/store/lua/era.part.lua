@@ -4,7 +4,8 @@
 -- moment earlier: frames that readers have seen are gone, and with them perhaps the claim under
 -- which they were written, or the job. It can't know what it lost. It can know that it was started
 -- again: its run id is another one. The time since then is an era, and `era` has the run id and
--- the beginning, in µs and on the tokens' scale (0 for the first era: nothing was before it).
+-- the beginning: in µs and on the tokens' scale (0 for the first era: nothing was before it), which
+-- no step of the clock turns back, and on the clock, in ms.
 --
 -- No number of a stream is ever used for two frames. Who writes a frame is one of these:
 --   its holder, under a token that is still in the record: then the claim is there, so is all that
@@ -22,21 +23,19 @@
 local ZERO = 1500000000000000 -- µs: the token that would be the number 0
 local MADE_AGAIN = 60000000 -- µs of an era in which a job that is made may be one that was lost
 
--- When the present era began; it is begun here if the store is another one than the last caller
+-- When the present era began, on both scales; it is begun here if the store is another one than the last caller
 -- saw. `server` is its run id, after a `~` if the caller has known another before; "" if the server
 -- does not say. `was` is the value of the key `era`. A store that came back empty takes itself for
 -- new, until somebody knows better.
 local function era_of(P, now, server, was)
   local id = string.match(server, '%x+$')
-  if not id then return 0 end
-  if was and string.sub(was, 1, #id + 1) == id .. ' ' then
-    local began = tonumber(string.sub(was, #id + 2))
-    if began > 0 or id == server then return began end
-  end
-  local began = '0'
+  if not id then return 0, 0 end
+  local its, began, at = string.match(was or '', '^(%x+) (%d+) (%d+)$')
+  if its == id and (began ~= '0' or id == server) then return tonumber(began), tonumber(at) end
+  began = '0'
   if was or id ~= server then began = draw(P, now) end
-  redis.call('SET', P .. 'era', id .. ' ' .. began)
-  return tonumber(began)
+  redis.call('SET', P .. 'era', id .. ' ' .. began .. ' ' .. text(now))
+  return tonumber(began), now
 end
 
 local function era(P, now, server)
@@ -45,13 +44,14 @@ end
 
 -- Whether frames of a job may have been lost since it was made, or since the last break.
 local function is_older(created, since, began)
-  return began > 0 and (tonumber(since) or created * 1000) < began
+  return began > 0 and (tonumber(since) or (tonumber(created) or 0) * 1000) < began
 end
 
 -- The fields that make a stream's numbers go on after a break, flat, and the last number that is
 -- passed over. `token` is newly drawn.
 local function break_off(last, breaks, token, began)
-  local first = math.max(tonumber(last) + 1, tonumber(token) - ZERO)
+  last = text(tonumber(last) or 0)
+  local first = math.max(last + 1, tonumber(token) - ZERO)
   breaks = (breaks and breaks .. ',' or '') .. last .. ':' .. text(first)
   return {'last', text(first - 1), 'breaks', breaks, 'since', text(began)}, text(first - 1)
 end

@@ -108,9 +108,9 @@ local function keep_whole(P, jk, rows, payload, stream_ttl)
   local known, holes, first = pcall(templates_of, P, jk)
   local done, less = pcall(shorten, payload, known and holes or {}, first)
   local last = string.match(rows[#rows][1], '^%d+')
-  redis.call('DEL', P .. 'stream:' .. jk)
   redis.call('SET', P .. 'ended:' .. jk, last .. '\n' .. (done and less or payload), 'PX',
     stream_ttl)
+  redis.call('DEL', P .. 'stream:' .. jk)
 end
 
 -- Put the entries of an ended stream together: all of a short one, else about 900 bytes at a

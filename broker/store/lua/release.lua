@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Hand jobs back at once, without waiting for their leases: the holder drains.
 --
--- KEYS[1]  the partition's prefix P: job:* queue batch due open wake wake-batch leases fence beats
+-- KEYS[1]  the partition's prefix P: job:* queue batch due open wake wake-batch waits leases fence
+--          beats
 -- ARGV     holder, queue timeout (ms), whether the holder leaves for good (1 or 0), then per
 --          job: JK, token, number of fields, (name, value) each, which are set in the record
 -- Returns  per job 1 if it was handed back, else 0 (it was no longer the caller's)
@@ -20,8 +21,8 @@ while i <= #ARGV do
   local jk, token, fields = ARGV[i], ARGV[i + 1], i + 3
   i = fields + 2 * tonumber(ARGV[i + 2])
   local job = P .. 'job:' .. jk
-  local is = redis.call('HMGET', job, 'token', 'state')
-  if is[1] == token and is[2] == 'running' then
+  local is = fields_of(P, jk, 'token', 'state', 'member', 'score')
+  if is[1] == token and is[2] == 'running' and is[3] and tonumber(is[4]) then
     redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
     for f = fields, i - 1, 2 do
       redis.call('HSET', job, ARGV[f], ARGV[f + 1])

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
--- Renew the leases of one worker's jobs, and note that the worker lives.
+-- Renew the leases of one worker's jobs, and note that the worker takes further ones.
 --
 -- KEYS[1]  the partition's prefix P: leases beats
--- ARGV     holder, lease (ms), then JK, token pairs
+-- ARGV     holder, or nothing where a thread stands in for a loop that is busy: such a worker
+--          keeps what it has and is given no more (see claim.lua); lease (ms), then JK, token pairs
 -- Returns  per pair 1 if the lease is the caller's and was renewed, else 0
 -- Invariant: a lease is only ever renewed under the token it was given with: an ended, rescued,
 -- cancelled or handed-back job has none under that token.
@@ -11,7 +12,7 @@
 
 local P, holder = KEYS[1], ARGV[1]
 local now = clock()
-redis.call('ZADD', P .. 'beats', text(now), holder)
+if holder ~= '' then redis.call('ZADD', P .. 'beats', text(now), holder) end
 redis.call('ZREMRANGEBYSCORE', P .. 'beats', '-inf', text(now - 60000))
 
 -- All in a few commands: with thousands of streams that say little, renewals are what costs most.

@@ -1,30 +1,34 @@
 #!lua flags=allow-oom
 -- One tick of the rescuer; any number of processes may tick.
 --
--- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch watched
---          unsettled beats fence era totals job:* ...
+-- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch waits watched
+--          unsettled beats fence era busy bulk totals job:* account:* ...
 -- ARGV     channel prefix, control channel prefix, tick (ms), lease (ms), queue timeout (ms),
 --          stream ttl (ms), record ttl (ms), most jobs a tick, then payload of the terminal
---          and failure as JSON, each: queue timeout, deadline, abandonment; then whether the
---          caller settles attempts (1 or 0)
+--          and failure as JSON, each: queue timeout, deadline, abandonment, damage; then whether
+--          the caller settles attempts (1 or 0)
 -- Returns  {1 if leases were held off else 0, rescued JKs, JKs that timed out in the queue, JKs
---          past their deadline, JKs that were abandoned, mended JKs, JKs that are the caller's
---          to settle (for ten seconds), length of the queue, of the batch queue, leases, workers that beat within two leases, bytes of memory
---          used, bytes allowed or 0, the partition's totals as a flat list}
+--          past their deadline, JKs that were abandoned, mended JKs, JKs that were damaged, JKs that
+--          are the caller's to settle (for ten seconds), length of the queue, of the batch queue,
+--          leases, workers that beat within two leases, bytes of memory used, bytes allowed or 0,
+--          the partition's totals as a flat list}
 --
--- Four duties:
+-- Five duties:
+--   clock      times that a step of the clock has made wrong are set right (see `steps`);
 --   leases     an expired lease gets a new token and its job goes back to its old place;
 --   deadlines  a job not claimed in time ends `failed`;
 --   watched    a job whose readers have all left for its grace ends `cancelled`, if it was
 --              created so;
---   mending    an open job that is in no queue and has no lease gets its place back.
--- Invariant: the script keeps its last tick on the store's clock. If more than two ticks
--- are missing, or the server is another one than at the last tick, holders and readers may
--- not have been able to say that they live: no lease is rescued and no job is abandoned
--- until one full lease has passed.
+--   mending    an open job that is in no queue and has no lease gets its place back; one whose keys
+--              were damaged ends `failed`.
+-- Invariants: the script keeps its last tick on the store's clock. If more than two ticks
+-- are missing, or the server is another one than at the last tick, or the clock went back, holders
+-- and readers may not have been able to say that they live: no lease is rescued and no job is
+-- abandoned until one full lease has passed. A job that is damaged holds up no other.
 
 --@include finish
 --@include enqueue
+--@include steps
 
 local P, channel, control = KEYS[1], ARGV[1], ARGV[2]
 local tick, lease, timeout = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -42,20 +46,34 @@ local function expired(key)
 end
 
 local server = string.match(info('server'), 'run_id:(%x+)') or ''
-local began = era(P, now, server)
-local new = now < began / 1000 + lease -- then a queued job may have a holder, who is to say so
+local began, since = era(P, now, server)
+local new = began > 0 and now < since + lease -- then a queued job may have a holder, who is to say so
 local was = redis.call('HMGET', P .. 'tick', 'last', 'until', 'server', 'scan', 'skip')
-local hold = tonumber(was[2]) or 0
-if not was[1] or now - was[1] > 3 * tick or was[3] ~= server then hold = now + lease end
+local last = tonumber(was[1])
+local hold = math.min(tonumber(was[2]) or 0, now + lease)
+local gap = last and now - last
+local still, back = gap and gap > 3 * tick, gap and gap < -tick
+if not gap or still or back or was[3] ~= server then hold = now + lease end
+if back then stepped_back(P, now, lease, timeout) end
+if still then stood_still(P, now, gap, timeout) end
 
-local rescued, timed_out, late, abandoned, mended = {}, {}, {}, {}, {}
+local rescued, timed_out, late, abandoned, mended, damaged = {}, {}, {}, {}, {}, {}
+
+-- End a job whose keys were damaged, if its record can still say so.
+local function give_up(jk)
+  close(P, channel, jk, 'failed', ARGV[15], ARGV[16], now, stream_ttl, record_ttl, began)
+  damaged[#damaged + 1] = jk
+end
+
 if now >= hold then
   for _, member in expired('leases') do
     redis.call('ZREM', P .. 'leases', member)
     local jk, token = string.match(member, '^(.+):(%d+)$')
     local job = P .. 'job:' .. (jk or '')
-    local is = redis.call('HMGET', job, 'state', 'token')
-    if is[1] == 'running' and is[2] == token then
+    local is = fields_of(P, jk or '', 'state', 'token', 'member', 'score', 'broken')
+    if is[1] == 'running' and is[2] == token and (is[5] or not (is[3] and tonumber(is[4]))) then
+      give_up(jk)
+    elseif is[1] == 'running' and is[2] == token then
       redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now))
       redis.call('HDEL', job, 'holder')
       redis.call('HINCRBY', job, 'losses', 1)
@@ -66,7 +84,7 @@ if now >= hold then
   end
   for _, jk in expired('watched') do
     redis.call('ZREM', P .. 'watched', jk)
-    local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'holder')
+    local is = fields_of(P, jk, 'state', 'holder')
     if is[1] == 'queued' or is[1] == 'running' then
       close(P, channel, jk, 'cancelled', ARGV[13], ARGV[14], now, stream_ttl, record_ttl, began)
       if is[2] then redis.call('PUBLISH', control .. is[2], jk) end
@@ -77,12 +95,12 @@ if now >= hold then
 end
 
 for _, jk in expired('due') do
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'deadline', 'created', 'since')
+  local is = fields_of(P, jk, 'state', 'deadline', 'created', 'since')
   local held = new and is[1] == 'queued' and is_older(is[3], is[4], began)
   if not held then redis.call('ZREM', P .. 'due', jk) end
   if is[1] == 'queued' and not held then
     local payload, ended = 9, timed_out
-    if is[2] and tonumber(is[2]) <= now then payload, ended = 11, late end
+    if (tonumber(is[2]) or now + 1) <= now then payload, ended = 11, late end
     close(P, channel, jk, 'failed', ARGV[payload], ARGV[payload + 1], now, stream_ttl, record_ttl,
       began)
     ended[#ended + 1] = jk
@@ -90,10 +108,28 @@ for _, jk in expired('due') do
 end
 
 local unsettled = {}
-if ARGV[15] == '1' then
+if ARGV[17] == '1' then
   for _, jk in expired('unsettled') do
     redis.call('ZADD', P .. 'unsettled', text(now + 10000), jk)
     unsettled[#unsettled + 1] = jk
+  end
+end
+
+-- What accounts have open, counted anew: a job that vanished with its record was not counted down.
+local function recount(P)
+  local counts = {busy = {}, bulk = {}}
+  for _, jk in ipairs(redis.call('SMEMBERS', P .. 'open')) do
+    local is = fields_of(P, jk, 'account', 'bytes')
+    if is[1] then
+      counts.busy[is[1]] = (counts.busy[is[1]] or 0) + 1
+      if tonumber(is[2]) then counts.bulk[is[1]] = (counts.bulk[is[1]] or 0) + is[2] end
+    end
+  end
+  for name, accounts in pairs(counts) do
+    redis.call('DEL', P .. name)
+    for account, number in pairs(accounts) do
+      redis.call('HSET', P .. name, account, text(number))
+    end
   end
 end
 
@@ -103,9 +139,13 @@ if skip < 0 then
   page = redis.call('SSCAN', P .. 'open', was[4] or '0', 'COUNT', 10)
   skip = math.floor(#page[2] / 20)
 end
+local strays = false
 for _, jk in ipairs(page[2]) do
-  local is = redis.call('HMGET', P .. 'job:' .. jk, 'state', 'member', 'priority', 'token')
-  if is[1] == 'queued' then
+  local is = fields_of(P, jk, 'state', 'member', 'priority', 'token', 'score', 'broken')
+  local open_still = is[1] == 'queued' or is[1] == 'running'
+  if open_still and (is[6] or not (is[2] and tonumber(is[5]) and is[4])) then
+    give_up(jk)
+  elseif is[1] == 'queued' then
     if not redis.call('ZSCORE', (queue_of(P, is[3])), is[2]) then
       enqueue(P, jk, now, timeout)
       mended[#mended + 1] = jk
@@ -118,8 +158,10 @@ for _, jk in ipairs(page[2]) do
     end
   else
     redis.call('SREM', P .. 'open', jk)
+    strays = true
   end
 end
+if strays then recount(P) end
 
 redis.call('HSET', P .. 'tick', 'last', text(now), 'until', text(hold), 'server', server,
   'scan', page[1], 'skip', text(skip))
@@ -132,7 +174,7 @@ for number, priority in ipairs({'interactive', 'batch'}) do
   end
 end
 return {
-  now < hold and 1 or 0, rescued, timed_out, late, abandoned, mended, unsettled, lengths[1],
+  now < hold and 1 or 0, rescued, timed_out, late, abandoned, mended, damaged, unsettled, lengths[1],
   lengths[2],
   redis.call('ZCARD', P .. 'leases'),
   redis.call('ZCOUNT', P .. 'beats', text(now - 2 * lease), '+inf'),

@@ -15,6 +15,7 @@ from broker.dialects.neutral.request import (
     Text,
     ToolCall,
 )
+from broker.nesting import DEEPEST, levels
 
 
 def only_text(parts: Iterable[Part], where: str) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
         found = msgspec.json.decode(call.arguments or "{}")
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or levels(found) > DEEPEST:
         raise unexpressible("messages", f"the arguments of call {call.id!r} are no JSON object")
     return found
 

@@ -1,0 +1,40 @@
+"""Calls that are passed through to a provider while their caller waits: so many an account.
+
+No job is made of them, so that neither a queue nor a limit of open jobs holds them. Without a
+bound of its own an account that makes slow ones would take what all others wait for.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from broker.errors import TooManyCalls
+
+
+class Passing:
+    """The calls of one process. ``most`` an account at once, each for ``seconds`` at most."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._under_way: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def call(self, account: str) -> AsyncIterator[None]:
+        """One call, for as long as the block runs.
+
+        Raises:
+            TooManyCalls: the account has its number under way.
+            TimeoutError: the block took too long.
+        """
+        if self._under_way[account] >= self._most:
+            raise TooManyCalls(f"It may have {self._most} at once.")
+        self._under_way[account] += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        finally:
+            self._under_way[account] -= 1
+            if not self._under_way[account]:
+                del self._under_way[account]

@@ -1,0 +1,41 @@
+"""Whether a request can be put to any of its targets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from broker.dialects.kept import refusal_of
+from broker.dialects.neutral.translation import translate_request
+from broker.errors import BadRequest
+from broker.routing import Target
+from broker.settings import Settings
+
+
+def expressible(
+    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
+) -> None:
+    """Check that a request can be put to some target, in the dialect that it speaks.
+
+    Raises:
+        Unexpressible: it can't; of several reasons the first target's.
+        ForeignId, PreviousNotFound: it names what a target's provider keeps.
+        BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
+            knows more of it than we do, so that this does not count where there is such a target.
+    """
+    refusal: BadRequest | None = None
+    for target in targets:
+        provider = settings.providers[target.provider]
+        if provider.dialect == dialect:
+            foreign = settings.takes_foreign_ids(target.provider)
+            kept = None if foreign else refusal_of(dialect, request)
+            if kept is None:
+                return
+            refusal = refusal or kept
+            continue
+        try:
+            translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
+        except BadRequest as error:
+            refusal = refusal or error
+        else:
+            return
+    if refusal is not None:
+        raise refusal

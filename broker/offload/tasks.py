@@ -1,0 +1,111 @@
+"""The tasks of the child, and what each comes to, as they go over the channel."""
+
+from typing import Any
+
+import msgspec
+
+from broker.model import Options, Outline
+from broker.settings import Provider
+from broker.store.jobs import Upload
+
+
+class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is a call's body: check it, and upload it unless ``upload`` is false.
+
+    ``dialect`` None: it is the body of ``POST /v1/jobs``, which has the request in it. ``headers``
+    are fields that headers add to the request. ``request_id`` is what the call is known by unless
+    the body names another, ``options`` what headers ask for unless the body does.
+    """
+
+    account: str
+    request_id: str
+    dialect: str | None
+    headers: dict[str, Any] = {}
+    options: Options = Options()
+    upload: bool = True
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """A call that may be made. ``options`` are the body's own, if it has some."""
+
+    request_id: str
+    dialect: str
+    digest: str
+    keep: bool
+    outline: Outline
+    upload: Upload | None = None
+    metadata: dict[str, Any] | None = None
+    options: Options | None = None
+
+
+class Items(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A page of the input of a stored request: see ``responses.resource.input_page``."""
+
+    key: str
+    name: str
+    newest_first: bool
+    limit: int
+    after: str | None = None
+
+
+class Count(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is the body of a count_tokens call; ``headers`` as in ``Examine``."""
+
+    headers: dict[str, Any] = {}
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Its model and betas; the payload that comes back is the rest of the body."""
+
+    model: str
+    betas: list[str] = []
+
+
+class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Make the body to post for the stored request of a job.
+
+    ``partial`` is the part of an answer to go on from, ``flag`` as in ``workers...Call.partial``;
+    ``previous`` the provider's id of the response before. Its payload comes back.
+    """
+
+    key: str
+    dialect: str
+    model: str
+    provider: Provider
+    streams: bool
+    flag: bool | str = False
+    previous: str | None = None
+    partial: "Partial | None" = None
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """What of an answer was delivered, as a dialect's ``continued`` asks a transcript for it."""
+
+    pieces: list[str]
+    length: int
+
+    def texts(self) -> list[str]:
+        """Its texts, one a block."""
+        return self.pieces
+
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.pieces)
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What of the request is short, in the provider's dialect, and the white space it lost."""
+
+    asked: dict[str, Any]
+    space: str = ""
+
+
+Task = Examine | Items | Count | Prepare
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The task raised this error of ``broker.errors``."""
+
+    error: str
+    detail: str
+    param: str | None = None

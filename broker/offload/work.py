@@ -1,0 +1,135 @@
+"""What the child does: one function a task. Blocking, and with nothing else to do meanwhile.
+
+What is large is let go of as soon as it is not needed: the peak is what is bounded.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from broker.dialects.body import decode_object, short_fields
+from broker.dialects.messages.request import check_count
+from broker.dialects.neutral.expressible import expressible
+from broker.dialects.neutral.translation import put_to
+from broker.dialects.posted import Way, posted
+from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.resource import input_page
+from broker.dialects.wire import encode
+from broker.errors import JobGone
+from broker.model import Outline, check_request_id, job_key, request_digest
+from broker.offload.envelope import NewJob, dialect_named, open_envelope
+from broker.offload.storage import Storage
+from broker.offload.tasks import (
+    Count,
+    Counted,
+    Examine,
+    Examined,
+    Items,
+    Prepare,
+    Prepared,
+    Task,
+)
+from broker.routing import policy_for
+from broker.settings import Settings
+from broker.store.jobs import Upload
+
+Outcome = tuple[Any, bytes]  # a result, and a payload
+
+
+class Work:
+    """The tasks of one child."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._tasks: dict[type[Any], Callable[[Any, bytearray], Outcome]] = {
+            Examine: self._examine,
+            Items: self._items,
+            Count: self._count,
+            Prepare: self._prepare,
+        }
+
+    def do(self, task: Task, data: bytearray) -> Outcome:
+        """Do a task.
+
+        Raises:
+            StreamholdError: it can't be done; what the caller is told. MemoryError.
+        """
+        return self._tasks[type(task)](task, data)
+
+    def _examine(self, task: Examine, data: bytearray) -> Outcome:
+        body: bytes | bytearray = data
+        named, envelope = task.dialect, None
+        if named is None:
+            envelope = open_envelope(data)
+            body, named = bytes(envelope.request), envelope.dialect
+        dialect = dialect_named(named)
+        call = decode_object(body)
+        if task.headers:
+            call |= task.headers
+            body = encode(call)
+        dialect.check(call)
+        request_id = _request_id(task, envelope)
+        options = envelope.options if envelope is not None and envelope.options else task.options
+        digest = request_digest(dialect.name, call)
+        outline = Outline(short_fields(call), dialect.prompt(call), len(body))
+        policy = policy_for(self._settings, call["model"], options)
+        upload = None
+        if task.upload:
+            key = job_key(task.account, request_id)
+            name = secrets.token_hex(12)
+            upload = Upload(name, self._storage.upload(key, name, body))
+        del body, data
+        expressible(self._settings, dialect.name, call, policy.targets)
+        return (
+            Examined(
+                request_id=request_id,
+                dialect=dialect.name,
+                digest=digest,
+                keep=dialect.keeps(call),
+                outline=outline,
+                upload=upload,
+                metadata=envelope.metadata if envelope is not None else None,
+                options=envelope.options if envelope is not None else None,
+            ),
+            b"",
+        )
+
+    def _items(self, task: Items, _data: bytearray) -> Outcome:
+        request = decode_object(self._stored(task.key))
+        newest_first, limit = task.newest_first, task.limit
+        page = input_page(task.name, request, newest_first, limit, task.after)
+        return None, encode(page)
+
+    def _count(self, task: Count, data: bytearray) -> Outcome:
+        call = decode_object(data)
+        call |= task.headers
+        model, betas = check_count(call)
+        return Counted(model, betas), msgspec.json.encode(call)
+
+    def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
+        dialect, provider = DIALECTS[task.dialect], task.provider
+        request, space = decode_object(self._stored(task.key)), ""
+        if task.partial is not None:
+            request = dialect.continued(request, task.partial)
+        if provider.dialect != dialect.name:
+            request, space = put_to(
+                *(request, dialect.name, provider.dialect, task.model, provider.quirks),
+                partial=bool(task.flag),
+                resumes=provider.resumes,
+            )
+        way = Way(task.model, task.streams, task.flag, task.previous)
+        return Prepared(short_fields(request), space), posted(provider, request, way)
+
+    def _stored(self, key: str) -> bytes:
+        body = self._storage.body(key)
+        if body is None:
+            raise JobGone("Its request is no longer kept.")
+        return body
+
+
+def _request_id(task: Examine, envelope: NewJob | None) -> str:
+    named = envelope.request_id if envelope is not None else None
+    return task.request_id if named is None else check_request_id(named)

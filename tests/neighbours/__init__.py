@@ -1,0 +1,1 @@
+"""Hostile callers beside an innocent one: ``scripts/hostile``. See ``run`` for the scene."""
