@@ -126,7 +126,7 @@ def numbered(entries: Entries, after: int = 0) -> dict[int, Frame]:
 
 async def frames(store: Store, key: str) -> dict[int, Frame]:
     """All frames of a stream by number."""
-    return numbered(await store.streams.read(key, 0, 1000))
+    return numbered(await store.streams.read(key, 0, 1000, 1 << 30))
 
 
 def names(store: Store, key: str) -> dict[str, str]:
