@@ -10,6 +10,7 @@ from broker.model import job_key
 from broker.settings import Breaker
 from broker.store import Store
 from tests.store.conftest import Open
+from tests.store.crashing import Crashing
 from tests.store.samples import (
     HOLDER,
     append,
@@ -226,3 +227,18 @@ async def test_after_a_step_back_old_counts_speak_no_more(open_here: Open) -> No
     await store.breakers.report("p/m", 0, 3)
     await step(store, -HOUR)
     assert (await store.breakers.report("p/m", 0, 1)).state == "closed"
+
+
+async def test_after_a_step_back_jobs_from_before_a_restart_are_held_off_for_a_lease(
+    store: Store,
+) -> None:
+    crashing, era = Crashing(store), store.keys.partitions[0].prefix + "era"
+    await store.jobs.create(new_job())
+    await crashing.go_back(await crashing.snapshot())
+    assert await store.queue.claim(store.keys.partitions[0], HOLDER, 1) == []
+    await step(store, -HOUR)
+    server, began, at = (await raw(store).get(era)).split()
+    await raw(store).set(era, b"%b %b %d" % (server, began, int(at) + HOUR))
+    await rescue(store)
+    _, _, at = (await raw(store).get(era)).split()
+    assert int(at) <= await now_ms(store)

@@ -1,5 +1,7 @@
 """A store that lost the end of its log: claims made again, and numbers never used twice."""
 
+import os
+
 import pytest
 
 from broker.cursor import is_lost
@@ -18,6 +20,7 @@ from tests.store.samples import (
     frames,
     names,
     new_job,
+    now_ms,
     raw,
     rescue,
     running,
@@ -245,3 +248,68 @@ async def test_a_server_that_does_not_say_who_it_is_begins_no_era(open_here: Ope
     claim = await running(store)
     await store.jobs.cancel(claim.job.key)
     assert list(await frames(store, claim.job.key)) == [1]
+
+
+async def test_a_claim_made_again_leaves_the_queue_and_its_counts(
+    store: Store, crashing: Crashing
+) -> None:
+    prefix = store.keys.partitions[0].prefix
+    await store.jobs.create(new_job("r1"))
+    await store.jobs.create(new_job("r2"))
+    before = await crashing.snapshot()
+    claim, _ = await store.queue.claim(store.keys.partitions[0], HOLDER, 2)
+    await crashing.go_back(before)
+    assert await claimed(store) == []
+    assert await raw(store).hvals(prefix + "waits") == [b"2"]  # they are held off, and wait
+    assert await reclaim(store, claim)
+    assert await raw(store).hvals(prefix + "waits") == [b"1"]
+    assert await waiting(store) == (1, 0)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_large_job_made_again_counts_as_before(
+    store: Store, crashing: Crashing, again: bool
+) -> None:
+    """``again``: its caller had made it again as well, and what counts is counted once."""
+    bulk = store.keys.partitions[0].prefix + "bulk"
+    await running(store, "other")
+    before = await crashing.snapshot()
+    new = new_job("r1", body=os.urandom(9000))
+    await store.jobs.create(new)
+    (claim,) = await store.queue.claim(store.keys.partitions[0], HOLDER, 1)
+    was = await raw(store).hgetall(bulk)
+    assert was
+    await crashing.go_back(before)
+    assert await raw(store).hgetall(bulk) == {}
+    if again:
+        await store.jobs.create(new)
+    assert await reclaim(store, claim)
+    assert await raw(store).hgetall(bulk) == was
+    assert await store.jobs.body(claim.job.key) == new.body
+    await append(store, batch(claim, 1, final=JobState.COMPLETED))
+    assert await raw(store).hgetall(bulk) == {}
+
+
+async def test_a_job_whose_keys_were_damaged_is_nobody_s_to_claim_again(store: Store) -> None:
+    claim = await running(store)
+    stream = names(store, claim.job.key)["stream"]
+    await raw(store).sadd(stream, "x")
+    assert await append(store, batch(claim, 1, b"a")) == [Verdict.FENCED]
+    assert not await reclaim(store, claim)
+
+
+async def test_of_a_restart_after_the_clock_went_back_jobs_are_held_off_for_a_lease(
+    store: Store, crashing: Crashing
+) -> None:
+    """Tokens stay ahead of the clock by as much as that went back."""
+    prefix = store.keys.partitions[0].prefix
+    await store.jobs.create(new_job())
+    ahead = await now_ms(store) * 1000 + 3_600_000_000
+    await raw(store).set(prefix + "fence", ahead)
+    await crashing.go_back(await crashing.snapshot())
+    assert await claimed(store) == []
+    server, began, at = (await raw(store).get(prefix + "era")).split()
+    assert int(began) > ahead
+    lease = int(store.settings.worker.lease * 1000)
+    await raw(store).set(prefix + "era", b"%b %b %d" % (server, began, int(at) - lease))
+    assert await claimed(store) == ["r1"]
