@@ -8,16 +8,18 @@ from broker.model import JobState, Terminal
 from rig.cluster import WAIT, Cluster, ask, key
 from rig.sse_reader import SseReader, always
 
-ALL = 1_000_000  # entries
-
 
 async def stored_frames(cluster: Cluster, prompt: str) -> list[Frame]:
     """The stream's frames as stored; fails unless they are numbered without a gap."""
-    entries = await cluster.store.streams.read(key(prompt), 0, ALL)
     frames: list[Frame] = []
-    for last, payload in entries.rows:
-        frames += decode(payload, entries.templates)
-        assert len(frames) == last, f"{prompt}: the entry {last} ends at frame {len(frames)}"
+    cursor, more = 0, True
+    while more:
+        entries = await cluster.store.streams.read(key(prompt), cursor)
+        for last, payload in entries.rows:
+            frames += decode(payload, entries.templates)
+            assert len(frames) == last, f"{prompt}: the entry {last} ends at frame {len(frames)}"
+            cursor = last
+        more = entries.more
     return frames
 
 
