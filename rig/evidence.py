@@ -3,12 +3,11 @@
 import msgspec
 
 from broker.codec import decode
+from broker.cursor import passed_over
 from broker.frames import Frame, Kind
 from broker.model import JobState, Terminal
 from rig.cluster import WAIT, Cluster, ask, key
 from rig.sse_reader import SseReader, always
-
-ALL = 1_000_000  # entries
 
 
 async def stored_frames(cluster: Cluster, prompt: str) -> list[Frame]:
@@ -16,16 +15,18 @@ async def stored_frames(cluster: Cluster, prompt: str) -> list[Frame]:
 
     Where the record says that the numbers break off, they go on from the one that it says.
     """
-    entries = await cluster.store.streams.read(key(prompt), 0, ALL)
     frames: list[Frame] = []
-    before = 0
-    for last, payload in entries.rows:
-        found = decode(payload, entries.templates)
-        first = last - len(found) + 1
-        unbroken = first == before + 1 or (before, first) in entries.breaks
-        assert unbroken, f"{prompt}: {before} is followed by {first}"
-        frames += found
-        before = last
+    cursor, more = 0, True
+    while more:
+        entries = await cluster.store.streams.read(key(prompt), cursor)
+        for last, payload in entries.rows:
+            found = decode(payload, entries.templates)
+            first = last - len(found) + 1
+            unbroken = first == passed_over(cursor, entries.breaks) + 1
+            assert unbroken, f"{prompt}: {cursor} is followed by {first}"
+            frames += found
+            cursor = last
+        more = entries.more
     return frames
 
 

@@ -35,7 +35,14 @@ _TURN = 1.0  # seconds for a client that is turned away to read why
 class Served(Config):
     """The server's configuration, and what our connections go by."""
 
-    def __init__(self, server: Server, crowd: Crowd, cut: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        crowd: Crowd,
+        cut: Callable[[str], None],
+        taken: Callable[[asyncio.Transport], None] = lambda transport: None,
+    ) -> None:
+        """``cut`` counts a connection that is ended, ``taken`` gets each that the server takes."""
         self.head_timeout = server.head_timeout
         self.body_timeout = server.body_timeout
         self.body_rate = server.body_rate
@@ -44,6 +51,7 @@ class Served(Config):
         self.keep_alive_timeout = server.keep_alive
         self.crowd = crowd
         self.cut = cut
+        self.taken = taken
 
 
 def install() -> None:
@@ -71,6 +79,7 @@ class Connection(TCPServer):
         super().__init__(*given)
         self.watch = Watch(self, self.config, self.loop)
         self.idle_task = cast(Any, self.watch)
+        self.config.taken(cast(asyncio.Transport, self.writer.transport))
 
     def __await__(self) -> Generator[Any]:
         returned = isinstance(self.reader, Returned)

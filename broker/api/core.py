@@ -59,7 +59,7 @@ class Core:
         self.quiet = settings.server.ping / 2  # seconds without an event until a ping
         self.begun = Rounds(min(self.quiet, _BEGUN))  # flows that are to take their connections
         self.open = Rounds(self.quiet)  # and all others
-        self.takers = Takers(settings.server.send_timeout)
+        self.takers = Takers(settings.server.send_timeout, self.metrics.cut)
         self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs

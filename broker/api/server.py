@@ -23,7 +23,6 @@ from broker.api.connection import Served, install
 from broker.api.core import Core
 from broker.api.crowd import Crowd
 from broker.api.pieces import Pieces
-from broker.api.takers import notice_connections
 from broker.api.unread import Unread
 from broker.errors import StoreAway
 from broker.process import prepare
@@ -51,7 +50,7 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         await core.store.layout.check()
     listener = _listen(settings.server)
     crowd = Crowd(resource.getrlimit(resource.RLIMIT_NOFILE)[0], core.metrics.cut)
-    config = Served(settings.server, crowd, core.metrics.cut)
+    config = Served(settings.server, crowd, core.metrics.cut, core.takers.add)
     config.bind = [f"fd://{listener.fileno()}"]
     config.backlog = settings.server.backlog
     config.graceful_timeout = _GRACE
@@ -76,7 +75,6 @@ async def serve(settings: Settings, ready_fd: int | None = None) -> None:
         os.write(ready_fd, f"{port}\n".encode())
         os.close(ready_fd)
     install()
-    notice_connections(core.takers.add)
     # hypercorn types its messages more narrowly than starlette
     app: Any = Unread(Pieces(create_app(core)))
     await hypercorn_serve(app, config, shutdown_trigger=drained)

@@ -14,24 +14,21 @@ import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
-
-from hypercorn.asyncio.tcp_server import TCPServer
 
 _LOOKS = 4  # in the time that a client has
 _AT_ONCE = 100  # connections that are looked at in one turn of the loop
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 _ACKNOWLEDGED = 120  # where Linux has ``tcpi_bytes_acked`` in it, an unsigned 64-bit number
 
-Notice = Callable[[asyncio.Transport], None]
-
 
 class Takers:
     """The connections of this process. ``patience``: seconds in which something must be taken."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, count: Callable[[str], None] | None = None) -> None:
+        """``count`` is told of each connection that is cut, with the reason."""
         self._patience = patience
+        self._count = count
         self._all: WeakSet[asyncio.Transport] = WeakSet()
         # Of those that have something to take: how much was taken when, at the last change of it.
         self._owed: WeakKeyDictionary[asyncio.Transport, tuple[int, float]] = WeakKeyDictionary()
@@ -60,6 +57,8 @@ class Takers:
             self._cut.add(connection)
             _reset_at_close(connection)
             connection.abort()
+            if self._count is not None:
+                self._count("stalled")
 
     async def run(self) -> None:
         """Look at all of them again and again, until cancelled."""
@@ -97,14 +96,3 @@ def _reset_at_close(connection: asyncio.Transport) -> None:
     """Let the system drop what it has for a client that takes nothing: no clean end for it."""
     with suppress(OSError, ValueError), _same(connection) as same:  # else it is closed
         same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def notice_connections(notice: Notice) -> None:
-    """For this process: call with every connection that the server takes."""
-    own = TCPServer.__init__
-
-    def noticed(self: TCPServer, *args: Any, **named: Any) -> None:
-        own(self, *args, **named)
-        notice(self.writer.transport)  # type: ignore[arg-type]
-
-    TCPServer.__init__ = noticed  # type: ignore[method-assign]

@@ -114,6 +114,7 @@ class StandIn:
             self._give_up(now)
         elif now - self._stood >= self._late:
             self._stood = now
+            self._turns.see()
             self._say()
 
     def _give_up(self, now: float) -> None:

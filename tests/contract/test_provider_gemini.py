@@ -31,7 +31,7 @@ def sse(*events: dict[str, Any]) -> bytes:
 async def ask(
     upstream: Upstream, session: aiohttp.ClientSession, reply: Reply, **settings: Any
 ) -> list[Frame]:
-    settings = {"base_url": upstream.url, **settings}
+    settings = {"base_url": upstream.url, "dialect": "gemini", **settings}
     own = GeminiProvider("g", ProviderSettings(**settings), Secret("AIza"), session)
     call = Call("r1", "gemini-x", REQUEST, True, PATIENT)
     provider = speaking(own, "gemini", "chat")

@@ -12,6 +12,7 @@ MENDED: tuple[str, ...] = ()  # kinds or families that hurt nobody any more; non
 
 
 @pytest.mark.skipif(not MENDED, reason="no kind of attack is held off yet")
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_an_innocent_account_notices_nothing(
     tmp_path_factory: pytest.TempPathFactory,

@@ -10,6 +10,7 @@ SEED = 1
 MINUTES = 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(420)  # what is struck takes its time to end on a slow machine
 async def test_a_short_soak_violates_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("soak")

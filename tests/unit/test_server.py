@@ -71,7 +71,6 @@ async def test_a_process_that_ends_by_a_defect_does_not_end_well(
     monkeypatch.setattr(server, "create_app", lambda core: core)
     monkeypatch.setattr(server, "hypercorn_serve", served)
     monkeypatch.setattr(server, "install", lambda: None)
-    monkeypatch.setattr(server, "notice_connections", lambda notice: None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setattr(server, "_listen", lambda settings: listener)
         with pytest.raises(SystemExit) as caught:
