@@ -47,6 +47,10 @@ class Hold:
         return self.claim.job.key
 
     @property
+    def account(self) -> str:
+        return self.claim.job.account
+
+    @property
     def batch(self) -> bool:
         """Whether it is a job of the batch priority."""
         return self.claim.job.options.priority == "batch"

@@ -93,7 +93,12 @@ class LeaseWorker(Worker):
         self.turns = Turns()
         self.renewal = Renewal(store, holder, self.holds, self.writers, self.turns)
         partitions = store.keys.partitions
-        self.slots = Slots(settings.concurrency, settings.batch_share, len(partitions))
+        self.slots = Slots(
+            settings.concurrency,
+            settings.batch_share,
+            len(partitions),
+            settings.account_slots if store.settings.accounts else 0.0,
+        )
         self._pollers = [
             Poller(
                 store.queue,
@@ -159,9 +164,9 @@ class LeaseWorker(Worker):
         before = self.holds.get(hold.key)
         if before is not None:  # rescued from ourselves, before we had noticed the loss
             before.take_away()
-            self.slots.give_back(batch=before.batch)
+            self.slots.give_back(before.account, batch=before.batch)
         self.holds[hold.key] = hold
-        self.slots.take(batch=hold.batch)
+        self.slots.take(hold.account, batch=hold.batch)
         hold.task = self.loop.create_task(self.run_job(hold.key, 0), name=f"job {hold.key}")
         self.tasks[hold.key] = hold.task
         hold.task.add_done_callback(lambda task: self._done(hold, task))
@@ -170,7 +175,7 @@ class LeaseWorker(Worker):
         if self.holds.get(hold.key) is hold:
             del self.holds[hold.key]
             del self.tasks[hold.key]
-            self.slots.give_back(batch=hold.batch)
+            self.slots.give_back(hold.account, batch=hold.batch)
         if hold.over:
             self.renewal.keep(hold)
         if task.cancelled() or isinstance(error := task.exception(), Fenced):

@@ -58,7 +58,7 @@ class Poller:
 
     async def run(self) -> None:
         """Claim while there are free slots and jobs; wait for the lack of either to end."""
-        ear = self._queue.ear(self._partition, self._holder)
+        ear = self._queue.ear(self._partition, self._holder, self._slots)
         more = True  # there may be jobs that were queued before
         try:
             while True:
@@ -76,14 +76,15 @@ class Poller:
             await ear.close()
 
     async def fill_with_batch(self) -> None:
-        """Claim when a batch job has ended: while there was no room for another one only
-        interactive jobs were waited for, and nothing was heard of it."""
-        freed = self._slots.batch_freed[self._partition.number]
+        """Claim when a batch job has ended, or any while jobs were left for their account's share:
+        nothing is heard of a job that was left, nor of a batch job while there was no room for one.
+        """
+        freed = self._slots.room[self._partition.number]
         while self._is_open():
             await freed.wait()
             freed.clear()  # before the claim: what is freed while it is under way counts
             try:
-                if self._is_open() and self._slots.free_batch > 0:
+                if self._is_open() and (self._slots.free_batch > 0 or self._slots.left_some):
                     await self._claim()
             except StoreAway:
                 await asyncio.sleep(_AWAY_WAIT)
@@ -100,7 +101,9 @@ class Poller:
         """Take what is there; whether anything was."""
         most, batch = self._slots.free, self._slots.free_batch
         with self._slots.promise(most, batch):
-            claims = await self._queue.claim(self._partition, self._holder, most, batch)
+            claims = await self._queue.claim(
+                self._partition, self._holder, most, batch, occupancy=self._slots
+            )
             ours = await self._ours(claims)
         self._take(ours)
         return bool(claims)

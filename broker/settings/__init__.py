@@ -89,6 +89,9 @@ class Worker(Section, frozen=True):
     """``[worker]``: claiming, leases and rescue."""
 
     concurrency: int = 200  # jobs a process
+    # With accounts: one may take a further slot while it holds fewer than so many times those that
+    # are free, so that some are left for others; 0 is off.
+    account_slots: float = 4.0
     batch_share: float = 0.8  # of them at most so many are batch jobs; the rest is interactive
     lease: float = 2.0
     renew: float = 0.5

@@ -280,6 +280,6 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain", "stuck"),
     "store": ("compress_above", "headroom", "max_metadata"),
-    "worker": ("backoff", "drain", "keep_acknowledged", "stuck"),
+    "worker": ("backoff", "drain", "keep_acknowledged", "stuck", "account_slots"),
     "timeouts": ("throughput",),
 }

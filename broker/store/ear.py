@@ -23,7 +23,7 @@ from broker.store.keys import Partition
 from broker.store.scripts import Executor, ReplyError, translate
 
 if TYPE_CHECKING:
-    from broker.store.queue import Claim, Queue
+    from broker.store.queue import Claim, Occupancy, Queue
 
 
 class Line(Executor, Protocol):
@@ -49,7 +49,15 @@ class Heard(NamedTuple):
 class Ear:
     """The wait of the worker named ``holder``. One wait at a time."""
 
-    def __init__(self, line: Line, queue: "Queue", partition: Partition, holder: str) -> None:
+    def __init__(
+        self,
+        line: Line,
+        queue: "Queue",
+        partition: Partition,
+        holder: str,
+        occupancy: "Occupancy | None" = None,
+    ) -> None:
+        self._occupancy = occupancy
         self._line = line
         self._queue = queue
         self._partition = partition
@@ -72,7 +80,9 @@ class Ear:
             lists.insert(1, partition.wake_batch)
         wake = self._line.begin("BLPOP", *lists, str(seconds))
         try:
-            claims = await self._queue.claim(partition, holder, most, most_batch, over=self._line)
+            claims = await self._queue.claim(
+                partition, holder, most, most_batch, over=self._line, occupancy=self._occupancy
+            )
         except BaseException:
             if not wake.cancel():
                 wake.exception()  # is no other

@@ -1,8 +1,8 @@
 """The queue's far end: waiting for a wake token, claiming jobs, handing them back."""
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -26,6 +26,29 @@ class Claim(msgspec.Struct, frozen=True):
     task: bytes
     body: bytes | None  # the caller's request as JSON; None if it is large, or the store lost it
     now_ms: int = 0  # the store's clock at the claim
+
+
+class Occupancy(Protocol):
+    """How a worker's slots are taken, and what one account may take of them.
+
+    ``share``: a further one, while it holds fewer than so many times those that are free; 0: any.
+    """
+
+    share: float
+
+    @property
+    def unheld(self) -> int:
+        """Slots that no job holds."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """Slots by the account that holds them."""
+        ...
+
+    def passed_over(self, count: int) -> None:
+        """So many jobs were left in the queue, for their accounts hold their share."""
+        ...
 
 
 class Released(NamedTuple):
@@ -77,9 +100,9 @@ class Queue:
         with store_errors():
             await cast(Awaitable[Any], self._client.blpop(lists, timeout=cast(int, seconds)))
 
-    def ear(self, partition: Partition, holder: str) -> Ear:
+    def ear(self, partition: Partition, holder: str, occupancy: Occupancy | None = None) -> Ear:
         """A worker's ear; close it."""
-        return Ear(self._line(), self, partition, holder)
+        return Ear(self._line(), self, partition, holder, occupancy)
 
     async def recall(self, partition: Partition, holder: str) -> None:
         """End the wait of a worker's ear, or the next one if that has just ended."""
@@ -93,6 +116,7 @@ class Queue:
         most_batch: int | None = None,
         *,
         over: Executor | None = None,
+        occupancy: Occupancy | None = None,
     ) -> list[Claim]:
         """Take up to ``most`` jobs out of a partition's queues, ``most_batch`` of them batch.
 
@@ -100,7 +124,12 @@ class Queue:
         unless the holder has lately renewed its leases.
         """
         batch = most if most_batch is None else min(most, most_batch)
-        now, *rows = await self._scripts.run(
+        shares: list[str | int] = ["0", 0]
+        if occupancy is not None and occupancy.share:
+            shares = [str(occupancy.share), occupancy.unheld]
+            for account, held in occupancy.accounts.items():
+                shares += (account, held)
+        now, passed, *rows = await self._scripts.run(
             "claim",
             partition.prefix,
             holder,
@@ -108,9 +137,12 @@ class Queue:
             most,
             batch,
             self._beat_ms if over else 0,
+            *shares,
             over=over,
             server_at=5,
         )
+        if occupancy is not None:
+            occupancy.passed_over(int(passed))
         claims: list[Claim] = []
         for key, token, flat, body in rows:
             try:

@@ -57,4 +57,25 @@ async def test_a_change_is_told() -> None:
     slots.give_back(batch=True)
     async with asyncio.timeout(5):
         await waiting
-    assert all(freed.is_set() for freed in slots.batch_freed)
+    assert all(freed.is_set() for freed in slots.room)
+
+
+def test_slots_are_counted_by_account_where_each_has_a_share() -> None:
+    slots = Slots(10, 0.8, 1, account_share=4.0)
+    slots.take("a", batch=False)
+    slots.take("a", batch=True)
+    slots.take("b", batch=False)
+    assert (dict(slots.accounts), slots.unheld) == ({"a": 2, "b": 1}, 7)
+    slots.give_back("b", batch=False)
+    assert (dict(slots.accounts), slots.unheld) == ({"a": 2}, 8)
+
+
+def test_who_ends_makes_room_for_jobs_that_were_left() -> None:
+    slots = Slots(10, 0.8, 1, account_share=4.0)
+    slots.take("a", batch=False)
+    slots.passed_over(3)
+    assert slots.left_some
+    slots.give_back("a", batch=False)
+    assert slots.room[0].is_set()
+    slots.passed_over(0)
+    assert not slots.left_some

@@ -4,8 +4,11 @@
 -- KEYS[1]  the partition's prefix P: queue batch due leases wake wake-batch fair virtual fence
 --          era waits beats job:* body:*
 -- ARGV     holder, lease (ms), n, how many of them may be batch jobs, age (ms) of the holder's last
---          beat beyond which it is given nothing, or 0, server (see era.part.lua)
--- Returns  the store's clock (ms), then per job {JK, token, record as a flat list, body or false}
+--          beat beyond which it is given nothing, or 0, server (see era.part.lua), an account's
+--          share of the holder's slots or 0, its free slots, then pairs of an account and the slots
+--          that it holds
+-- Returns  the store's clock (ms), how many jobs were passed over for their account's share, then
+--          per job {JK, token, record as a flat list, body or false}
 -- Invariants: a job is claimed by one holder only (it leaves the queue here); tokens only
 -- ever rise (see `draw`); a running job has a lease; the virtual time never goes back,
 -- whatever old place a rescued job was at. `calling` counts the claims since the record last
@@ -17,10 +20,10 @@
 
 --@include finish
 
-local PASSED_OVER = 100 -- jobs that a claim looks past at most, while they are held off
+local PASSED_OVER = 100 -- jobs that a claim looks past at most
 local P, holder, lease, n = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
-local claimed = {text(now)}
+local claimed, passed = {text(now), '0'}, 0
 
 -- A claim that was sent to wait for its wake may outlast its sender, who stands still or is cut
 -- off: the wake it took is for others then.
@@ -46,6 +49,11 @@ end
 
 local left = {} -- how many jobs of each flow leave the queue
 
+-- An account may take one more slot of the worker while it holds fewer than so many times those
+-- that are free: so some are free for whoever comes next, however many jobs one account queues.
+local share, free, held = tonumber(ARGV[7]), tonumber(ARGV[8]), {}
+for i = 9, #ARGV, 2 do held[ARGV[i]] = tonumber(ARGV[i + 1]) end
+
 -- Whether the job was taken; nil if it must stay where it is for now.
 local function take(jk)
   local job = P .. 'job:' .. jk
@@ -55,6 +63,14 @@ local function take(jk)
   local older = waits and is_older(record[places['created']], record[places['since']], began)
   if older and held_off then return nil end
   local account = record[places['account']]
+  if waits and account and share > 0 then
+    local mine = held[account] or 0
+    if mine >= share * free then
+      passed = passed + 1
+      return nil
+    end
+    held[account], free = mine + 1, free - 1
+  end
   if account then
     local flow = flow_of(account, record[places['priority']])
     left[flow] = (left[flow] or 0) + 1
@@ -94,7 +110,7 @@ end
 
 -- The two queues as one, by score; of batch jobs no more than there is room for. Each with the
 -- members that leave it, how many were looked at, and how many may be taken.
-local spare = held_off and PASSED_OVER or 0
+local spare = (held_off or share > 0) and PASSED_OVER or 0
 local batches = math.min(n, tonumber(ARGV[4]))
 local queues = {
   {P .. 'queue', first(P .. 'queue', n + spare), {}, 0, n},
@@ -124,8 +140,9 @@ if token ~= latest[2] then
   redis.call('MSET', P .. 'virtual', text(virtual), P .. 'fence', token)
 end
 -- Nobody is to be woken for what is held off; the rescuer's ticks do it when that is over.
-if held_off and #claimed == 1 then redis.call('DEL', P .. 'wake', P .. 'wake-batch') end
+if held_off and #claimed == 2 then redis.call('DEL', P .. 'wake', P .. 'wake-batch') end
 if not shrink(P) then
   for flow, jobs in pairs(left) do redis.call('HINCRBY', P .. 'waits', flow, -jobs) end
 end
+claimed[2] = text(passed)
 return claimed
