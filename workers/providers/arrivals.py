@@ -23,6 +23,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from workers.providers.chunks import read_chunks, whole_chunk
+from workers.providers.slices import SLICE, floods_of
 
 
 class Arrivals(ResponseHandler):
@@ -39,6 +40,7 @@ class Arrivals(ResponseHandler):
     _plain = False  # the parser stands where a chunk begins
     _missing = 0  # bytes until it does
     _latest = b""  # that arrived while nobody had the connection
+    _held = b""  # of a large read: see ``slices``
 
     def follow(
         self,
@@ -59,6 +61,35 @@ class Arrivals(ResponseHandler):
             self._plain, self._missing = chunks.used == len(body), chunks.missing
 
     def data_received(self, data: bytes) -> None:
+        if self._held and data:  # somebody has resumed reading
+            self._held += data
+            self._pause_transport_reading()
+        elif len(data) > SLICE and self.on_arrival is not None:
+            self._held = data[SLICE:]
+            self._pause_transport_reading()
+            floods_of(self._loop).add(self)
+            self._take(data[:SLICE])
+        else:
+            self._take(data)
+
+    def take_slice(self) -> bool:
+        """See ``slices.Flooded``."""
+        data, self._held = self._held[:SLICE], self._held[SLICE:]
+        if data:
+            self._take(data)
+        if self._held:
+            return True
+        if not (self._reading_paused or self._buffer_paused):
+            self._resume_transport_reading()
+        return False
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        held, self._held = self._held, b""
+        if held and self.on_arrival is not None:  # it came, and is paid for
+            self._take(held)
+        super().connection_lost(exc)
+
+    def _take(self, data: bytes) -> None:
         if self.on_arrival is None:
             self._latest = data
             super().data_received(data)
