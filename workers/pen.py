@@ -265,6 +265,11 @@ class Pen:
     def dirty(self) -> bool:
         return bool(self._chunks) and self._ended is None
 
+    @property
+    def ahead(self) -> int:
+        """Bytes of the oldest batch not acknowledged, as far as it has come."""
+        return len(self._chunks[0].payload) if self._chunks else 0
+
     def head(self, now: float) -> Batch | None:
         """The oldest batch not acknowledged, if there is one; making it closes its chunk.
 

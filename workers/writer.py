@@ -26,7 +26,7 @@ promise.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from broker import log
@@ -43,6 +43,7 @@ Reclaim = Callable[[Claim], Awaitable[bool]]
 
 LINGER = 0.002  # seconds; to a token of a lone stream it is at most that much later
 _LINGER_A_BATCH, _MOST_MORE = 0.0002, 0.006  # seconds more, for what the flush before carried
+_LARGE = 8 * 1024  # bytes of a batch that lets others go first
 _APPENDED = int(Verdict.APPENDED)  # in the hot loop a member of an enum costs as much as the rest
 _SILENCE = 2.0  # times between renewals in which nothing may be heard of a store that is there
 _LEAST_KEPT = 8 * 1024  # bytes of a running job's last batches that are kept whatever their age
@@ -80,6 +81,7 @@ class Writer:
         self._pause: asyncio.Future[None] | None = None
         self._carried = 0  # batches of the last call
         self._full = False  # the last call was: there is more to send already
+        self._left_large = False  # whether it may have left large batches
         self.appends = 0  # calls answered
         self.frames = 0  # frames acknowledged
 
@@ -172,12 +174,16 @@ class Writer:
         self._next = now + LINGER + min(_MOST_MORE, self._carried * _LINGER_A_BATCH)
 
     def _take(self, now: float) -> list[tuple[Pen, Batch]]:
-        """The next call's batches: one a stream, within the caps, longest waiting first."""
+        """The next call's batches: one a stream, within the caps, longest waiting first.
+
+        Large ones go behind the others, so that a flood keeps no trickle waiting; if some were
+        left by the last call, one goes first.
+        """
         taken: list[tuple[Pen, Batch]] = []
         size = 0
         self._full = False
         dirty, self._dirty = self._dirty, {}
-        for pen in dirty:
+        for pen in self._in_order(dirty):
             batch = pen.head(now)
             if batch is None:
                 continue
@@ -192,6 +198,16 @@ class Writer:
                 del dirty[pen]
             self._dirty = dirty
         return taken
+
+    def _in_order(self, dirty: dict[Pen, None]) -> Iterable[Pen]:
+        large = [pen for pen in dirty if pen.ahead > _LARGE]
+        if not large or len(dirty) == 1:
+            self._left_large = False
+            return dirty
+        small = [pen for pen in dirty if pen.ahead <= _LARGE]
+        first = large[:1] if self._left_large else []
+        self._left_large = True
+        return [*first, *small, *large[len(first) :]]
 
     async def _append(self, batches: list[Batch]) -> list[int]:
         wait = _FIRST_WAIT

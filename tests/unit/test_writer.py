@@ -177,9 +177,9 @@ async def test_a_batch_over_the_cap_goes_alone(bench: Bench) -> None:
     big, small = bench.pen("big"), bench.pen("small")
     big.write(frames("x" * 2 * MAX_BYTES))
     small.write(frames("y"))
-    assert [batch.key for batch in await bench.streams.call(1)] == ["big"]
+    assert [batch.key for batch in await bench.streams.call(1)] == ["small"]
     bench.streams.answer(APPENDED)
-    assert [batch.key for batch in await bench.streams.call(2)] == ["small"]
+    assert [batch.key for batch in await bench.streams.call(2)] == ["big"]
 
 
 async def test_a_long_stream_is_cut_into_batches(bench: Bench) -> None:
@@ -331,3 +331,24 @@ async def test_more_than_a_call_holds_does_not_linger(bench: Bench) -> None:
     await bench.streams.call(1)
     bench.streams.answer(*[APPENDED] * MAX_STREAMS)
     assert len(await bench.streams.call(2)) == 1
+
+
+async def test_small_batches_go_before_large_ones_which_still_go_on(bench: Bench) -> None:
+    """Streams that flood fill every call; one that trickles is in the next one all the same."""
+    floods = [bench.pen(f"flood{number}") for number in range(10)]
+    trickle = bench.pen("trickle")
+    for pen in floods:
+        for _ in range(4):
+            pen.write([Frame(Kind.DIALECT, b"x" * 60_000)])
+    first = await bench.streams.call(1)
+    assert [batch.key for batch in first] == [f"flood{number}" for number in range(2)]
+    trickle.write(frames("y"))
+    bench.streams.answer(*[APPENDED] * len(first))
+    second = await bench.streams.call(2)
+    keys = [batch.key for batch in second]
+    assert keys[:2] == ["flood2", "trickle"], "one of those that were left, and then who is short"
+    trickle.write(frames("z"))
+    bench.streams.answer(*[APPENDED] * len(second))
+    third = await bench.streams.call(3)
+    assert third[1].key == "trickle"
+    assert third[0].key == "flood4"

@@ -41,6 +41,7 @@ class Arrivals(ResponseHandler):
     _missing = 0  # bytes until it does
     _latest = b""  # that arrived while nobody had the connection
     _held = b""  # of a large read: see ``slices``
+    _waits = False  # it is in no queue, until reading is resumed
 
     def follow(
         self,
@@ -73,7 +74,10 @@ class Arrivals(ResponseHandler):
             self._take(data)
 
     def take_slice(self) -> bool:
-        """See ``slices.Flooded``."""
+        """See ``slices.Flooded``. None while whoever reads the answer has enough."""
+        if self._reading_paused:
+            self._waits = True
+            return False
         data, self._held = self._held[:SLICE], self._held[SLICE:]
         if data:
             self._take(data)
@@ -82,6 +86,14 @@ class Arrivals(ResponseHandler):
         if not (self._reading_paused or self._buffer_paused):
             self._resume_transport_reading()
         return False
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        super().resume_reading(resume_parser)
+        if self._waits and not self._reading_paused:
+            self._waits = False
+            if self._held:
+                self._pause_transport_reading()
+                floods_of(self._loop).add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         held, self._held = self._held, b""

@@ -4,7 +4,8 @@ A provider may send a quarter of a megabyte at once: a thousand events, each of 
 translated and written in the turn of the loop in which it arrives. Ten such answers hold the loop
 for half a second, and with it every other stream of the worker. So of a large read only the first
 slice is taken at once. The rest waits in a queue of all connections, of which one slice is taken
-a turn of the loop, and its connection is not read from meanwhile.
+a turn of the loop, and its connection is not read from meanwhile. A task that reads what has
+gathered for it does the same (``turn``).
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections import deque
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-SLICE = 32 * 1024  # bytes: a hundred events or so, and three milliseconds at most
+SLICE = 16 * 1024  # bytes: some fifty events, a few milliseconds if they are translated
 
 
 class Flooded(Protocol):
@@ -21,6 +22,18 @@ class Flooded(Protocol):
     def take_slice(self) -> bool:
         """Take the next one; whether there are more."""
         ...
+
+
+class _Turn:
+    """Of a task that waits for it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.came: asyncio.Future[None] = loop.create_future()
+
+    def take_slice(self) -> bool:
+        if not self.came.done():
+            self.came.set_result(None)
+        return False
 
 
 class Floods:
@@ -35,6 +48,12 @@ class Floods:
         """Take its slices, in its turn."""
         self._waiting.append(connection)
         self._call()
+
+    async def turn(self) -> None:
+        """Return when it is the caller's turn, as a connection with one slice."""
+        waiting = _Turn(self._loop)
+        self.add(waiting)
+        await waiting.came
 
     def _call(self) -> None:
         if not self._called:
@@ -61,3 +80,8 @@ def floods_of(loop: asyncio.AbstractEventLoop) -> Floods:
     if found is None:
         found = _floods[loop] = Floods(loop)
     return found
+
+
+async def turn() -> None:
+    """Return when it is the caller's turn in the running loop's queue."""
+    await floods_of(asyncio.get_running_loop()).turn()

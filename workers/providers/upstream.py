@@ -31,6 +31,7 @@ from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.posting import Posts
+from workers.providers.slices import SLICE, turn
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
@@ -105,13 +106,19 @@ class Upstream(ABC):
                     if data and intake.pour(data):
                         continue
                     data = b""
-                frames = intake.take(data)
-                if frames:
-                    yield frames
-                if decoder.failure is not None:
-                    raise ProviderFailure(decoder.failure)
-                if decoder.done:
-                    return
+                place = 0
+                while True:
+                    frames = intake.take(data[place : place + SLICE])
+                    if frames:
+                        yield frames
+                    if decoder.failure is not None:
+                        raise ProviderFailure(decoder.failure)
+                    if decoder.done:
+                        return
+                    place += SLICE
+                    if place >= len(data):
+                        break
+                    await turn()  # so much has gathered that others come in between
             if not decoder.finished:
                 raise ProviderFailure(exchange.lost or failures.cut())
 
