@@ -66,6 +66,8 @@ class Prober:
         head = await reader.readuntil(b"\r\n\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
         await reader.readexactly(int(fields[b"content-length"]))
+        if fields.get(b"connection") == b"close":  # the server has answered enough on this one
+            self._close()
         return int(head.split(b" ", 2)[1])
 
     def _close(self) -> None:
