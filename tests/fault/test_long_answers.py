@@ -7,10 +7,14 @@ whoever takes it over, by whoever settles it. However long that takes, nobody el
 import os
 import signal
 
+import pytest
+
 from broker.model import Job, JobState
 from rig.cluster import Cluster, until
 from rig.evidence import terminal_of
 from tests.fault.conftest import Make
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TOKENS = 120_000
 LONG = f"sim/tokens={TOKENS},interval=0,batch=1000,nousage"

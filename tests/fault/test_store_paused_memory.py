@@ -1,5 +1,7 @@
 """A store that is away and upstreams that are fast: a worker stops reading, it does not grow."""
 
+import pytest
+
 from bench.processes import resident
 from broker.model import JobState
 from rig.answers import said_to, uncut
@@ -14,6 +16,7 @@ CONFIG = "[worker]\nmax_pending = 262_144\n"
 GROWTH = 24_000_000  # bytes; without a bound it is 64 MB and more
 
 
+@pytest.mark.slow  # it measures memory, which a busy machine blurs
 async def test_a_worker_stops_reading_what_it_can_not_store(make_cluster: Make) -> None:
     cluster = await make_cluster(apis=1, workers=1, config=CONFIG)
     pid = cluster.workers[0].process.pid

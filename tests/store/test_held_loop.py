@@ -27,6 +27,8 @@ from tests.store.samples import new_job
 from tests.unit.worker_bench import Bench, Work
 from workers.lease_worker import LeaseWorker
 
+pytestmark = pytest.mark.slow  # they hold a core for seconds, and time what others do meanwhile
+
 LEASE, RENEW, TICK = 1.5, 0.2, 0.1  # seconds
 GRACE = 1.0
 PATIENCE = 60.0  # seconds until what must happen is said not to

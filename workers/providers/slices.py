@@ -13,7 +13,7 @@ from collections import deque
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-SLICE = 16 * 1024  # bytes: some fifty events, a few milliseconds if they are translated
+SLICE = 64 * 1024  # bytes: two hundred events or so; smaller ones cost floods twice the work
 
 
 class Flooded(Protocol):
