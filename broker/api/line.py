@@ -69,13 +69,20 @@ class Line(asyncio.Protocol):
         return True
 
     async def send(self, data: bytes) -> None:
-        """Send a chunk, which is not empty, and wait for a client that is too far behind."""
+        """Send a chunk, which is not empty, and wait for a client that is too far behind.
+
+        Nothing, if the connection is closing: ``left`` says so, or whoever cut it off.
+        """
+        if self.transport.is_closing():
+            return
         self.transport.write(chunk(data))
         await self._drain()
 
     async def end(self) -> None:
         """Send the end, and give the connection back."""
         transport = self.transport
+        if transport.is_closing():
+            return
         transport.write(self._last)
         await self._drain()
         if transport.is_closing():

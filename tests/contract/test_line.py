@@ -214,3 +214,16 @@ async def test_a_server_that_stops_does_not_wait_for_a_line() -> None:
     line.close("aborted")
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_nothing_is_sent_on_a_connection_that_was_cut() -> None:
+    """As one that takes nothing is: its sender may be about to send more."""
+    taker = Taker()
+    async with asking(taker):
+        line = await taker.line()
+        line.transport.abort()
+        async with asyncio.timeout(10):
+            await taker.left.wait()
+            await line.send(b"more")
+            await line.end()
+        line.close("stalled")

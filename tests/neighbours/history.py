@@ -139,6 +139,11 @@ class History:
             self._file.write(msgspec.json.encode(line) + b"\n")
             self._file.flush()
 
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
     def of(self, kind: type[_T]) -> list[_T]:
         """The lines of one kind, in the order they were added."""
         return [line for line in self.lines if isinstance(line, kind)]

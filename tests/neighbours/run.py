@@ -53,6 +53,7 @@ def run(plan: Plan, folder: Path, minutes: float, only: tuple[str, ...] = ()) ->
         _settle(scene, history, folder)
     finally:
         scene.close(history)
+        history.close()
     return judged(folder)
 
 
