@@ -14,6 +14,7 @@ from broker.model import Failure, JobState
 from broker.routing import Policy
 from broker.store import Store
 from broker.store.refusals import damaged
+from workers.waiting import until_back
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 UNKNOWN = Failure(
@@ -38,11 +39,7 @@ class Previous(NamedTuple):
 
 async def response_id_of(store: Store, key: str) -> str:
     """The id of the response that a job is, once the store can tell."""
-    while True:
-        try:
-            return (await store.response_ids.ready()).of(key)
-        except StoreAway:
-            await asyncio.sleep(_AWAY)
+    return (await until_back(store.response_ids.ready)).of(key)
 
 
 async def find_previous(store: Store, account: str, name: str) -> Previous | None:

@@ -41,8 +41,8 @@ async def create_job(request: Request) -> Response:
     core = core_of(request)
     core.admit()
     received = await read_body(request, body_limits_of(request))
-    options = from_headers(request.scope["headers"])
     if received.reserved is not None:
+        options = from_headers(request.scope["headers"])
         task = Examine(
             account=account_of(request),
             request_id=request_id_of(request, request.headers.get("idempotency-key")),
@@ -53,6 +53,7 @@ async def create_job(request: Request) -> Response:
         submission, own = submission_of(task, found), found.options
     else:
         submission, own = _submission(request, open_envelope(received.data))
+        options = from_headers(request.scope["headers"]) if own is None else own
     check_metadata(submission.metadata, core.settings.store.max_metadata)
     request.scope["request_id"] = submission.request_id
     if own is not None:
