@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -21,6 +22,9 @@ from broker.settings import Settings
 
 _MARGIN = 5.0  # seconds beyond a process's own drain before it is killed
 _PROBE_TIMEOUT = 2.0
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux: ports of outgoing connections
+_LOWEST = 10_000  # the first port that is given to who asks for any
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,8 @@ def find_ports(host: str, first: int, count: int) -> tuple[int, ...]:
     """``count`` consecutive ports from ``first`` on, or any free ones when it is 0.
 
     They are looked at here, before anything is started: a child that can't have its port
-    would be started again and again.
+    would be started again and again. Free ones are of those that the system gives to no outgoing
+    connection, which could take one before the child has it.
 
     Raises:
         ConfigError: one of them is taken, or the address is not this machine's.
@@ -143,20 +148,44 @@ def find_ports(host: str, first: int, count: int) -> tuple[int, ...]:
     bound: list[socket.socket] = []
     try:
         for number in range(count):
-            port = first + number if first else 0
-            if port > 65535:
+            if not first:
+                bound.append(_bind_any(host))
+                continue
+            if first + number > 65535:
                 raise ConfigError(f"{count} ports from {first} on go beyond 65535.")
-            try:
-                family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-                bound.append(taken := socket.socket(family, socket.SOCK_STREAM))
-                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                taken.bind(address)
-            except OSError as error:
-                raise ConfigError(f"Port {port} of {host} can't be had: {error}") from error
+            bound.append(_bind(host, first + number))
         return tuple(each.getsockname()[1] for each in bound)
     finally:
         for each in bound:
             each.close()
+
+
+def _bind_any(host: str) -> socket.socket:
+    try:
+        lowest = int(_OUTGOING.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return _bind(host, 0)
+    for _ in range(_TRIES if lowest > _LOWEST else 0):
+        try:
+            return _bind(host, random.randrange(_LOWEST, lowest), reuses=False)
+        except ConfigError:
+            continue
+    return _bind(host, 0)
+
+
+def _bind(host: str, port: int, *, reuses: bool = True) -> socket.socket:
+    """``reuses``: also a port that a process which has just ended had."""
+    taken = None
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuses)
+        taken.bind(address)
+    except OSError as error:
+        if taken is not None:
+            taken.close()
+        raise ConfigError(f"Port {port} of {host} can't be had: {error}") from error
+    return taken
 
 
 def reachable(host: str) -> str:

@@ -94,9 +94,17 @@ class Proxy:
         self.conf = folder / "nginx.conf"
         self.logs = [folder / "access.log", folder / "error.log"]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start the upstreams and nginx; it listens when this returns."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         for upstream in self.upstreams:
             await upstream.start()
         self._write_configuration()
@@ -115,8 +123,9 @@ class Proxy:
                 return
 
     async def stop(self) -> None:
-        self._process.terminate()
-        await self._process.wait()
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
         for upstream in self.upstreams:
             await upstream.stop()
 

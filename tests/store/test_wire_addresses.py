@@ -1,12 +1,12 @@
 """The pipelined connection over TCP and TLS; everything else about it is in ``test_wire``."""
 
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from broker.cli.deployment import find_ports
 from broker.errors import StoreAway
 from broker.store.wire import Wire
 from rig.store_server import StoreServer
@@ -16,9 +16,7 @@ Make = Callable[..., StoreServer]
 
 
 def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(find_ports("127.0.0.1", 0, 1)[0])
 
 
 @pytest.fixture(scope="module")

@@ -82,8 +82,18 @@ def test_the_state_file(data: DataFolder, tmp_path: Path) -> None:
     assert list(tmp_path.glob("state*")) == [path]
 
 
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
 def test_free_ports_differ() -> None:
     assert len(set(find_ports("127.0.0.1", 0, 5))) == 5
+
+
+@pytest.mark.skipif(not OUTGOING.exists(), reason="only Linux says which ports it hands out")
+def test_free_ports_are_none_that_an_outgoing_connection_may_get() -> None:
+    lowest, highest = map(int, OUTGOING.read_text().split())
+    for port in find_ports("127.0.0.1", 0, 20):
+        assert not lowest <= port <= highest
 
 
 def test_a_taken_port_is_said_before_anything_starts() -> None:
