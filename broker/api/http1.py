@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData
-from hypercorn.protocol.events import Body, EndBody
+from hypercorn.protocol.events import Body, EndBody, Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 
@@ -134,6 +134,33 @@ class Http1(H11Protocol):
             connection._cstate.pending_switch_proposals.clear()
             request = _without_upgrade(request)
         await self._create_stream(request)
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """In place of the server's, which looks for an upgrade in every header."""
+        stream = self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                # The headers themselves give each pair by a call of its own.
+                headers=[(raw.lower(), value) for raw, value in request.headers.raw_items()],
+                http_version=request.http_version.decode(),
+                method=request.method.decode("ascii").upper(),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
 
     def _time(self, connection: h11.Connection) -> None:
         """Tell the deadline what is still to come."""

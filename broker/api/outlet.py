@@ -22,6 +22,7 @@ the server.
 """
 
 import asyncio
+import re
 from typing import Any, cast
 
 import h11
@@ -34,6 +35,11 @@ from starlette.types import Message, Scope, Send
 from broker.api.line import AT_ONCE, Left, Line, chunk
 
 _NAME = "outlet"  # in a scope
+_BODILESS = (204, 304)  # statuses
+_FRAMING = frozenset((b"connection", b"content-length", b"transfer-encoding", b"host"))
+_STAYS = (b"connection", b"keep-alive")  # the one of them that says what is so anyway
+# A header as plain as all of ours are. h11 takes some more.
+_FIELD = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+: [!-~](?:[ -~]*[!-~])?")
 
 
 class Outlet:
@@ -81,13 +87,17 @@ class Outlet:
         protocol = self._protocol
         if not self._plain:
             return b""
-        rehearsal = h11.Connection(h11.SERVER)
-        rehearsal.receive_data(b"GET / HTTP/1.1\r\nhost: -\r\n\r\n")
-        rehearsal.next_event()
-        headers = [*message["headers"], *protocol.config.response_headers("h11")]
-        response = h11.Response(status_code=message["status"], headers=headers)
-        head: bytes = rehearsal.send(response) or b""
-        return head if type(rehearsal._writer) is ChunkedWriter else b""
+        status = message["status"]
+        if status < 200 or status in _BODILESS:
+            return b""
+        lines = [b"HTTP/1.1 %d " % status]
+        for given, value in (*message["headers"], *protocol.config.response_headers("h11")):
+            name, line = given.lower(), b"%s: %s" % (given, value)
+            if (name in _FRAMING and (name, value) != _STAYS) or not _FIELD.fullmatch(line):
+                return b""
+            lines.append(line)
+        lines.append(b"Transfer-Encoding: chunked\r\n\r\n")
+        return b"\r\n".join(lines)
 
     def begin(self, head: bytes, data: bytes) -> bool:
         """Send a response's head, made ready before, and its first chunk.
@@ -97,12 +107,15 @@ class Outlet:
         return bool(head) and self._plain and self._pass(head + chunk(data))
 
     async def begun(self, send: Send, message: Message) -> None:
-        """Tell the long way, which is ``send``, of a head that was sent by the short one."""
+        """Tell the long way, which is ``send``, of a head that was sent by the short one.
+
+        Its headers are left out: each stage would check them again, for nobody.
+        """
         protocol = self._protocol
         way = protocol.send
         protocol.send = _nowhere
         try:
-            await send(message)
+            await send({**message, "headers": []})
         finally:
             protocol.send = way
 

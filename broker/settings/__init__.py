@@ -233,10 +233,10 @@ class Settings(Section, frozen=True, dict=True):
 
     def derived(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What ``find`` says of these settings, which is found once: they never change."""
-        if sum(map(len, key)) > _LONGEST_DERIVED:
-            return find()
         known: T | None = self._derived.get(key)
         if known is None:
+            if sum(map(len, key)) > _LONGEST_DERIVED:
+                return find()
             if len(self._derived) >= _MOST_DERIVED:
                 self._derived.clear()
             known = self._derived[key] = find()

@@ -45,7 +45,7 @@ class Limits(msgspec.Struct, frozen=True):
     bytes: int | None = None
 
 
-_NO_LIMITS = Limits()
+_NO_LIMITS, _NO_OPTIONS = Limits(), Options()
 
 
 class Upload(NamedTuple):
@@ -70,7 +70,7 @@ class NewJob(msgspec.Struct, frozen=True):
     body: bytes  # empty, if it was uploaded
     task: bytes
     metadata: dict[str, Any] | None = None
-    options: Options = Options()
+    options: Options = _NO_OPTIONS
     deadline: float | None = None
     grace: float | None = None
     limits: Limits = _NO_LIMITS
@@ -174,7 +174,7 @@ class Jobs:
             metadata = msgspec.json.encode(new.metadata)
             fields += ["metadata", metadata]
             size += len(metadata)
-        if new.options != Options():
+        if new.options != _NO_OPTIONS:
             fields += ["options", msgspec.json.encode(new.options)]
         if new.keep:
             fields += ["keep", "1"]

@@ -15,6 +15,8 @@ from broker.errors import StoreAway, StoreFull, StoreRefused
 from broker.store import refusals
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+_ASIDE = re.compile(r"--.*|'[^'\n]*'")  # comments and strings
+_FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
 
 
 class ReplyError(Exception):
@@ -33,14 +35,33 @@ class Executor(Protocol):
 
 @cache
 def source(name: str) -> str:
-    """The text of a script, parts included."""
+    """The text of a script, with what it needs of the parts that it includes.
+
+    A server makes each function anew whenever a script runs. What a script doesn't call is left
+    out, for scripts stand in the way of every first token.
+    """
     folder = files("broker.store") / "lua"
 
     def whole(file: str) -> str:
         text = (folder / f"{file}.lua").read_text()
         return _INCLUDE.sub(lambda part: whole(f"{part[1]}.part"), text)
 
-    return whole(name)
+    return _needed(whole(name))
+
+
+def _needed(text: str) -> str:
+    """A script without the functions on its top level that nothing in it calls."""
+    while True:
+        code = _ASIDE.sub("", text)
+        unused = [
+            found
+            for found in _FUNCTION.finditer(text)
+            if len(re.findall(rf"\b{found[1]}\b", code)) == 1
+        ]
+        if not unused:
+            return text
+        for found in reversed(unused):
+            text = text[: found.start()] + text[found.end() :]
 
 
 @cache
@@ -83,6 +104,8 @@ class Scripts:
         executor = over or self._executor
         try:
             try:
+                if server_at is None:
+                    return await executor.execute("EVALSHA", digest, 1, prefix, *args)
                 return await _evaluate(executor, digest, prefix, args, server_at)
             except ReplyError as error:
                 if not str(error).startswith("NOSCRIPT"):

@@ -12,6 +12,7 @@ import hypercorn.protocol
 import pytest
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve
+from sse_starlette import EventSourceResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.api.connection import Served, install
@@ -213,7 +214,11 @@ async def test_a_body_that_still_comes_is_dropped() -> None:
         writer.close()
 
 
-HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"X-Mixed-Case", b"a, b")]
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"X-Mixed-Case", b"a, b"),
+    (b"Connection", b"keep-alive"),
+]
 KEPT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -282,6 +287,40 @@ async def test_no_head_is_made_ready_for_a_body_that_is_not_in_chunks() -> None:
     assert heads == [b""] * 4
 
 
+ODD: list[tuple[int, list[tuple[bytes, bytes]]]] = [
+    *((status, []) for status in (204, 304)),
+    (200, [(b"connection", b"close")]),
+    (200, [(b"Transfer-Encoding", b"chunked")]),
+    (200, [(b"x", b"a\r\nb: c")]),
+    (200, [(b"x", "\u00e9".encode())]),
+    (200, [(b"x", b" a")]),
+    (200, [(b"x y", b"a")]),
+    (200, [(b"", b"a")]),
+]
+
+
+@pytest.mark.parametrize(("status", "headers"), ODD)
+async def test_no_head_is_made_ready_of_what_is_the_server_s_to_judge(
+    status: int, headers: list[tuple[bytes, bytes]]
+) -> None:
+    heads: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        outlet = connection_of(scope)
+        assert outlet is not None
+        heads.append(outlet.head({**begun(headers), "status": status}))
+        heads.append(outlet.head(begun(HEADERS)))
+        await send(begun([]))
+        await send(body(b"", more=False))
+
+    async with serving_app(app) as port:
+        await ask(port, KEPT.replace(b"x\r\n", b"x\r\nX: y\r\n") + CLOSING)
+    assert heads[0] == b""
+    assert heads[1].startswith(b"HTTP/1.1 200 \r\n")
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 async def test_the_server_is_told_later_of_what_the_short_way_began(leaves: bool) -> None:
     """A turn lies between; also where the client has left by then, it is the head that it knows."""
@@ -312,3 +351,25 @@ async def test_the_server_is_told_later_of_what_the_short_way_began(leaves: bool
         await done.wait()
     assert met == ["end"]
     assert received.endswith(b"one\r\n" if leaves else b"one\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+async def test_a_stream_s_own_head_is_made_ready() -> None:
+    heads: list[bytes] = []
+
+    async def nothing() -> AsyncIterator[bytes]:
+        return
+        yield
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        outlet = connection_of(scope)
+        assert outlet is not None
+        response = EventSourceResponse(nothing(), headers={"x-request-id": "a"})
+        heads.append(outlet.head({**begun(response.raw_headers), "status": 200}))
+        await send(begun([]))
+        await send(body(b"", more=False))
+
+    async with serving_app(app) as port:
+        await ask(port, KEPT + CLOSING)
+    assert b"\r\nx-request-id: a\r\n" in heads[0]

@@ -1,6 +1,7 @@
 """Running the scripts: loading, a server that forgot them, one whose memory is full."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from typing import Any
@@ -166,3 +167,12 @@ async def test_a_full_store_can_be_taught_its_scripts_again(full_store: Store) -
     await raw(full_store).config_set("maxmemory", 1)
     await raw(full_store).script_flush()
     assert await append(full_store, batch(claim, 1, b"data: a")) == [Verdict.APPENDED]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_has_no_function_that_it_does_not_call(name: str) -> None:
+    """The server makes each anew at every run."""
+    text = source(name)
+    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+    for function in re.findall(r"^local function (\w+)", text, re.MULTILINE):
+        assert len(re.findall(rf"(?<!')\b{function}\b(?!')", code)) > 1, function

@@ -38,10 +38,11 @@ if seat > 0 and now > seat then return {'seat-lapsed'} end
 local due = now + tonumber(ARGV[4])
 -- A stream may have been kept for longer than its record; a new job begins at 1.
 redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
-local score, member, arrival = place(P, jk, account, priority)
+local latest = redis.call('MGET', P .. 'virtual', P .. 'era')
+local score, member, arrival = place(P, jk, account, priority, latest[1])
 redis.call('HSET', job, 'state', 'queued', 'token', '0', 'last', '0', 'digest', digest,
   'account', account, 'created', text(now), 'score', score, 'member', member, unpack(ARGV, 17))
-local began = era(P, now, ARGV[16])
+local began = era_of(P, now, ARGV[16], latest[2])
 if began > 0 and now * 1000 - began < MADE_AGAIN then
   redis.call('HSET', job, unpack((break_off('0', nil, draw(P, now), began))))
 end

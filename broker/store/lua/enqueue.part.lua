@@ -5,11 +5,11 @@
 -- an account's jobs of one priority. So an account that queues ten thousand jobs delays
 -- itself, not the next account. A batch job takes eight times the virtual time of an
 -- interactive one: it goes behind those that come within it, and is never starved. Equal
--- scores sort by member, which begins with a counter: by arrival. The score, the member and the
--- counter are returned; the record is to keep the first two.
-local function place(P, jk, account, priority)
+-- scores sort by member, which begins with a counter: by arrival. `virtual` is the value of that
+-- key. The score, the member and the counter are returned; the record is to keep the first two.
+local function place(P, jk, account, priority, virtual)
   local flow, cost = flow_of(account, priority), priority == 'batch' and 8 or 1
-  local virtual = tonumber(redis.call('GET', P .. 'virtual')) or 0
+  virtual = tonumber(virtual) or 0
   local before = tonumber(redis.call('HGET', P .. 'fair', flow)) or 0
   local score = text(math.max(virtual, before) + cost)
   redis.call('HSET', P .. 'fair', flow, score)

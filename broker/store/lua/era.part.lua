@@ -28,6 +28,9 @@ local MADE_AGAIN = 60000000 -- µs of an era in which a job that is made may be 
 -- does not say. `was` is the value of the key `era`. A store that came back empty takes itself for
 -- new, until somebody knows better.
 local function era_of(P, now, server, was)
+  -- Nearly always it is the first one, and goes on.
+  local first = server .. ' 0 '
+  if was and string.sub(was, 1, #first) == first then return 0, 0 end
   local id = string.match(server, '%x+$')
   if not id then return 0, 0 end
   local its, began, at = string.match(was or '', '^(%x+) (%d+) (%d+)$')

@@ -49,7 +49,8 @@ if not live or is[3] ~= made then -- the job itself was lost, and made again per
   redis.call('DEL', job, P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
   redis.call('HSET', job, unpack(fields))
   if ARGV[8] ~= '' then redis.call('SET', P .. 'body:' .. jk, ARGV[8]) end
-  local score, member = place(P, jk, account, redis.call('HGET', job, 'priority'))
+  local score, member = place(P, jk, account, redis.call('HGET', job, 'priority'),
+    redis.call('GET', P .. 'virtual'))
   redis.call('HSET', job, 'score', score, 'member', member)
   try('ZADD', P .. 'account:' .. account, made, jk)
   if not live then

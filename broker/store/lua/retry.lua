@@ -35,7 +35,7 @@ redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses', 'decline
 redis.call('PERSIST', job)
 redis.call('ZREM', P .. 'unsettled', jk)
 if is[5] then redis.call('HSET', job, 'deadline', text(now + tonumber(is[5]))) end
-local score, member = place(P, jk, is[3], is[4])
+local score, member = place(P, jk, is[3], is[4], redis.call('GET', P .. 'virtual'))
 redis.call('HSET', job, 'score', score, 'member', member)
 enqueue(P, jk, now, tonumber(ARGV[2]))
 open(P, jk, is[3], tonumber(is[6]) or 0, now, bytes)
