@@ -200,7 +200,7 @@ class Writer:
         return taken
 
     def _in_order(self, dirty: dict[Pen, None]) -> Iterable[Pen]:
-        large = [pen for pen in dirty if pen.ahead > _LARGE]
+        large = [pen for pen in dirty if pen.pending > _LARGE and pen.ahead > _LARGE]
         if not large or len(dirty) == 1:
             self._left_large = False
             return dirty

@@ -7,6 +7,7 @@ strips it.
 
 import hashlib
 import re
+from collections import Counter
 from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from broker.errors import StoreAway, StoreFull, StoreRefused
 from broker.store import refusals
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _ASIDE = re.compile(r"--.*|'[^'\n]*'")  # comments and strings
 _FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
 
@@ -52,12 +54,8 @@ def source(name: str) -> str:
 def _needed(text: str) -> str:
     """A script without the functions on its top level that nothing in it calls."""
     while True:
-        code = _ASIDE.sub("", text)
-        unused = [
-            found
-            for found in _FUNCTION.finditer(text)
-            if len(re.findall(rf"\b{found[1]}\b", code)) == 1
-        ]
+        named = Counter(_WORD.findall(_ASIDE.sub("", text)))
+        unused = [found for found in _FUNCTION.finditer(text) if named[found[1]] == 1]
         if not unused:
             return text
         for found in reversed(unused):

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from broker.codec import Template, UnknownTemplate, parse_definition
-from broker.decoding import SLICE, Decoding, size_of
+from broker.decoding import SLICE, Decoding, decode, size_of
 from broker.frames import Message
 from broker.tail.segment import Segment
 
@@ -84,7 +84,8 @@ class Feed:
         ring.append(message)
         self._bytes.append(size)
         self._held += size
-        self._trim()
+        if len(ring) > _MOST_MESSAGES or self._held > _MOST_BYTES:
+            self._trim()
         self.last = message.last
 
     def reset(self) -> None:
@@ -182,21 +183,22 @@ class Feed:
             item = _Rest(item.first, item.last, decoding)
         frames = item.decoding.some()
         segment = Segment(item.first + len(frames) - 1, frames)
-        self._put(place, segment, size_of(frames))
+        size = size_of(frames)
+        self._ring[place] = segment
+        self._held += size - self._bytes[place]
+        self._bytes[place] = size
         if not item.decoding.done:
             self._ring.insert(place + 1, _Rest(segment.last + 1, item.last, item.decoding))
             self._bytes.insert(place + 1, 0)
         return segment
 
     def _whole(self, place: int, message: Message) -> Segment:
-        segment = Segment.decoded(message.last, message.payload, self.templates)
-        self._put(place, segment, size_of(segment.frames))
-        return segment
-
-    def _put(self, place: int, segment: Segment, size: int) -> None:
-        self._ring[place] = segment
+        frames = decode(message.payload, self.templates)
+        segment = self._ring[place] = Segment(message.last, frames)
+        size = size_of(frames)
         self._held += size - self._bytes[place]
         self._bytes[place] = size
+        return segment
 
     def _trim(self) -> None:
         ring = self._ring
