@@ -9,7 +9,8 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     """What one field means.
 
     ``path`` is the field's, with ``[]`` for a place in a list; a ``*`` at its end stands for any
-    ending. ``values``: it is a hint only where its value is one of these; none given: whatever it is.
+    ending. ``values``: it is a hint only where its value is one of
+    these; none given: whatever it is.
     """
 
     dialect: Literal["chat", "messages", "responses"]  # of the caller
