@@ -7,6 +7,7 @@ no counterpart and is refused, unless it says nothing: null, an empty list or ob
 from collections.abc import Iterator
 from typing import Any, Self
 
+from broker.dialects.neutral.refusing import drops, refuse
 from broker.errors import BadRequest, Unexpressible
 from broker.loss import Kind, Loss, shown
 
@@ -93,11 +94,12 @@ class Fields:
         return tuple(value)
 
     def word(self, key: str, words: tuple[Any, ...]) -> Any:
-        """A field that can be expressed only if it is one of these words."""
+        """A field that can be expressed only if it is one of these words; else it is None."""
         value = self.any(key)
         if value is not None and value not in words:
             shown_words = tuple(map(shown, words))
-            raise unexpressible(self.where(key), "", value, kind="value", values=shown_words)
+            refuse(unexpressible(self.where(key), "", value, kind="value", values=shown_words))
+            return None
         return value
 
     def ignore(self, *keys: str) -> Self:
@@ -116,14 +118,14 @@ class Fields:
         return unexpressible(self.where(key), why, value)
 
     def close(self) -> None:
-        """Refuse what was not taken.
+        """Refuse what was not taken, but for hints: see ``refusing``.
 
         Raises:
             Unexpressible: there is something, and it says something.
         """
         for key, value in self._left.items():
-            if value not in _NOTHING:
-                raise self.unexpressible(key, value=value)
+            if value not in _NOTHING and not drops(self.where(key), value):
+                refuse(self.unexpressible(key, value=value))
 
 
 def fields_of(value: Any, path: str) -> Iterator[Fields]:

@@ -12,6 +12,7 @@ import msgspec
 
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
 from broker.dialects.neutral.reading.chat_request import told
+from broker.dialects.neutral.refusing import all_at_once
 from broker.dialects.neutral.request import (
     Image,
     JsonSchema,
@@ -31,6 +32,7 @@ from broker.dialects.neutral.signature import unseal
 HARMLESS = ("model", "stream", "cache_control", "anthropic_beta")
 
 
+@all_at_once("messages")
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 
