@@ -41,7 +41,7 @@ def test_what_is_no_request_is_said_only_where_nothing_was_refused() -> None:
 
 
 def test_within_another_it_is_that_one_and_of_a_path_the_first_counts() -> None:
-    with pytest.raises(Unexpressible) as caught, all_at_once("chat") as outer:
+    with pytest.raises(Unexpressible) as caught, all_at_once("chat") as outer:  # noqa: PT012
         refuse(unexpressible("a", "first"))
         with all_at_once("messages") as inner:
             assert inner is outer

@@ -31,6 +31,10 @@ class Fields:
     def has(self, key: str) -> bool:
         return self._left.get(key) is not None
 
+    def peek(self, key: str) -> Any:
+        """A field of whatever type, which is still to be read."""
+        return self._left.get(key)
+
     def any(self, key: str) -> Any:
         """A field of whatever type."""
         return self._left.pop(key, None)
