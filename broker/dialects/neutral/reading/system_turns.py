@@ -22,7 +22,7 @@ class SystemTurns:
 
     def __init__(self, read_tool: Callable[[Fields], Tool]) -> None:
         self._read_tool = read_tool
-        self._changed: dict[str, Tool | None] = {}  # a tool by its name; None: it is removed
+        self._removed: set[str] = set()
         self._defined: dict[str, Tool] = {}
         self.effort: Any = None  # the last that a turn asks for
 
@@ -53,8 +53,9 @@ class SystemTurns:
 
     def applied(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
         """The tools as they are after all turns."""
-        found = {tool.name: tool for tool in tools} | self._defined
-        return tuple(tool for name, tool in found.items() if self._changed.get(name, tool))
+        left = tuple(tool for tool in tools if tool.name not in self._defined)
+        found = (*left, *self._defined.values())
+        return tuple(tool for tool in found if tool.name not in self._removed)
 
     def _block(self, fields: Fields) -> str | None:
         kind = fields.any("type")
@@ -80,7 +81,7 @@ class SystemTurns:
                 return None
         tool.close()
         if kind == "tool_removal":
-            self._changed[name] = None
+            self._removed.add(name)
             return REMOVED.format(name)
-        self._changed.pop(name, None)
+        self._removed.discard(name)
         return ADDED.format(name)
