@@ -54,7 +54,9 @@ def shown(value: Any) -> str:
 
 def place_of(path: str) -> tuple[str | int, ...]:
     """The steps of a path: ``messages[1].role`` is ``("messages", 1, "role")``."""
-    return tuple(int(step[1:-1]) if _INDEX.fullmatch(step) else step for step in _STEP.findall(path))
+    return tuple(
+        int(step[1:-1]) if _INDEX.fullmatch(step) else step for step in _STEP.findall(path)
+    )
 
 
 def worded(losses: Sequence[Loss]) -> str:

@@ -62,7 +62,7 @@ class Preparing:
             made, body = await until_back(lambda: self._run(task))
         except BaseException as error:
             reserved.release()
-            raise _failure(error) from error
+            raise _failure(error, self._job.dialect) from error
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)
@@ -79,13 +79,13 @@ def _nothing() -> None:
     """Nothing was kept for it."""
 
 
-def _failure(error: BaseException) -> BaseException:
+def _failure(error: BaseException, caller: str) -> BaseException:
     match error:
         case JobGone():
             return ProviderFailure(_BODY_LOST)
         case BadRequest():
-            return unexpressible(error)
+            return unexpressible(error, caller)
         case TooLarge():
-            return unexpressible(BadRequest(error.message))
+            return unexpressible(BadRequest(error.message), caller)
         case _:
             return error

@@ -56,10 +56,11 @@ class Count(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """Its model and betas; the payload that comes back is the rest of the body."""
+    """Its model, its betas and an estimate of its tokens; the payload is the rest of the body."""
 
     model: str
     betas: list[str] = []
+    about: int = 0
 
 
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):

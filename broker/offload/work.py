@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from broker.dialects.body import decode_object, short_fields
+from broker.dialects.messages.counting import count
 from broker.dialects.messages.request import check_count
 from broker.dialects.neutral.expressible import expressible
 from broker.dialects.neutral.translation import put_to
@@ -107,7 +108,7 @@ class Work:
         call = decode_object(data)
         call |= task.headers
         model, betas = check_count(call)
-        return Counted(model, betas), msgspec.json.encode(call)
+        return Counted(model, betas, count(call)), msgspec.json.encode(call)
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider

@@ -23,6 +23,7 @@ from broker.dialects.neutral.translation import (
     translate_usage,
     writer,
 )
+from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
@@ -40,12 +41,15 @@ def speaking(
     return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, quirks)
 
 
-def unexpressible(error: BadRequest) -> ProviderFailure:
-    """A target can't be asked a request; another one may do."""
+def unexpressible(error: BadRequest, caller: str) -> ProviderFailure:
+    """A target can't be asked a request in the caller's dialect; another one may do."""
+    message = error.message
+    if isinstance(error, Unexpressible):
+        message = DIALECTS[caller].refused(error)
     return ProviderFailure(
         Failure(
             type="invalid_request_error",
-            message=error.message,
+            message=message,
             status=400,
             remedy="next",
             code=Unexpressible.code,  # to it, whatever it may be to others
@@ -121,7 +125,7 @@ class TranslatedProvider:
                 resumes=self.resumes,
             )
         except BadRequest as error:
-            raise unexpressible(error) from error
+            raise unexpressible(error, self._caller) from error
         return msgspec.structs.replace(call, request=request), space
 
 

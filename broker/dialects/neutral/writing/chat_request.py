@@ -24,6 +24,7 @@ from broker.dialects.neutral.request import (
 )
 from broker.dialects.neutral.signature import seal
 from broker.dialects.neutral.writing.part import only_text, plain, refuse, url_of, without_none
+from broker.dialects.neutral.writing.user import OPENAI, user_of
 
 _LOW, _MEDIUM = 4096, 12288  # tokens; a larger budget is a high effort
 
@@ -55,7 +56,7 @@ def write(request: Request, model: str) -> dict[str, Any]:
             "response_format": _format(request.output),
             "reasoning_effort": effort_of(request.reasoning),
             "verbosity": request.verbosity,
-            "user": request.user,
+            "user": user_of(request.user, OPENAI),
         }
     )
     return found | _tools(request)

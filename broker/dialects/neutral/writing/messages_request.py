@@ -30,6 +30,7 @@ from broker.dialects.neutral.writing.part import (
     system_of,
     without_none,
 )
+from broker.dialects.neutral.writing.user import ANTHROPIC, user_of
 
 DEFAULT_MAX_TOKENS = 8192  # what every current model can give; beside a thinking budget
 _WARMEST = 1.0
@@ -49,6 +50,7 @@ def write(request: Request, model: str) -> dict[str, Any]:
     if request.output == "json":
         raise unexpressible("response_format", "JSON needs a schema in the messages dialect")
     system, messages = system_of(request)
+    user = user_of(request.user, ANTHROPIC)
     found = without_none(
         {
             "model": model,
@@ -61,7 +63,7 @@ def write(request: Request, model: str) -> dict[str, Any]:
             "stop_sequences": list(request.stop) or None,
             "thinking": _thinking(request.reasoning),
             "output_config": _output(request),
-            "metadata": None if request.user is None else {"user_id": request.user},
+            "metadata": None if user is None else {"user_id": user},
         }
     )
     return found | _tools(request)

@@ -22,6 +22,7 @@ from broker.dialects.neutral.request import (
 )
 from broker.dialects.neutral.writing.chat_request import effort_of, function, schema
 from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
+from broker.dialects.neutral.writing.user import OPENAI, user_of
 
 
 def write(request: Request, model: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def write(request: Request, model: str) -> dict[str, Any]:
             "temperature": request.temperature,
             "top_p": request.top_p,
             "text": text or None,
-            "user": request.user,
+            "user": user_of(request.user, OPENAI),
             "store": False,
         }
     )
