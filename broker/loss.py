@@ -54,7 +54,9 @@ def shown(value: Any) -> str:
 
 def place_of(path: str) -> tuple[str | int, ...]:
     """The steps of a path: ``messages[1].role`` is ``("messages", 1, "role")``."""
-    return tuple(int(step[1:-1]) if _INDEX.fullmatch(step) else step for step in _STEP.findall(path))
+    return tuple(
+        int(step[1:-1]) if _INDEX.fullmatch(step) else step for step in _STEP.findall(path)
+    )
 
 
 def worded(losses: Sequence[Loss]) -> str:
@@ -65,7 +67,7 @@ def worded(losses: Sequence[Loss]) -> str:
     return " ".join(found)
 
 
-def at_provider(losses: Iterable[Loss], provider: str) -> tuple[Loss, ...]:
+def at_provider(losses: Iterable[Loss], provider: str | None) -> tuple[Loss, ...]:
     """The losses as those of this provider; each path once."""
     found = {loss.path: msgspec.structs.replace(loss, provider=provider) for loss in losses}
     return tuple(found.values())

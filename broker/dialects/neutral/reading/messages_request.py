@@ -1,8 +1,8 @@
 """Messages requests, read.
 
 Harmless to leave out: ``model``, ``stream``, ``anthropic_beta`` (what a beta adds to a request is
-a field, and read or refused as one), cache hints (``cache_control``), ordinary service
-tiers, ``citations`` on texts sent back, and a ``caller`` that is the model itself.
+a field, and read or refused as one), cache hints (``cache_control``), service tiers,
+``citations`` on texts sent back, and a ``caller`` that is the model itself.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,11 @@ from typing import Any
 import msgspec
 
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
-from broker.dialects.neutral.reading.chat_request import told
+from broker.dialects.neutral.losing import attempt, parts_of, whole
+from broker.dialects.neutral.reading.content import contents, told
+from broker.dialects.neutral.reading.document import decoded
 from broker.dialects.neutral.request import (
+    Document,
     Image,
     JsonSchema,
     Message,
@@ -28,9 +31,10 @@ from broker.dialects.neutral.request import (
 )
 from broker.dialects.neutral.signature import unseal
 
-HARMLESS = ("model", "stream", "cache_control", "anthropic_beta")
+HARMLESS = ("model", "stream", "cache_control", "anthropic_beta", "service_tier")
 
 
+@whole
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 
@@ -38,14 +42,14 @@ def read(request: dict[str, Any]) -> Request:
         Unexpressible: something in it has no counterpart; ``param`` names it.
         BadRequest: it is no messages request.
     """
-    fields = Fields(request).ignore(*HARMLESS).only("service_tier", "auto", "standard_only")
-    choice, parallel = _tool_choice(fields.inner("tool_choice"))
+    fields = Fields(request).ignore(*HARMLESS)
+    choice, parallel = attempt(_tool_choice, fields.inner("tool_choice")) or (None, None)
     effort, output = _output(fields.inner("output_config"))
     metadata = fields.inner("metadata")
     found = Request(
         instructions=tuple(_texts(fields)),
         messages=tuple(_messages(fields)),
-        tools=tuple(_tool(each) for each in fields.each("tools")),
+        tools=tuple(parts_of(fields.each("tools"), _tool)),
         tool_choice=choice,
         parallel=parallel,
         max_tokens=fields.integer("max_tokens"),
@@ -54,7 +58,7 @@ def read(request: dict[str, Any]) -> Request:
         top_k=fields.integer("top_k"),
         stop=fields.texts("stop_sequences"),
         output=output,
-        reasoning=_reasoning(fields.inner("thinking"), effort),
+        reasoning=attempt(_reasoning, fields.inner("thinking"), effort),
         user=None if metadata is None else metadata.text("user_id"),
     )
     if metadata is not None:
@@ -78,7 +82,7 @@ def _tool_choice(fields: Fields | None) -> tuple[Any, bool | None]:
     if fields is None:
         return None, None
     alone = fields.flag("disable_parallel_tool_use")
-    kind = fields.word("type", ("auto", "any", "none", "tool"))
+    kind = fields.word("type", ("auto", "any", "none", "tool"), "tool_choice")
     name = fields.need("name") if kind == "tool" else None
     fields.close()
     choice = Named(name) if name is not None else {"any": "required"}.get(kind, kind)
@@ -88,24 +92,28 @@ def _tool_choice(fields: Fields | None) -> tuple[Any, bool | None]:
 def _output(fields: Fields | None) -> tuple[Any, JsonSchema | None]:
     if fields is None:
         return None, None
-    effort = fields.word("effort", ("low", "medium", "high", "xhigh", "max"))
-    output = None
-    if (inner := fields.inner("format")) is not None:
-        inner.word("type", ("json_schema",))
-        schema = inner.mapping("schema")
-        inner.close()
-        if schema is None:
-            raise malformed(inner.where("schema"), "an object")
-        output = JsonSchema(schema)
+    effort = fields.wish("effort", ("low", "medium", "high", "xhigh", "max"), "reasoning")
+    output = attempt(_format, fields.inner("format"))
     fields.close()
     return effort, output
+
+
+def _format(fields: Fields | None) -> JsonSchema | None:
+    if fields is None:
+        return None
+    fields.word("type", ("json_schema",))
+    schema = fields.mapping("schema")
+    fields.close()
+    if schema is None:
+        raise malformed(fields.where("schema"), "an object")
+    return JsonSchema(schema)
 
 
 def _reasoning(fields: Fields | None, effort: Any) -> Reasoning | None:
     if fields is None:
         return Reasoning(effort=effort) if effort else None
     kind = fields.word("type", ("enabled", "disabled", "adaptive"))
-    display = fields.word("display", ("summarized", "omitted"))
+    display = fields.wish("display", ("summarized", "omitted"), "reasoning")
     budget = fields.integer("budget_tokens") if kind == "enabled" else None
     fields.close()
     summary: Any = {"summarized": "auto"}.get(display, display)
@@ -113,7 +121,8 @@ def _reasoning(fields: Fields | None, effort: Any) -> Reasoning | None:
 
 
 def _tool(fields: Fields) -> Tool:
-    fields.ignore("cache_control", "eager_input_streaming").word("type", ("custom",))
+    fields.ignore("cache_control", "eager_input_streaming")
+    fields.word("type", ("custom",), "hosted_tools")
     found = Tool(
         name=fields.need("name"),
         description=fields.text("description"),
@@ -125,25 +134,28 @@ def _tool(fields: Fields) -> Tool:
 
 
 def _messages(fields: Fields) -> Iterator[Message]:
-    for each in fields.each("messages"):
-        role = each.word("role", ("user", "assistant"))
-        if role is None:
-            raise malformed(each.where("role"), "a string")
-        parts = _content(each)
-        each.close()
-        results = tuple(part for part in parts if isinstance(part, ToolResult))
-        rest = tuple(part for part in parts if not isinstance(part, ToolResult))
-        if results:
-            yield Message("tool", results)
-        if rest or not results:
-            yield Message(role, rest)
+    for turns in parts_of(fields.each("messages"), _turns):
+        yield from turns
+
+
+def _turns(fields: Fields) -> list[Message]:
+    """The turn; results of tools are one of their own, before the rest of theirs."""
+    role = fields.word("role", ("user", "assistant"))
+    if role is None:
+        raise malformed(fields.where("role"), "a string")
+    parts = _content(fields)
+    fields.close()
+    results = tuple(part for part in parts if isinstance(part, ToolResult))
+    rest = tuple(part for part in parts if not isinstance(part, ToolResult))
+    found = [Message("tool", results, at=fields.path)] if results else []
+    return [*found, Message(role, rest, at=fields.path)] if rest or not results else found
 
 
 def _content(fields: Fields) -> list[Part]:
     content = fields.any("content")
     if isinstance(content, str):
         return [Text(content)]
-    return [_block(each) for each in fields_of(content, fields.where("content"))]
+    return list(contents(fields_of(content, fields.where("content")), _block))
 
 
 def _block(fields: Fields) -> Part:
@@ -154,11 +166,15 @@ def _block(fields: Fields) -> Part:
             found = Text(fields.ignore("citations").need("text"))
         case "image":
             found = _image(fields)
+        case "document":
+            found = _document(fields)
+        case "search_result":
+            found = _search_result(fields)
         case "tool_use":
             arguments = msgspec.json.encode(fields.mapping("input") or {}).decode()
             if (caller := fields.inner("caller")) is not None:
                 caller.only("type", "direct").close()
-            found = ToolCall(fields.need("id"), fields.need("name"), arguments)
+            found = ToolCall(fields.need("id"), fields.need("name"), arguments, fields.path)
         case "tool_result":
             found = _result(fields)
         case "thinking":
@@ -167,8 +183,8 @@ def _block(fields: Fields) -> Part:
             found = Thought(text, unseal(signature, "messages") if signature else None)
         case "redacted_thinking":
             found = Thought("", unseal(fields.need("data"), "messages.redacted"))
-        case _:
-            raise fields.unexpressible("type")
+        case other:
+            raise fields.unexpressible("type", value=other, setting="items")
     fields.close()
     return found
 
@@ -177,15 +193,61 @@ def _image(fields: Fields) -> Image:
     source = fields.inner("source")
     if source is None:
         raise malformed(fields.where("source"), "an object")
-    if source.word("type", ("base64", "url")) == "url":
-        found = Image(url=source.need("url"))
+    at = fields.path
+    if source.word("type", ("base64", "url"), "images") == "url":
+        found = Image(url=source.need("url"), at=at)
     else:
-        found = Image(data=source.need("data"), media_type=source.need("media_type"))
+        found = Image(data=source.need("data"), media_type=source.need("media_type"), at=at)
     source.close()
     return found
+
+
+def _document(fields: Fields) -> Document:
+    source = fields.inner("source")
+    if source is None:
+        raise malformed(fields.where("source"), "an object")
+    match source.word("type", ("base64", "text", "content", "url"), "documents"):
+        case "url":
+            found = Document(url=source.need("url"))
+        case "text":
+            found = Document(text=source.need("data"), media_type=source.text("media_type") or "")
+        case "content":
+            found = Document(text=_only_text(source, "content"))
+        case _:
+            found = Document(data=source.need("data"), media_type=source.need("media_type"))
+    source.close()
+    _citations(fields)
+    name, about = fields.text("title"), fields.text("context")
+    found = msgspec.structs.replace(found, name=name, about=about, at=fields.path)
+    return decoded(found)
+
+
+def _search_result(fields: Fields) -> Document:
+    _citations(fields)
+    name, about = fields.text("title"), fields.text("source")
+    return Document(text=_only_text(fields, "content"), name=name, about=about, at=fields.path)
+
+
+def _only_text(fields: Fields, key: str) -> str:
+    """The text of a document's content, blocks of text or text by itself."""
+    content = fields.any(key)
+    if isinstance(content, str):
+        return content
+    texts = []
+    for block in fields_of(content, fields.where(key)):
+        block.ignore("cache_control", "citations").word("type", ("text",), "documents")
+        texts.append(block.need("text"))
+        block.close()
+    return "\n\n".join(texts)
+
+
+def _citations(fields: Fields) -> None:
+    wanted = fields.inner("citations")
+    if wanted is not None:
+        wanted.only("enabled", False, setting="citations").close()
 
 
 def _result(fields: Fields) -> ToolResult:
     id, failed = fields.need("tool_use_id"), fields.flag("is_error")
     parts = told(_content(fields), fields.where("content"))
-    return ToolResult(id, parts, bool(failed))
+    return ToolResult(id, parts, bool(failed), fields.path)
