@@ -55,7 +55,7 @@ class BadCursor(BadRequest):
 class Unexpressible(BadRequest):
     """The request can't be translated into the provider's dialect.
 
-    ``losses`` are all reasons, in the order of the request; ``param`` is the first one's path.
+    ``losses`` are all reasons; ``param`` is the first one's path.
     """
 
     code = "unexpressible"

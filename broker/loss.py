@@ -67,7 +67,7 @@ def worded(losses: Sequence[Loss]) -> str:
     return " ".join(found)
 
 
-def at_provider(losses: Iterable[Loss], provider: str) -> tuple[Loss, ...]:
+def at_provider(losses: Iterable[Loss], provider: str | None) -> tuple[Loss, ...]:
     """The losses as those of this provider; each path once."""
     found = {loss.path: msgspec.structs.replace(loss, provider=provider) for loss in losses}
     return tuple(found.values())

@@ -16,7 +16,9 @@ from tests.clients.recording import Recording, recordings, stripped
 
 PROVIDERS = ("chat", "messages", "responses", "gemini")
 RECORDINGS = recordings()
-MACHINE = re.compile(r"/(root|home|tmp|Users)\b|[0-9a-f]{8}-[0-9a-f]{4}-(?!0000)|localhost|127\.0\.0")
+MACHINE = re.compile(
+    r"/(root|home|tmp|Users)\b|[0-9a-f]{8}-[0-9a-f]{4}-(?!0000)|localhost|127\.0\.0"
+)
 
 
 def translated(body: dict[str, Any], caller: str, provider: str) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
+from broker.dialects.neutral.losing import parts_of
 from broker.dialects.neutral.request import Message, Text, Tool
 
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_BLOCKS = ("text", "tool_addition", "tool_removal")
 ADDED = "The tool {!r} can be called from here on."
 REMOVED = "The tool {!r} can't be called from here on."
 
@@ -26,15 +29,16 @@ class SystemTurns:
         self._defined: dict[str, Tool] = {}
         self.effort: Any = None  # the last that a turn asks for
 
-    def read(self, fields: Fields, *, last: bool) -> Message | None:
-        """One turn; None if it has no text. ``last``: no user message comes after it.
+    def read(self, fields: Fields, *, last: bool) -> list[Message]:
+        """One turn; none if it has no text. ``last``: no user message comes after it.
 
         Raises:
             Unexpressible, BadRequest.
         """
-        brief = fields.word("clear_at", ("never", "next_user_message")) == "next_user_message"
+        fields.any("role")
+        brief = fields.wish("clear_at", ("never", "next_user_message")) == "next_user_message"
         if (output := fields.inner("output_config")) is not None:
-            effort = output.word("effort", ("low", "medium", "high", "xhigh", "max"))
+            effort = output.wish("effort", _EFFORTS, "reasoning")
             output.close()
             self.effort = effort if last and effort else self.effort
         texts: list[str] = []
@@ -42,14 +46,10 @@ class SystemTurns:
         if isinstance(content, str):
             texts.append(content)
         else:
-            for block in fields_of(content, fields.where("content")):
-                text = self._block(block.ignore("cache_control"))
-                block.close()
-                if text is not None:
-                    texts.append(text)
+            texts += parts_of(fields_of(content, fields.where("content")), self._block)
         fields.close()
         shown = tuple(Text(text) for text in texts if text and (last or not brief))
-        return Message("system", shown) if shown else None
+        return [Message("system", shown, at=fields.path)] if shown else []
 
     def applied(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
         """The tools as they are after all turns."""
@@ -57,28 +57,26 @@ class SystemTurns:
         found = (*left, *self._defined.values())
         return tuple(tool for tool in found if tool.name not in self._removed)
 
-    def _block(self, fields: Fields) -> str | None:
-        kind = fields.any("type")
-        if kind == "text":
-            return fields.ignore("citations").need("text")
-        if kind not in ("tool_addition", "tool_removal"):
-            raise fields.unexpressible("type", value=kind)
+    def _block(self, fields: Fields) -> str:
+        kind = fields.ignore("cache_control").word("type", _BLOCKS, "items")
+        if kind in ("text", None):
+            text = fields.ignore("citations").need("text")
+            fields.close()
+            return text
         tool = fields.inner("tool")
         if tool is None:
             raise malformed(fields.where("tool"), "an object")
+        fields.close()
         words = ("tool_reference", *(("tool_definition",) if kind == "tool_addition" else ()))
-        match tool.word("type", words):
-            case "tool_reference":
-                name = tool.need("name")
-            case "tool_definition":
-                inner = tool.inner("definition")
-                if inner is None:
-                    raise malformed(tool.where("definition"), "an object")
-                made = self._read_tool(inner)
-                name = made.name
-                self._defined[name] = made
-            case _:
-                return None
+        if tool.word("type", words, "hosted_tools") == "tool_definition":
+            inner = tool.inner("definition")
+            if inner is None:
+                raise malformed(tool.where("definition"), "an object")
+            made = self._read_tool(inner)
+            name = made.name
+            self._defined[name] = made
+        else:
+            name = tool.need("name")
         tool.close()
         if kind == "tool_removal":
             self._removed.add(name)
