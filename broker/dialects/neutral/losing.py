@@ -94,7 +94,7 @@ def terms() -> Terms:
 
 
 def is_hint(path: str, value: object) -> bool:
-    """Whether a field that the reader has no word for changes nothing: ``broker.dialects.hints``."""
+    """Whether a field that no reader has a word for changes nothing: ``broker.dialects.hints``."""
     losses = _CURRENT.get()
     return losses is not None and hint_at(losses.caller, path, value) is not None
 
