@@ -68,7 +68,7 @@ def paths(headers: list[_Schema]) -> _Schema:
         ),
         "/v1/messages/count_tokens": _post(
             "countTokens",
-            "Anthropic's token count, passed through to the provider",
+            "Anthropic's token count, passed through to the provider, or an estimate",
             [_BETA],
             "TokenCountRequest",
             counted,

@@ -78,6 +78,7 @@ def at(path: str, value: Any) -> dict[str, Any]:
         "max_tokens": 9,
         "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
         "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+        "thinking": {"type": "adaptive"},
     }
     *steps, last = path.replace("[]", ".0").removesuffix("*").split(".")
     inner: Any = body
