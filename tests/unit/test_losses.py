@@ -197,12 +197,15 @@ def test_what_is_malformed_is_no_loss(caller: str, provider: str) -> None:
 # ── Served another way ─────────────────────────────────────────────────────────────────
 
 
+Holds = dict[str, Callable[[dict[str, Any]], bool]]
+
+
 class Served(NamedTuple):
     """What a caller asks, and what of it each provider's body holds."""
 
     caller: str
     body: dict[str, Any]
-    holds: dict[str, Callable[[dict[str, Any]], bool]]
+    holds: Holds
 
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
@@ -292,37 +295,37 @@ def holding(*texts: str, but: tuple[str, ...] = ()) -> Callable[[dict[str, Any]]
     return holds
 
 
-BEHIND = {
+BEHIND: Holds = {
     "chat": behind_chat,
     "gemini": behind_gemini,
     "messages": within_messages,
     "responses": within_responses,
 }
-FILES = {
+FILES: Holds = {
     "chat": holding('"file_data":"data:application/pdf;base64,' + PDF, '"filename":"a.pdf"'),
     "messages": holding('"media_type":"application/pdf"', PDF, '"title":"a.pdf"'),
     "responses": holding('"type":"input_file"', PDF, '"filename":"a.pdf"'),
     "gemini": holding('"inlineData":{"mimeType":"application/pdf"', PDF),
 }
-STOPPED = {
+STOPPED: Holds = {
     "chat": holding('"stop":["END"]'),
     "messages": holding('"stop_sequences":["END"]'),
     "responses": holding(but=("END",)),  # cut here: see below
     "gemini": holding('"stopSequences":["END"]'),
 }
-LATE = {
+LATE: Holds = {
     "messages": holding("<system>\\nBe brief.\\n</system>", but=('"role":"system"',)),
     "gemini": holding("<system>\\nBe brief.\\n</system>"),
     "responses": holding('"role":"system"', but=("<system>",)),
 }
-NAMELESS = {each: holding(but=("bob",)) for each in ("messages", "responses", "gemini")}
-JSON = {
+NAMELESS: Holds = {each: holding(but=("bob",)) for each in ("messages", "responses", "gemini")}
+JSON: Holds = {
     "messages": holding("single JSON object", but=("response_format", "output_config")),
     "responses": holding('"format":{"type":"json_object"}'),
     "chat": holding('"response_format":{"type":"json_object"}'),
     "gemini": holding('"responseMimeType":"application/json"'),
 }
-ALONE = {
+ALONE: Holds = {
     "chat": holding('"parallel_tool_calls":false'),
     "messages": holding('"disable_parallel_tool_use":true'),
     "responses": holding('"parallel_tool_calls":false'),

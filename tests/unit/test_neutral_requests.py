@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from broker.dialects.neutral import reading, writing
 from broker.dialects.neutral.request import Image, Request, Text, Thought, ToolCall, ToolResult
 from broker.dialects.neutral.translation import translate_request
+from broker.dialects.neutral.writing.json_words import JSON_ONLY
 from broker.errors import BadRequest, Unexpressible
 from tests.unit.neutral_answers import CALLERS
 from tests.unit.neutral_requests import requests
@@ -81,7 +82,15 @@ def essence(request: Request) -> list[Any]:
                     found.append((role, part.id, *texts, *inner))
                 case _:
                     found.append((role, part.text))
-    return ["\n\n".join(instructions), *found]
+    said = [text for text in instructions if text != JSON_ONLY]  # where there is no other way
+    return ["\n\n".join(said), *found]
+
+
+def shows_pictures(request: Request) -> bool:
+    """Whether a tool's result has any, which chat is told behind it: see ``test_losses``."""
+    parts = [part for message in request.messages for part in message.parts]
+    results = [part for part in parts if isinstance(part, ToolResult)]
+    return any(isinstance(part, Image) for result in results for part in result.parts)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -99,7 +108,8 @@ def test_a_conversation_survives_or_is_refused(
         return
     assert theirs["model"] == "theirs"
     there = READ[provider](theirs)
-    assert essence(there) == essence(request)
+    if provider != "chat" or not shows_pictures(request):
+        assert essence(there) == essence(request)
     if provider != "responses":
         assert there.stop == request.stop[: 4 if provider == "chat" else None]
     for name in ("temperature", "top_p", "top_k", "seed"):
