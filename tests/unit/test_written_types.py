@@ -99,4 +99,7 @@ def test_what_is_served_another_way_is_one_of_theirs(served: Served, provider: s
 @pytest.mark.parametrize("provider", CALLERS)
 def test_the_types_refuse_what_is_none(provider: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        check(provider, BASE[provider] | {"messages": [{"role": 3}], "input": 3, "model": 3})
+        check(
+            provider,
+            BASE[provider] | {"messages": [{"role": 3}], "input": [{"role": 3}], "model": 3},
+        )
