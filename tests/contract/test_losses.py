@@ -11,18 +11,16 @@ from tests.contract.jobs import get
 from tests.contract.test_disconnect import until_closed
 from tests.deployment import Deployment
 
-SLOW = "tokens=400,interval=5ms"
+SLOW = "sim-responses/tokens=200,interval=5ms"
 
 
 def said(prompt: str) -> Any:
     return [{"role": "user", "content": prompt}]
 
 
-async def beginning(sdk: AsyncOpenAI, prompt: str) -> str:
-    """What the simulated provider answers to a prompt, up to its twelfth word."""
-    answer = await sdk.chat.completions.create(
-        model="sim/tokens=12,interval=0", messages=said(prompt)
-    )
+async def answered(sdk: AsyncOpenAI, prompt: str) -> str:
+    """What the simulated provider answers to a prompt, in full."""
+    answer = await sdk.chat.completions.create(model=SLOW, messages=said(prompt))
     return answer.choices[0].message.content or ""
 
 
@@ -34,16 +32,15 @@ async def test_an_answer_of_responses_is_cut_at_a_chat_callers_stop(
     prompt: str,
     streamed: bool,
 ) -> None:
-    text = await beginning(sdk, prompt)
+    text = await answered(sdk, prompt)
     words = text.split(" ")
-    stop = f"{words[-2][-2:]} {words[-1]}"  # over the border of two deltas
+    stop = f"{words[10][-2:]} {words[11]}"  # over the border of two deltas
     expected = text[: text.index(stop)]
-    model = f"sim-responses/{SLOW}"
     headers = {"Idempotency-Key": f"cut-{prompt}"}
     if streamed:
         found, reason, usage = "", None, None
         stream = await sdk.chat.completions.create(
-            model=model,
+            model=SLOW,
             messages=said(prompt),
             stop=[stop],
             stream=True,
@@ -57,7 +54,7 @@ async def test_an_answer_of_responses_is_cut_at_a_chat_callers_stop(
                 reason = choice.finish_reason or reason
     else:
         answer = await sdk.chat.completions.create(
-            model=model, messages=said(prompt), stop=stop, extra_headers=headers
+            model=SLOW, messages=said(prompt), stop=stop, extra_headers=headers
         )
         found, usage = answer.choices[0].message.content or "", answer.usage
         reason = answer.choices[0].finish_reason
@@ -74,10 +71,10 @@ async def test_an_answer_of_responses_is_cut_at_a_chat_callers_stop(
 async def test_a_messages_caller_is_told_the_sequence(
     sdk: AsyncOpenAI, claude: AsyncAnthropic, prompt: str
 ) -> None:
-    text = await beginning(sdk, prompt)
-    stop = text.split(" ")[-1]
+    text = await answered(sdk, prompt)
+    stop = text.split(" ")[12]
     answer = await claude.messages.create(
-        model=f"sim-responses/{SLOW}",
+        model=SLOW,
         max_tokens=500,
         messages=said(prompt),
         stop_sequences=[stop],
