@@ -214,7 +214,7 @@ class Caller:
             await self._receive(target, call, passage, intake)
             return
         provider = self._settings.providers[target.provider]
-        call = await self._preparing.prepared(call, provider, intake.partial)
+        call = await self._preparing.prepared(call, target.provider, provider, intake.partial)
         try:
             await self._receive(target, call, passage, intake)
         finally:

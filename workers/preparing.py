@@ -10,6 +10,7 @@ import math
 import msgspec
 
 from broker.dialects.body import decode_object
+from broker.dialects.neutral.translation import Put
 from broker.errors import BadRequest, JobGone, TooLarge
 from broker.model import Failure, Job
 from broker.offload import Offload
@@ -36,7 +37,9 @@ class Preparing:
         self._offload = offload
         self._job = job
 
-    async def prepared(self, call: Call, provider: Provider, partial: Partial | None) -> Call:
+    async def prepared(
+        self, call: Call, name: str, provider: Provider, partial: Partial | None
+    ) -> Call:
         """The call with its body; with its whole request, where a library takes that.
 
         ``partial`` is what to go on from. Whoever gets it calls ``prepared.sent`` in the end.
@@ -58,17 +61,19 @@ class Preparing:
                 flag=call.partial,
                 previous=call.previous,
                 partial=partial,
+                name=name,
             )
             made, body = await until_back(lambda: self._run(task))
         except BaseException as error:
             reserved.release()
-            raise _failure(error) from error
+            raise _failure(error, self._job.dialect) from error
+        put = Put(made.asked, made.space, made.cut, made.lost)
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)
-            whole = Prepared(b"", request, made.space, _nothing)
+            whole = Prepared(b"", msgspec.structs.replace(put, request=request), _nothing)
             return msgspec.structs.replace(call, request=request, prepared=whole)
-        prepared = Prepared(body, made.asked, made.space, reserved.release)
+        prepared = Prepared(body, put, reserved.release)
         return msgspec.structs.replace(call, prepared=prepared)
 
     async def _run(self, task: Prepare) -> tuple[Made, bytearray]:
@@ -79,13 +84,13 @@ def _nothing() -> None:
     """Nothing was kept for it."""
 
 
-def _failure(error: BaseException) -> BaseException:
+def _failure(error: BaseException, caller: str) -> BaseException:
     match error:
         case JobGone():
             return ProviderFailure(_BODY_LOST)
         case BadRequest():
-            return unexpressible(error)
+            return unexpressible(error, caller)
         case TooLarge():
-            return unexpressible(BadRequest(error.message))
+            return unexpressible(BadRequest(error.message), caller)
         case _:
             return error

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from broker.dialects.body import decode_object, short_fields
+from broker.dialects.messages.counting import count
 from broker.dialects.messages.request import check_count
 from broker.dialects.neutral.expressible import expressible
-from broker.dialects.neutral.translation import put_to
+from broker.dialects.neutral.terms import Terms
+from broker.dialects.neutral.translation import Put, put
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.resource import input_page
@@ -82,7 +84,7 @@ class Work:
             name = secrets.token_hex(12)
             upload = Upload(name, self._storage.upload(key, name, body))
         del body, data
-        expressible(self._settings, dialect.name, call, policy.targets)
+        lost = expressible(self._settings, dialect.name, call, policy.targets)
         return (
             Examined(
                 request_id=request_id,
@@ -93,6 +95,7 @@ class Work:
                 upload=upload,
                 metadata=envelope.metadata if envelope is not None else None,
                 options=envelope.options if envelope is not None else None,
+                lost=lost,
             ),
             b"",
         )
@@ -107,21 +110,25 @@ class Work:
         call = decode_object(data)
         call |= task.headers
         model, betas = check_count(call)
-        return Counted(model, betas), msgspec.json.encode(call)
+        return Counted(model, betas, count(call)), msgspec.json.encode(call)
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider
-        request, space = decode_object(self._stored(task.key)), ""
+        request = decode_object(self._stored(task.key))
         if task.partial is not None:
             request = dialect.continued(request, task.partial)
+        asked = Put(request)
         if provider.dialect != dialect.name:
-            request, space = put_to(
-                *(request, dialect.name, provider.dialect, task.model, provider.quirks),
+            asked = put(
+                *(request, dialect.name, provider.dialect, task.model),
+                Terms.of(task.name, provider),
                 partial=bool(task.flag),
                 resumes=provider.resumes,
             )
+            request = asked.request
         way = Way(task.model, task.streams, task.flag, task.previous)
-        return Prepared(short_fields(request), space), posted(provider, request, way)
+        made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost)
+        return made, posted(provider, request, way)
 
     def _stored(self, key: str) -> bytes:
         body = self._storage.body(key)

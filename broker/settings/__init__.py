@@ -15,6 +15,11 @@ import msgspec
 
 T = TypeVar("T")
 
+# What becomes of the name of a participant, and of system messages within a conversation, where
+# the provider's dialect has no room for them: see ``Provider``.
+Names = Literal["ignore", "text"]
+SystemTurns = Literal["auto", "native", "user"]
+
 _MOST_DERIVED = 1000  # by the models that callers name, which may be any
 _LONGEST_DERIVED = 1000  # characters of a key; what is longer is found anew each time
 
@@ -149,6 +154,8 @@ class Quirks(Section, frozen=True):
 
     names: dict[str, str] = {}  # what it calls a field, by OpenAI's name
     without: tuple[str, ...] = ()  # FIELD or FIELD.VALUE: see ``broker.dialects.neutral.quirks``
+    takes: tuple[str, ...] = ()  # beyond OpenAI's fields: "top_k"
+    files: bool = True  # false: it takes no PDFs
     developer_role: bool = True  # false: such messages are sent as system messages
     usage_option: bool = True  # false: it refuses stream_options.include_usage
 
@@ -175,6 +182,14 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether calls may name what the provider keeps, whoever it was made for: see
     # ``broker.dialects.kept``. None: where there is one account at most.
     foreign_ids: bool | None = None
+    # What of a translated request may be left out, though the answer changes: see
+    # ``broker.settings.losses``.
+    allow_loss: tuple[str, ...] = ()
+    # The name of a chat message's participant: left out, or written before the message's text.
+    names: Names = "ignore"
+    # A system message within a conversation, for messages and gemini: ``native`` as it is, where
+    # the dialect lets it stand; ``user`` as a marked user turn; ``auto`` what the model takes.
+    system_turns: SystemTurns = "auto"
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):

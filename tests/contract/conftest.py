@@ -41,6 +41,11 @@ base_url = "{{sim}}"
 dialect = "messages"
 streams = false
 
+[providers.lossy]
+base_url = "{{sim}}"
+dialect = "messages"
+allow_loss = ["seed"]
+
 [providers.voice]
 base_url = "{{sim}}"
 dialect = "responses"
@@ -64,6 +69,12 @@ on_loss = "replay"
 
 [routes.spoken-last]
 targets = ["sim-messages/tokens=3,interval=0", "voice/tokens=12,interval=1ms"]
+
+[routes.counted-first]
+targets = ["sim/tokens=12,interval=1ms", "sim-messages/tokens=12,interval=1ms"]
+
+[routes.overloaded-or-elsewhere]
+targets = ["sim-messages/status=529", "sim/tokens=12,interval=1ms"]
 
 [routes.then-unasked]
 targets = [

@@ -7,6 +7,7 @@ provider of any dialect, or is refused as what that one can't be asked: nothing 
 from contextlib import suppress
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from broker.api.locations import in_its_dialect
@@ -70,7 +71,7 @@ def asked(providers: Providers, provider: str, dialect: str, request: dict[str, 
     found: Any = providers.get(provider, dialect)
     try:
         if isinstance(found, TranslatedProvider):
-            call, _ = found._asked(call)
+            call = msgspec.structs.replace(call, request=found._put(call).request)
             writer(dialect, request, 1)
             found = found._provider
         assert isinstance(found, Upstream)

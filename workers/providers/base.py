@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from broker.dialects.neutral.translation import Put
 from broker.frames import Frame
 from broker.model import Failure
 from broker.settings import Timeouts
@@ -20,15 +21,12 @@ class Held(msgspec.Struct, frozen=True):
 class Prepared:
     """The body of a call that was made elsewhere, for its request is large (``broker.offload``).
 
-    ``asked`` is what of the request is short, in the provider's dialect, ``space`` the white space
-    that its partial answer had to lose. ``done`` is called once its bytes are not needed any more.
+    ``put`` has what of the request is short, in the provider's dialect. ``done`` is called once its
+    bytes are not needed any more.
     """
 
-    def __init__(
-        self, body: bytes | bytearray, asked: dict[str, Any], space: str, done: Callable[[], None]
-    ) -> None:
-        self.asked = asked
-        self.space = space
+    def __init__(self, body: bytes | bytearray, put: Put, done: Callable[[], None]) -> None:
+        self.put = put
         self._body = body
         self._done: Callable[[], None] | None = done
 
@@ -77,6 +75,7 @@ class Reply(msgspec.Struct):
     events: int = 0  # frames given
     cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
+    lost: tuple[str, ...] = ()  # paths of what the provider was not told, as the operator allows
     closing: str | None = None  # the last event's JSON, where it says more than that it is that
 
 

@@ -1,8 +1,10 @@
 """Responses requests, read.
 
 Harmless to leave out: ``model`` and how it is streamed; ``store`` and ``background``, which the
-broker itself sees to; ``metadata``, hints for caches and abuse teams, ordinary service tiers,
-truncation if disabled, and the wish for sealed reasoning, which always comes where there is some.
+broker itself sees to; ``metadata``, hints for caches and abuse teams, service tiers; truncation,
+which changes nothing in a conversation that fits, and one that does not its provider refuses; the
+limit of calls of hosted tools, and the wish for sealed reasoning, which always comes where there
+is some.
 
 What the provider keeps (``previous_response_id``, ``conversation``, ``prompt``, files, references
 to items) is refused: another provider doesn't have it.
@@ -12,9 +14,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
-from broker.dialects.neutral.reading.chat_request import EFFORTS, schema_of, told, tool_of
+from broker.dialects.neutral.losing import attempt, lose, parts_of, whole
+from broker.dialects.neutral.reading.chat_request import EFFORTS, schema_of, tool_of
+from broker.dialects.neutral.reading.content import contents, told
+from broker.dialects.neutral.reading.document import document_in
 from broker.dialects.neutral.reading.image import image_at
 from broker.dialects.neutral.request import (
+    Document,
     Message,
     Named,
     Part,
@@ -24,17 +30,21 @@ from broker.dialects.neutral.request import (
     Role,
     Text,
     Thought,
+    Tool,
     ToolCall,
     ToolResult,
 )
 from broker.dialects.neutral.signature import unseal
+from broker.loss import Loss, shown
 
 HARMLESS = (
     *("model", "stream", "stream_options", "metadata", "safety_identifier"),
     *("store", "background", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+    *("service_tier", "truncation", "max_tool_calls"),
 )
 
 
+@whole
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 
@@ -43,11 +53,10 @@ def read(request: dict[str, Any]) -> Request:
         BadRequest: it is no responses request.
     """
     fields = Fields(request).ignore(*HARMLESS)
-    fields.only("service_tier", "auto", "default").only("truncation", "disabled")
-    fields.only("top_logprobs", 0)
-    for name in fields.texts("include"):
+    fields.only("top_logprobs", 0, setting="include")
+    for place, name in enumerate(fields.texts("include")):
         if name != "reasoning.encrypted_content":
-            raise fields.unexpressible("include", f"{name!r} has no counterpart")
+            lose(Loss(f"include[{place}]", "it has no counterpart", shown(name), setting="include"))
     for key in ("previous_response_id", "conversation", "prompt"):  # they may stand for the input
         if fields.has(key):
             raise fields.unexpressible(key, "it is kept by another provider")
@@ -56,8 +65,8 @@ def read(request: dict[str, Any]) -> Request:
     found = Request(
         instructions=() if instructions is None else (instructions,),
         messages=_messages(fields),
-        tools=tuple(tool_of(_function(each)) for each in fields.each("tools")),
-        tool_choice=_tool_choice(fields),
+        tools=tuple(parts_of(fields.each("tools"), _tool)),
+        tool_choice=attempt(_tool_choice, fields),
         parallel=fields.flag("parallel_tool_calls"),
         max_tokens=fields.integer("max_output_tokens"),
         temperature=fields.number("temperature"),
@@ -71,33 +80,39 @@ def read(request: dict[str, Any]) -> Request:
     return found
 
 
-def _function(fields: Fields) -> Fields:
-    fields.word("type", ("function",))
-    return fields
+def _tool(fields: Fields) -> Tool:
+    fields.word("type", ("function",), "hosted_tools")
+    return tool_of(fields)
 
 
 def _text(fields: Fields | None) -> tuple[Any, Any]:
     if fields is None:
         return None, None
-    output: Any = None
-    if (inner := fields.inner("format")) is not None:
-        match inner.word("type", ("text", "json_object", "json_schema")):
-            case "json_object":
-                output = "json"
-            case "json_schema":
-                output = schema_of(inner)
-        inner.close()
-    verbosity = fields.word("verbosity", ("low", "medium", "high"))
+    output = attempt(_format, fields.inner("format"))
+    verbosity = fields.wish("verbosity", ("low", "medium", "high"), "verbosity")
     fields.close()
     return output, verbosity
+
+
+def _format(fields: Fields | None) -> Any:
+    if fields is None:
+        return None
+    output: Any = None
+    match fields.word("type", ("text", "json_object", "json_schema")):
+        case "json_object":
+            output = "json"
+        case "json_schema":
+            output = schema_of(fields)
+    fields.close()
+    return output
 
 
 def _reasoning(fields: Fields | None) -> Reasoning | None:
     if fields is None:
         return None
-    effort = fields.word("effort", EFFORTS)
-    summary = fields.word("summary", ("auto", "concise", "detailed"))
-    older = fields.word("generate_summary", ("auto", "concise", "detailed"))
+    effort = fields.wish("effort", EFFORTS, "reasoning")
+    summary = fields.wish("summary", ("auto", "concise", "detailed"), "reasoning")
+    older = fields.wish("generate_summary", ("auto", "concise", "detailed"), "reasoning")
     fields.close()
     if effort == "none":
         return Reasoning(on=False, summary=summary or older)
@@ -107,9 +122,9 @@ def _reasoning(fields: Fields | None) -> Reasoning | None:
 def _tool_choice(fields: Fields) -> Any:
     choice = fields.any("tool_choice")
     if not isinstance(choice, dict):
-        return Fields({"tool_choice": choice}).word("tool_choice", ("auto", "none", "required"))
+        return Fields({"tool_choice": choice}).wish("tool_choice", ("auto", "none", "required"))
     inner = Fields(choice, "tool_choice")
-    inner.word("type", ("function",))
+    inner.word("type", ("function",), "tool_choice")
     named = Named(inner.need("name"))
     inner.close()
     return named
@@ -119,18 +134,22 @@ def _messages(fields: Fields) -> tuple[Message, ...]:
     """The turns of ``input``: items of one role that follow one another are one turn."""
     given = fields.any("input")
     if isinstance(given, str):
-        return (Message("user", (Text(given),)),)
+        return (Message("user", (Text(given),), at="input"),)
     if given is None:
         raise malformed("input", "a string or a list")
     found: list[Message] = []
-    for each in fields_of(given, "input"):
-        role, parts = _item(each)
-        each.close()
+    for role, parts, at in parts_of(fields_of(given, "input"), _whole_item):
         if found and found[-1].role == role and role in ("assistant", "tool"):
-            found[-1] = Message(role, found[-1].parts + tuple(parts))
+            found[-1] = Message(role, found[-1].parts + tuple(parts), at=found[-1].at)
         else:
-            found.append(Message(role, tuple(parts)))
+            found.append(Message(role, tuple(parts), at=at))
     return tuple(found)
+
+
+def _whole_item(fields: Fields) -> tuple[Role, list[Part], str]:
+    role, parts = _item(fields)
+    fields.close()
+    return role, parts, fields.path
 
 
 def _item(fields: Fields) -> tuple[Role, list[Part]]:
@@ -143,16 +162,17 @@ def _item(fields: Fields) -> tuple[Role, list[Part]]:
         case "function_call":
             fields.ignore("id", "status")
             arguments = fields.text("arguments") or "{}"
-            return "assistant", [ToolCall(fields.need("call_id"), fields.need("name"), arguments)]
+            call, name = fields.need("call_id"), fields.need("name")
+            return "assistant", [ToolCall(call, name, arguments, fields.path)]
         case "function_call_output":
             fields.ignore("id", "status")
             call = fields.need("call_id")
             parts = told(_content(fields, "output"), fields.where("output"))
-            return "tool", [ToolResult(call, parts)]
+            return "tool", [ToolResult(call, parts, at=fields.path)]
         case "reasoning":
             return "assistant", [_thought(fields)]
         case _:
-            raise fields.unexpressible("type")
+            raise fields.unexpressible("type", value=kind, setting="items")
 
 
 def _thought(fields: Fields) -> Thought:
@@ -171,16 +191,32 @@ def _content(fields: Fields, key: str) -> Iterator[Part]:
     if isinstance(content, str):
         yield Text(content)
         return
-    for each in fields_of(content, fields.where(key)):
-        match each.any("type"):
-            case "input_text" | "output_text":
-                yield Text(each.ignore("annotations", "logprobs").need("text"))
-            case "input_image" if each.has("file_id"):
-                raise each.unexpressible("file_id", "it is kept by another provider")
-            case "input_image":
-                yield image_at(each.need("image_url"), each.text("detail"), each, "image_url")
-            case "refusal":
-                yield Refusal(each.need("refusal"))
-            case _:
-                raise each.unexpressible("type")
-        each.ignore("prompt_cache_breakpoint").close()
+    yield from contents(fields_of(content, fields.where(key)), _part)
+
+
+def _part(fields: Fields) -> Part:
+    found: Part
+    match fields.any("type"):
+        case "input_text" | "output_text":
+            found = Text(fields.ignore("annotations", "logprobs").need("text"))
+        case "input_image" | "input_file" if fields.has("file_id"):
+            raise fields.unexpressible("file_id", "it is kept by another provider")
+        case "input_image":
+            found = image_at(fields.need("image_url"), fields.text("detail"), fields, "image_url")
+        case "input_file":
+            found = _file(fields)
+        case "refusal":
+            found = Refusal(fields.need("refusal"))
+        case other:
+            lost = "audio" if other == "input_audio" else "items"
+            raise fields.unexpressible("type", value=other, setting=lost)
+    fields.ignore("prompt_cache_breakpoint").close()
+    return found
+
+
+def _file(fields: Fields) -> Document:
+    name, url = fields.text("filename"), fields.text("file_url")
+    fields.ignore("detail")
+    if url is not None:
+        return Document(url=url, name=name, at=fields.path)
+    return document_in(fields.need("file_data"), name, fields, "file_data")
