@@ -2,6 +2,7 @@
 with its value, the provider and the setting that allows it; and allowed, served without it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from broker.dialects.neutral.translation import Put, put
 from broker.errors import BadRequest, Unexpressible
 from broker.loss import Loss, place_of, shown, worded
 from broker.settings import Quirks
+from broker.settings.load import problems
 from broker.settings.losses import LOSSES
 from tests.unit.neutral_answers import CALLERS
 
@@ -530,3 +532,15 @@ def test_many_losses_are_counted() -> None:
     losses = refused("chat", "messages", body)
     assert len(losses) == 30
     assert worded(losses).endswith("And 10 more.")
+
+
+def test_a_check_of_the_settings_knows_the_words(tmp_path: Path) -> None:
+    file = tmp_path / "streamhold.toml"
+    lines = ["[providers.p]", 'base_url = "http://p"', 'allow_loss = ["topk", "seed"]']
+    file.write_text("\n".join([*lines, 'quirks = { takes = ["min_p"] }']))
+    assert problems(file, {}) == [
+        "providers.p.allow_loss: there is no loss 'topk': 'top_k' is one",
+        "providers.p.quirks.takes: only top_k is known, not 'min_p'",
+    ]
+    file.write_text("\n".join([*lines[:2], f"allow_loss = {list(LOSSES)}"]))
+    assert problems(file, {}) == []
