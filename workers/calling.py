@@ -190,6 +190,7 @@ class Caller:
             attempt=attempt.number,
             held=held,
             previous=self.previous,
+            drop=self._settings.dropped_for(self._job.model, target.provider),
             partial=joining is not None
             and joining.continues
             and self._settings.prefill_for(self._job.model, *target),

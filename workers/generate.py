@@ -302,6 +302,8 @@ class Generation:
             fields.append(("usage", msgspec.json.encode(terminal.usage)))
         if terminal.error is not None:
             fields.append(("error", msgspec.json.encode(terminal.error)))
+            parting = self._dialect.parting(self._job.created_ms)
+            terminal = msgspec.structs.replace(terminal, closing=parting)
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
         self._hold.pen.write([frame], fields, terminal.state)
         self._log_end(terminal.state, terminal.error)

@@ -57,6 +57,7 @@ class Preparing:
                 streams=provider.streams and call.wants_stream and provider.library is None,
                 flag=call.partial,
                 previous=call.previous,
+                drop=call.drop,
                 partial=partial,
             )
             made, body = await until_back(lambda: self._run(task))
@@ -66,9 +67,9 @@ class Preparing:
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)
-            whole = Prepared(b"", request, made.space, _nothing)
+            whole = Prepared(b"", request, made.space, _nothing, made.given)
             return msgspec.structs.replace(call, request=request, prepared=whole)
-        prepared = Prepared(body, made.asked, made.space, reserved.release)
+        prepared = Prepared(body, made.asked, made.space, reserved.release, made.given)
         return msgspec.structs.replace(call, prepared=prepared)
 
     async def _run(self, task: Prepare) -> tuple[Made, bytearray]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.neutral.given import Given
 from broker.model import Options, Outline
 from broker.settings import Provider
 from broker.store.jobs import Upload
@@ -65,7 +66,8 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
     ``partial`` is the part of an answer to go on from, ``flag`` as in ``workers...Call.partial``;
-    ``previous`` the provider's id of the response before. Its payload comes back.
+    ``previous`` the provider's id of the response before; ``drop`` are hosted tools that are left
+    out if they must be. Its payload comes back.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     streams: bool
     flag: bool | str = False
     previous: str | None = None
+    drop: tuple[str, ...] = ()
     partial: "Partial | None" = None
 
 
@@ -94,10 +97,12 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What of the request is short, in the provider's dialect, and the white space it lost."""
+    """What of the request is short, in the provider's dialect, the white space it lost, and what
+    its functions stand for."""
 
     asked: dict[str, Any]
     space: str = ""
+    given: dict[str, Given] = {}
 
 
 Task = Examine | Items | Count | Prepare

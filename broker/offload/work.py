@@ -11,7 +11,9 @@ import msgspec
 
 from broker.dialects.body import decode_object, short_fields
 from broker.dialects.messages.request import check_count
+from broker.dialects.neutral.dropping import without_dropped
 from broker.dialects.neutral.expressible import expressible
+from broker.dialects.neutral.given import Given, given_in
 from broker.dialects.neutral.translation import put_to
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
@@ -114,14 +116,18 @@ class Work:
         request, space = decode_object(self._stored(task.key)), ""
         if task.partial is not None:
             request = dialect.continued(request, task.partial)
+        given: dict[str, Given] = {}
         if provider.dialect != dialect.name:
+            request = without_dropped(dialect.name, request, task.drop)
+            if dialect.name == "responses":
+                given = given_in(request)
             request, space = put_to(
                 *(request, dialect.name, provider.dialect, task.model, provider.quirks),
                 partial=bool(task.flag),
                 resumes=provider.resumes,
             )
         way = Way(task.model, task.streams, task.flag, task.previous)
-        return Prepared(short_fields(request), space), posted(provider, request, way)
+        return Prepared(short_fields(request), space, given), posted(provider, request, way)
 
     def _stored(self, key: str) -> bytes:
         body = self._storage.body(key)

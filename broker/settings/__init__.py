@@ -175,6 +175,9 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether calls may name what the provider keeps, whoever it was made for: see
     # ``broker.dialects.kept``. None: where there is one account at most.
     foreign_ids: bool | None = None
+    # Hosted tools of the responses dialect that a call is made without, where this provider
+    # speaks another: see ``broker.dialects.neutral.dropping``.
+    drop_tools: tuple[str, ...] = ()
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -197,6 +200,7 @@ class Route(Section, frozen=True):
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
+    drop_tools: tuple[str, ...] = ()  # as of a provider; both hold
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -261,6 +265,12 @@ class Settings(Section, frozen=True, dict=True):
         """Whether calls of this provider may name what it keeps."""
         own = self.providers[provider].foreign_ids
         return len(self.accounts) < 2 if own is None else own
+
+    def dropped_for(self, model: str, provider: str) -> tuple[str, ...]:
+        """The hosted tools that a call is made without where the provider has none of them."""
+        route = self.routes.get(model)
+        own = self.providers[provider].drop_tools
+        return own if route is None or not route.drop_tools else (*route.drop_tools, *own)
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from broker.dialects.neutral.given import Given
 from broker.frames import Frame
 from broker.model import Failure
 from broker.settings import Timeouts
@@ -21,14 +22,21 @@ class Prepared:
     """The body of a call that was made elsewhere, for its request is large (``broker.offload``).
 
     ``asked`` is what of the request is short, in the provider's dialect, ``space`` the white space
-    that its partial answer had to lose. ``done`` is called once its bytes are not needed any more.
+    that its partial answer had to lose, ``given`` what its functions stand for to the caller.
+    ``done`` is called once its bytes are not needed any more.
     """
 
     def __init__(
-        self, body: bytes | bytearray, asked: dict[str, Any], space: str, done: Callable[[], None]
+        self,
+        body: bytes | bytearray,
+        asked: dict[str, Any],
+        space: str,
+        done: Callable[[], None],
+        given: dict[str, Given] | None = None,
     ) -> None:
         self.asked = asked
         self.space = space
+        self.given = given or {}
         self._body = body
         self._done: Callable[[], None] | None = done
 
@@ -64,6 +72,7 @@ class Call(msgspec.Struct, frozen=True):
     # Whether the last message is a partial answer to go on from; a text names the flag that
     # its provider wants set in it.
     partial: bool | str = False
+    drop: tuple[str, ...] = ()  # hosted tools that its provider may be asked without
     prepared: Prepared | None = None  # its body, where ``request`` is but an outline
 
 

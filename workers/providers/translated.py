@@ -9,13 +9,15 @@ and each frame that comes back is translated by itself, as it comes.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from broker.dialects.neutral import errors
+from broker.dialects.neutral.dropping import without_dropped
+from broker.dialects.neutral.given import Given, given_in
 from broker.dialects.neutral.translation import (
     Translation,
     put_to,
@@ -24,6 +26,7 @@ from broker.dialects.neutral.translation import (
     writer,
 )
 from broker.dialects.responses import Inbound
+from broker.dialects.responses.minted import items_name
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
@@ -77,11 +80,12 @@ class TranslatedProvider:
             ProviderFailure: as the provider, or the request can't be translated, in which case
                 nobody was called.
         """
-        asked, space = self._asked(call)
+        own = without_dropped(self._caller, call.request, call.drop)
+        asked, space = self._asked(call, own)
         theirs = Reply()
         told = Translation(
             reader(self._spoken, call.request_id),
-            writer(self._caller, call.request, int(time.time())),
+            writer(self._caller, own, int(time.time()), self._given(call, own), _name(call)),
             space,
         )
         answer = _Answer(self._spoken, self._caller, call, told, theirs, reply)
@@ -105,7 +109,13 @@ class TranslatedProvider:
         """See ``base.Provider``."""
         await self._provider.stop(call)
 
-    def _asked(self, call: Call) -> tuple[Call, str]:
+    def _given(self, call: Call, own: dict[str, Any]) -> Mapping[str, Given]:
+        """What the functions that are offered stand for."""
+        if self._caller != "responses":
+            return {}
+        return given_in(own) if call.prepared is None else call.prepared.given
+
+    def _asked(self, call: Call, own: dict[str, Any]) -> tuple[Call, str]:
         """The same call in the provider's dialect, and the white space that it had to lose.
 
         Raises:
@@ -116,13 +126,18 @@ class TranslatedProvider:
             return msgspec.structs.replace(call, request=prepared.asked), prepared.space
         try:
             request, space = put_to(
-                *(call.request, self._caller, self._spoken, call.model, self._quirks),
+                *(own, self._caller, self._spoken, call.model, self._quirks),
                 partial=bool(call.partial),
                 resumes=self.resumes,
             )
         except BadRequest as error:
             raise unexpressible(error) from error
         return msgspec.structs.replace(call, request=request), space
+
+
+def _name(call: Call) -> str:
+    """What ids of a response's items are made of: see ``broker.dialects.responses.minted``."""
+    return items_name(call.response_id, call.attempt) if call.response_id else ""
 
 
 class _Answer:
@@ -200,6 +215,8 @@ class _Answer:
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":
+            if event["type"] == "response.completed":
+                event["response"]["completed_at"] = int(time.time())
             return self._inbound.frame(event["type"], encode(event))
         if self._caller == "messages":
             return data_frame(Kind.DIALECT, encode(event), event["type"].encode())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from broker.dialects.kept import refusal_of
+from broker.dialects.neutral.dropping import without_dropped
 from broker.dialects.neutral.translation import translate_request
 from broker.errors import BadRequest
 from broker.routing import Target
@@ -31,8 +32,10 @@ def expressible(
                 return
             refusal = refusal or kept
             continue
+        drop = settings.dropped_for(request["model"], target.provider)
+        asked = without_dropped(dialect, request, drop)
         try:
-            translate_request(request, dialect, provider.dialect, target.model, provider.quirks)
+            translate_request(asked, dialect, provider.dialect, target.model, provider.quirks)
         except BadRequest as error:
             refusal = refusal or error
         else:

@@ -104,6 +104,12 @@ class Fields:
             self._left.pop(key, None)
         return self
 
+    def ignore_starting(self, prefix: str) -> Self:
+        """Fields whose names begin so are harmless to leave out."""
+        for key in [key for key in self._left if key.startswith(prefix)]:
+            del self._left[key]
+        return self
+
     def only(self, key: str, *values: Any) -> Self:
         """This field is harmless to leave out where it says one of these."""
         self.word(key, values)

@@ -4,11 +4,12 @@
 providers alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
+from broker.dialects.neutral.given import Given
 from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
 from broker.dialects.neutral.request import Request
@@ -74,10 +75,6 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
     "messages": usage.to_messages,
     "responses": usage.to_responses,
 }
-_ECHOED = (
-    *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "reasoning"),
-    *("temperature", "text", "tool_choice", "tools", "top_p", "truncation", "user"),
-)
 
 
 def translate_request(
@@ -148,17 +145,26 @@ def reader(dialect: str, fallback: str = "") -> Reader:
     return _READERS[dialect](fallback)
 
 
-def writer(dialect: str, request: dict[str, Any], created: int) -> Writer:
+def writer(
+    dialect: str,
+    request: dict[str, Any],
+    created: int,
+    given: Mapping[str, Given] | None = None,
+    name: str = "",
+) -> Writer:
     """The writer of an answer to this request, at this time (Unix seconds).
+
+    ``given`` and ``name`` are as in ``ResponsesWriter``.
 
     Raises:
         KeyError: callers don't speak this dialect.
     """
-    echo = {key: request[key] for key in _ECHOED if request.get(key) is not None}
     writers: dict[str, Callable[[], Writer]] = {
         "chat": lambda: writing.chat_events.ChatWriter(created),
         "messages": writing.messages_events.MessagesWriter,
-        "responses": lambda: writing.responses_events.ResponsesWriter(created, echo),
+        "responses": lambda: writing.responses_events.ResponsesWriter(
+            created, request, given, name
+        ),
     }
     return writers[dialect]()
 
