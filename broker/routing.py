@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from broker.errors import (
     BadRequest,
     ForeignId,
+    ItemNotFound,
     PreviousNotFound,
     Unexpressible,
     UnknownModel,
@@ -60,7 +61,10 @@ class End(NamedTuple):
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
 # What ended attempts that called nobody.
-_UNASKED = (Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code)
+_UNASKED = (
+    *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
+    ItemNotFound.code,
+)
 _SHOWN = 256  # characters of a caller's text in an error
 
 

@@ -62,6 +62,21 @@ class Counted(msgspec.Struct, frozen=True):
     betas: list[str] = []
 
 
+class Resolve(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request names of earlier responses is to be written out.
+
+    ``provider`` is the name of the one that is called, ``native`` whether it speaks the dialect,
+    ``foreign`` whether it may be asked for what is not known here. ``follows``: the response
+    before is to be written out; else the provider knows it.
+    """
+
+    account: str
+    provider: str
+    native: bool
+    foreign: bool
+    follows: bool
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
@@ -78,6 +93,7 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     flag: bool | str = False
     previous: str | None = None
     drop: tuple[str, ...] = ()
+    resolve: Resolve | None = None
     partial: "Partial | None" = None
 
 

@@ -17,11 +17,13 @@ from broker.dialects.neutral.given import Given, given_in
 from broker.dialects.neutral.translation import put_to
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.history import names_history
 from broker.dialects.responses.resource import input_page
 from broker.dialects.wire import encode
 from broker.errors import JobGone
 from broker.model import Outline, check_request_id, job_key, request_digest
 from broker.offload.envelope import NewJob, dialect_named, open_envelope
+from broker.offload.history import History
 from broker.offload.storage import Storage
 from broker.offload.tasks import (
     Count,
@@ -114,6 +116,10 @@ class Work:
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider
         request, space = decode_object(self._stored(task.key)), ""
+        if task.resolve is not None and names_history(request):
+            server = self._settings.server
+            history = History(self._storage, task.resolve, server.max_body, server.max_parts)
+            request = history.written_out(request)
         if task.partial is not None:
             request = dialect.continued(request, task.partial)
         given: dict[str, Given] = {}

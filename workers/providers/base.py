@@ -8,6 +8,7 @@ import msgspec
 from broker.dialects.neutral.given import Given
 from broker.frames import Frame
 from broker.model import Failure
+from broker.offload.tasks import Resolve
 from broker.settings import Timeouts
 
 
@@ -73,6 +74,8 @@ class Call(msgspec.Struct, frozen=True):
     # its provider wants set in it.
     partial: bool | str = False
     drop: tuple[str, ...] = ()  # hosted tools that its provider may be asked without
+    resolve: Resolve | None = None  # what is to be written out of it first
+    prepares: bool = False  # whether its body is made elsewhere
     prepared: Prepared | None = None  # its body, where ``request`` is but an outline
 
 
@@ -86,6 +89,7 @@ class Reply(msgspec.Struct):
     events: int = 0  # frames given
     cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
+    ending: Frame | None = None  # with all items of a response, whose ids are the provider's
     closing: str | None = None  # the last event's JSON, where it says more than that it is that
 
 

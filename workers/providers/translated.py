@@ -81,11 +81,13 @@ class TranslatedProvider:
                 nobody was called.
         """
         own = without_dropped(self._caller, call.request, call.drop)
-        asked, space = self._asked(call, own)
+        if own is not call.request:
+            call = msgspec.structs.replace(call, request=own)
+        asked, space = self._asked(call)
         theirs = Reply()
         told = Translation(
             reader(self._spoken, call.request_id),
-            writer(self._caller, own, int(time.time()), self._given(call, own), _name(call)),
+            writer(self._caller, own, int(time.time()), self._given(call), _name(call)),
             space,
         )
         answer = _Answer(self._spoken, self._caller, call, told, theirs, reply)
@@ -109,13 +111,13 @@ class TranslatedProvider:
         """See ``base.Provider``."""
         await self._provider.stop(call)
 
-    def _given(self, call: Call, own: dict[str, Any]) -> Mapping[str, Given]:
+    def _given(self, call: Call) -> Mapping[str, Given]:
         """What the functions that are offered stand for."""
         if self._caller != "responses":
             return {}
-        return given_in(own) if call.prepared is None else call.prepared.given
+        return given_in(call.request) if call.prepared is None else call.prepared.given
 
-    def _asked(self, call: Call, own: dict[str, Any]) -> tuple[Call, str]:
+    def _asked(self, call: Call) -> tuple[Call, str]:
         """The same call in the provider's dialect, and the white space that it had to lose.
 
         Raises:
@@ -126,7 +128,7 @@ class TranslatedProvider:
             return msgspec.structs.replace(call, request=prepared.asked), prepared.space
         try:
             request, space = put_to(
-                *(own, self._caller, self._spoken, call.model, self._quirks),
+                *(call.request, self._caller, self._spoken, call.model, self._quirks),
                 partial=bool(call.partial),
                 resumes=self.resumes,
             )

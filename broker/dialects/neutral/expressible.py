@@ -6,6 +6,7 @@ from typing import Any
 from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.dropping import without_dropped
 from broker.dialects.neutral.translation import translate_request
+from broker.dialects.responses.history import without_history
 from broker.errors import BadRequest
 from broker.routing import Target
 from broker.settings import Settings
@@ -23,6 +24,8 @@ def expressible(
             knows more of it than we do, so that this does not count where there is such a target.
     """
     refusal: BadRequest | None = None
+    if dialect == "responses":  # what it names of earlier ones is looked for when it is called
+        request = without_history(request)
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
