@@ -80,6 +80,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     first_token: float | None = None  # seconds after started
     usage: dict[str, Any] | None = None
     error: Failure | None = None
+    lost: tuple[str, ...] = ()  # paths of what the provider was not told, as the operator allows
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

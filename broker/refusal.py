@@ -18,6 +18,7 @@ ERROR_BODY = 64 * 1024  # bytes of an error's body that are worth reading
 Remedy = Literal["retry", "next", "final"]
 
 AUTH_MESSAGE = "The provider refused the operator's credentials."
+OVERLOADED = 529  # no server's own: who answers so is the API itself, and says why
 _LONGEST_MESSAGE = 2000  # characters
 _LONGEST_WORD = 200
 
@@ -58,7 +59,7 @@ def refused(status: int, body: bytes, retry_after: str | None, now: float) -> Fa
     )
     if rule.type == "provider_auth":
         return msgspec.structs.replace(failure, message=AUTH_MESSAGE)
-    if rule.type == "provider_error":
+    if rule.type == "provider_error" and status != OVERLOADED:
         return failure  # what a broken server prints is for its own operator
     return with_words(failure, _error_object(body))
 

@@ -79,6 +79,7 @@ class Policy(NamedTuple):
     retries: int = 0  # of a target that fell over, before the next one
     deadline: float | None = None  # seconds from the job's creation
     hold_tool_calls: bool = False
+    drop_tools: tuple[str, ...] = ()  # hosted ones, that other dialects are asked without
 
 
 class Standing(NamedTuple):
@@ -151,6 +152,7 @@ def _policy(settings: Settings, model: str, options: Options) -> Policy:
         retries=retries,
         deadline=_shorter(route.deadline, options.deadline),
         hold_tool_calls=route.hold_tool_calls,
+        drop_tools=route.drop_tools,
     )
 
 

@@ -1,9 +1,11 @@
 """An answer before it is rendered: choices, their tokens and what they cost."""
 
+import json
 from collections.abc import Iterator
 
 import msgspec
 
+from sim.acting import step
 from sim.behaviour import Behaviour
 from sim.request import ChatRequest
 from sim.structured import structured
@@ -106,7 +108,9 @@ def _choice(request: ChatRequest, behaviour: Behaviour, source: bytes, said: str
     reasoning = tokens(seed(source.hex(), "reasoning"), behaviour.reasoning)
     content: list[bytes] = []
     calls: list[ToolCall] = []
-    if behaviour.tools:
+    if behaviour.agent:
+        content, calls = _acting(request, behaviour, source)
+    elif behaviour.tools:
         calls = [
             _tool_call(request, behaviour, seed(source.hex(), "call", str(index)))
             for index in range(behaviour.parallel)
@@ -126,6 +130,28 @@ def _choice(request: ChatRequest, behaviour: Behaviour, source: bytes, said: str
     finish = b"tool_calls" if calls else b"stop"
     whole = Choice(reasoning, content, calls, finish)
     return whole if request.cap is None else _capped(whole, request.cap)
+
+
+def _acting(
+    request: ChatRequest, behaviour: Behaviour, source: bytes
+) -> tuple[list[bytes], list[ToolCall]]:
+    """The text and the call of an agent's next step."""
+    doing = step(request.messages, request.offered)
+    if doing.said is not None:
+        return _pieces(doing.said), []
+    words = tokens(source, behaviour.tokens)
+    if doing.result is not None:
+        return [*words, *_pieces("\n" + doing.result)], []
+    if doing.call is None:
+        return words, []
+    name, arguments = doing.call
+    number = sum(len(message.results) for message in request.messages)
+    made_up = letters(seed(source.hex(), name, str(number)), 24)
+    return words, [ToolCall(b"call_" + made_up, quoted(name), _pieces(json.dumps(arguments)))]
+
+
+def _pieces(text: str, size: int = 12) -> list[bytes]:
+    return [quoted(text[start : start + size])[1:-1] for start in range(0, len(text), size)]
 
 
 def _tool_call(request: ChatRequest, behaviour: Behaviour, source: bytes) -> ToolCall:

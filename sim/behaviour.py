@@ -15,6 +15,7 @@ split         bytes     0        cut the body into writes of this size, wherever
 reasoning     count     0        reasoning_content chunks before the content
 tools         flag      0        answer with a tool call, its arguments in pieces
 parallel      count     1        tool calls a choice; more than 1 implies tools
+agent         flag      0        text, and the calls that the prompt asks for; see ``sim.acting``
 bigchunk      bytes     0        size of the first content chunk's string
 size          bytes     0        of every content chunk's string: letters in place of words
 clock         flag      0        every content chunk's string is the time of its write: 16 digits,
@@ -89,6 +90,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     reasoning: int = 0
     tools: bool = False
     parallel: int = 1
+    agent: bool = False
     bigchunk: int = 0
     size: int = 0
     clock: bool = False
@@ -224,6 +226,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     "reasoning": _COUNT,
     "tools": _flag,
     "parallel": _number(1, 128),
+    "agent": _flag,
     "bigchunk": _SIZE,
     "size": _SIZE,
     "clock": _flag,

@@ -110,7 +110,7 @@ def decode(body: bytes, model: str, *, streams: bool) -> ChatRequest:
     tools = [{"function": {"name": each.name}} for each in functions]
     fields = {"model": model, "messages": [], "stream": streams, "tools": tools}
     request = msgspec.convert({**fields, "max_tokens": asked.most}, ChatRequest)
-    request.messages = [Message(_role(each), each.text) for each in asked.contents]
+    request.messages = [each for turn in asked.contents for each in _messages(turn)]
     if asked.system_instruction is not None:
         text = "".join(part.text or "" for part in asked.system_instruction.parts)
         request.messages.insert(0, Message("system", text))
@@ -133,11 +133,15 @@ def _check(asked: _Request) -> None:
                 raise RequestError(f"the data is not base64 - {where}") from None
 
 
-def _role(content: _Content) -> str:
-    """Chat's word for a turn; the results of calls are a user's here."""
-    if content.role == "model":
-        return "assistant"
-    return "tool" if all(part.function_response for part in content.parts) else "user"
+def _messages(content: _Content) -> Iterator[Message]:
+    """A turn as chat has it; the results of calls are a user's here, and a message each there."""
+    given = [part.function_response for part in content.parts if part.function_response]
+    for each in given:
+        told = each.get("response", {})
+        texts = [value for value in told.values() if isinstance(value, str)]
+        yield Message("tool", "".join(texts) or json.dumps(told))
+    if len(given) < len(content.parts):
+        yield Message("assistant" if content.role == "model" else "user", content.text)
 
 
 class _Events:

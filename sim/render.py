@@ -118,7 +118,7 @@ def _opening(answer: Answer, events: _Events) -> bytes:
         events.plain(
             index,
             b'{"role":"assistant","content":%b,"refusal":null}'
-            % (b"null" if choice.calls else b'""'),
+            % (b"null" if choice.calls and not choice.content else b'""'),
         )
         for index, choice in enumerate(answer.choices)
     )
@@ -171,7 +171,8 @@ def whole(answer: Answer, behaviour: Behaviour) -> bytes:
 
 
 def _message(choice: Choice) -> bytes:
-    content = b"null" if choice.calls else b'"%b"' % b"".join(choice.content)
+    text = b'"%b"' % b"".join(choice.content)
+    content = b"null" if choice.calls and not choice.content else text
     parts = [b'{"role":"assistant","content":%b,"refusal":null,"annotations":[]' % content]
     if choice.reasoning:
         parts.append(b',"reasoning_content":"%b"' % b"".join(choice.reasoning))

@@ -15,6 +15,21 @@ class RequestError(ValueError):
 class _Part(msgspec.Struct):
     type: str = "text"
     text: str = ""
+    content: Any = None  # of a tool's result, as Anthropic has it
+
+    @property
+    def result(self) -> str:
+        """The texts of a tool's result."""
+        if isinstance(self.content, list):
+            return "".join(each.get("text", "") for each in self.content)
+        return self.content or ""
+
+
+def joined(content: str | list[Any] | None) -> str:
+    """The texts of a content that may be a text, parts, or nothing."""
+    if isinstance(content, list):
+        return "".join(part.text for part in content)
+    return content or ""
 
 
 class Message(msgspec.Struct):
@@ -26,9 +41,15 @@ class Message(msgspec.Struct):
     @property
     def text(self) -> str:
         """The content's text, without images and the like."""
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
+        return joined(self.content)
+
+    @property
+    def results(self) -> list[str]:
+        """The texts of the tools' results that it brings."""
+        if self.role == "tool":
+            return [self.text]
+        parts = self.content if isinstance(self.content, list) else ()
+        return [part.result for part in parts if part.type == "tool_result"]
 
 
 class StreamOptions(msgspec.Struct):
@@ -95,6 +116,11 @@ class ChatRequest(msgspec.Struct):
     def cap(self) -> int | None:
         """The most tokens a choice may have."""
         return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def offered(self) -> set[str]:
+        """The names of the functions that may be called."""
+        return {tool.function.name for tool in self.tools or ()}
 
     @property
     def tool(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from sim.request import ChatRequest, RequestError, read
+from sim.request import ChatRequest, RequestError, joined, read
 
 
 class _Part(msgspec.Struct):
@@ -15,13 +15,17 @@ class _Item(msgspec.Struct):
     type: str = "message"
     role: str = ""
     content: str | list[_Part] | None = None
+    output: str | list[_Part] | None = None
 
     @property
     def text(self) -> str:
-        """The texts of a message; empty for any other item."""
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
+        """The texts of a message or of a call's output; empty for any other item."""
+        return joined(self.output if self.type.endswith("_call_output") else self.content)
+
+    @property
+    def speaker(self) -> str:
+        """Chat's word for who says it: what has no role is a call's output or the model's own."""
+        return self.role or ("tool" if self.type.endswith("_call_output") else "assistant")
 
 
 class _Tool(msgspec.Struct):
@@ -58,8 +62,8 @@ class ResponsesRequest(msgspec.Struct):
         asked = [self.input] if isinstance(self.input, str) else self.input or ()
         messages = [{"role": "system", "content": self.instructions}] if self.instructions else []
         for item in asked:
-            text, role = (item, "user") if isinstance(item, str) else (item.text, item.role)
-            messages.append({"role": role or "tool", "content": text})
+            text, role = (item, "user") if isinstance(item, str) else (item.text, item.speaker)
+            messages.append({"role": role, "content": text})
         form = (self.text or _Text()).format
         functions = [tool.name for tool in self.tools or () if tool.type == "function"]
         return msgspec.convert(

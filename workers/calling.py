@@ -71,7 +71,7 @@ class Caller:
         try:
             await self._begin(step)
             self._refuse_foreign(step.target)
-            await self._stream(step.target, self._call(step.target, joining), passage, intake)
+            await self._stream(step.target, self._call(step.target, joining, policy), passage, intake)
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:
@@ -111,7 +111,7 @@ class Caller:
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target, self._call(target, joining, held), passage, intake)
+            await self._stream(target, self._call(target, joining, policy, held), passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
@@ -177,7 +177,9 @@ class Caller:
     def _holding(self, policy: Policy) -> ToolCalls | None:
         return ToolCalls(self._dialect) if policy.hold_tool_calls else None
 
-    def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
+    def _call(
+        self, target: Target, joining: Joining | None, policy: Policy, held: Held | None = None
+    ) -> Call:
         attempt = self._ledger.attempt
         assert attempt is not None
         request, job = self.request, self._job
@@ -198,7 +200,7 @@ class Caller:
             previous=known.id if known is not None else None,
             resolve=resolve,
             prepares=prepares,
-            drop=self._settings.dropped_for(self._job.model, target.provider),
+            drop=policy.drop_tools,
             partial=joining is not None
             and joining.continues
             and self._settings.prefill_for(self._job.model, *target),
@@ -223,7 +225,7 @@ class Caller:
             await self._receive(target, call, passage, intake)
             return
         provider = self._settings.providers[target.provider]
-        call = await self._preparing.prepared(call, provider, intake.partial)
+        call = await self._preparing.prepared(call, target.provider, provider, intake.partial)
         try:
             await self._receive(target, call, passage, intake)
         finally:

@@ -149,6 +149,7 @@ class Ledger:
         attempt.error = failure
         attempt.usage = self.reply.usage
         attempt.provider_id = self.reply.provider_id
+        attempt.lost = self.reply.lost
         took = self.reply.first_token
         attempt.first_token = None if took is None else round(took, 6)
         self._fields.append(attempt_field(attempt))

@@ -11,6 +11,7 @@ import math
 import msgspec
 
 from broker.dialects.body import decode_object
+from broker.dialects.neutral.translation import Put
 from broker.errors import BadRequest, ItemNotFound, JobGone, PreviousNotFound, TooLarge
 from broker.model import Failure
 from broker.offload import Offload
@@ -38,9 +39,11 @@ class Preparing:
     def __init__(self, offload: Offload, claim: Claim) -> None:
         self._offload = offload
         self._job = claim.job
-        self._claim = claim
+        self._body = len(claim.body or b"")
 
-    async def prepared(self, call: Call, provider: Provider, partial: Partial | None) -> Call:
+    async def prepared(
+        self, call: Call, name: str, provider: Provider, partial: Partial | None
+    ) -> Call:
         """The call with its body; with its whole request, where a library takes that.
 
         ``partial`` is what to go on from. Whoever gets it calls ``prepared.sent`` in the end.
@@ -49,7 +52,7 @@ class Preparing:
             ProviderFailure: the target can't be asked this, or the body is gone.
         """
         outline = self._job.outline
-        size = _COPIES * (len(self._claim.body or b"") if outline is None else outline.size)
+        size = _COPIES * (self._body if outline is None else outline.size)
         reserved = await self._offload.budget.take(self._job.account, size, math.inf)
         try:
             task = Prepare(
@@ -63,19 +66,21 @@ class Preparing:
                 drop=call.drop,
                 resolve=call.resolve,
                 partial=partial,
+                name=name,
             )
             made, body = await until_back(lambda: self._run(task))
         except BaseException as error:
             reserved.release()
-            raise _failure(error) from error
+            raise _failure(error, self._job.dialect) from error
         if (more := _COPIES * len(body) - reserved.size) > 0:  # of what was written out
             reserved.grow(more)
+        put = Put(made.asked, made.space, made.cut, made.lost, made.given)
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)
-            whole = Prepared(b"", request, made.space, _nothing, made.given)
+            whole = Prepared(b"", msgspec.structs.replace(put, request=request), _nothing)
             return msgspec.structs.replace(call, request=request, prepared=whole)
-        prepared = Prepared(body, made.asked, made.space, reserved.release, made.given)
+        prepared = Prepared(body, put, reserved.release)
         return msgspec.structs.replace(call, prepared=prepared)
 
     async def _run(self, task: Prepare) -> tuple[Made, bytearray]:
@@ -86,15 +91,15 @@ def _nothing() -> None:
     """Nothing was kept for it."""
 
 
-def _failure(error: BaseException) -> BaseException:
+def _failure(error: BaseException, caller: str) -> BaseException:
     match error:
         case JobGone():
             return ProviderFailure(_BODY_LOST)
         case PreviousNotFound() | ItemNotFound():
             return ProviderFailure(failures.refused_here(error))
         case BadRequest():
-            return unexpressible(error)
+            return unexpressible(error, caller)
         case TooLarge():
-            return unexpressible(BadRequest(error.message))
+            return unexpressible(BadRequest(error.message), caller)
         case _:
             return error

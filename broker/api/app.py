@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
+from broker.api import count_tokens, events, front, health, jobs, openapi, providers, responses
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
@@ -72,6 +72,7 @@ def create_app(core: Core) -> Starlette:
             Route(f"{_JOB}/cancel", jobs.cancel_job, methods=["POST"]),
             Route(f"{_JOB}/retry", jobs.retry_job, methods=["POST"]),
             Route(f"{_JOB}/tickets", jobs.create_ticket, methods=["POST"]),
+            Route("/", front.front, methods=["GET"]),
             Route("/openapi.json", openapi.document, methods=["GET"]),
             Route("/healthz", health.healthz, methods=["GET"]),
             Route("/readyz", health.readyz, methods=["GET"]),

@@ -36,8 +36,11 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """
     settings = core.settings
     policy = policy_for(settings, submission.request["model"], options)
-    if submission.examined is None:  # else the child has looked
-        expressible(settings, submission.dialect, submission.request, policy.targets)
+    if submission.examined is not None:  # the child has looked
+        lost = submission.examined.lost
+    else:
+        dialect, request = submission.dialect, submission.request
+        lost = expressible(settings, dialect, request, policy.targets, policy.drop_tools)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
         submission,
@@ -46,6 +49,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         grace=grace if options.on_disconnect == "cancel" else None,
         limits=core.limits_of(submission.account),
         admitted=core.has_memory,
+        lost=lost,
     )
 
 

@@ -2,8 +2,9 @@
 
 How many an account may have under way at once, and for how long, is in ``passing``.
 
-The model's targets are asked in turn until one answers; one that refuses the call as the
-caller's fault ends the search.
+The model's targets that speak this dialect are asked in turn until one answers; one that refuses
+the call as the caller's fault ends the search. Where none of them answers and there is a target of
+another dialect, whose provider may get the call, the answer is an estimate, and a header says so.
 """
 
 import io
@@ -16,13 +17,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import spoken, while_connected
+from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
 from broker.api.problems import failure_response
 from broker.dialects.body import decode_object
 from broker.dialects.messages.betas import header_of
+from broker.dialects.messages.counting import count
 from broker.dialects.messages.dialect import MESSAGES
 from broker.dialects.messages.request import VERSION, check_count
 from broker.model import Failure
@@ -46,12 +48,19 @@ _GARBLED = Failure(
 )
 
 
+ESTIMATED = "x-streamhold-estimated"  # a header of the answer: nobody counted
+
+
 class _Asked(NamedTuple):
-    """What is to be counted; ``rest`` is the body without its model and betas, an object."""
+    """What is to be counted; ``rest`` is the body without its model and betas, an object.
+
+    ``about`` is how many tokens it is estimated at.
+    """
 
     model: str
     betas: list[str]
     rest: bytes | bytearray
+    about: int
 
 
 async def count_tokens(request: Request) -> Response:
@@ -60,15 +69,28 @@ async def count_tokens(request: Request) -> Response:
     core.admit()
     asked = await _asked(core, request)
     targets = policy_for(core.settings, asked.model).targets
-    spoken(core.settings, MESSAGES.name, targets)
+    speaking = [each for each in targets if _speaks(core, each)]
+    if not speaking:
+        return _estimated(asked)
     try:
         async with core.passing.call(account_of(request)):
-            found = await while_connected(request, _ask_in_turn(core, targets, asked))
+            found = await while_connected(request, _ask_in_turn(core, speaking, asked))
     except TimeoutError:
         found = _LATE
     if isinstance(found, bytes):
         return Response(found, 200, media_type="application/json")
+    if found.remedy != "final" and len(speaking) < len(targets):
+        return _estimated(asked)
     return failure_response(request.url.path, found, final=False)
+
+
+def _speaks(core: Core, target: Target) -> bool:
+    return core.settings.providers[target.provider].dialect == MESSAGES.name
+
+
+def _estimated(asked: _Asked) -> Response:
+    body = msgspec.json.encode({"input_tokens": asked.about})
+    return Response(body, 200, {ESTIMATED: "true"}, "application/json")
 
 
 async def _ask_in_turn(core: Core, targets: Sequence[Target], asked: _Asked) -> bytes | Failure:
@@ -87,12 +109,12 @@ async def _asked(core: Core, request: Request) -> _Asked:
         call = decode_object(received.data)
         call |= with_headers(MESSAGES, request.headers, call)
         model, betas = check_count(call)
-        return _Asked(model, betas, msgspec.json.encode(call))
+        return _Asked(model, betas, msgspec.json.encode(call), count(call))
     try:
         task = Count(headers=with_headers(MESSAGES, request.headers, {}))
         account = account_of(request)
         found, rest = await core.offload.run(task, Counted, received.data, account=account)
-        return _Asked(found.model, found.betas, rest)
+        return _Asked(found.model, found.betas, rest, found.about)
     finally:
         received.reserved.release()
 

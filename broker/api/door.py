@@ -64,7 +64,7 @@ _SINGLE = {
     )
 }
 _ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#@\s]+)(?P<path>/[^?#]*)?\Z", re.IGNORECASE)
-_OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
+_OPEN = frozenset(("/", "/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
 _LONGEST_HOST = 300  # characters; a name has 253, and what is longer is kept in no cache

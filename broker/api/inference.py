@@ -27,6 +27,7 @@ from broker.api.examined import examined, submission_of
 from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.locations import in_its_dialect
+from broker.api.lost import lost_header
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
@@ -59,7 +60,8 @@ class Inference:
         after = header(request, b"last-event-id")
         if after is None:
             options = from_headers(request.scope["headers"])
-            reader = await follow(core, narrowed(core, submission, options))
+            submission = narrowed(core, submission, options)
+            reader = await follow(core, submission)
         else:
             found = await self._attach(core, submission, cursors.parse(after))
             if found is None:
@@ -68,7 +70,9 @@ class Inference:
         replays = header(request, b"idempotency-key") is not None
         if submission.request.get("stream"):
             return self._streamed(core, request, reader, submission, replays)
-        return await self._answered(core, request, reader, submission, replays)
+        response = await self._answered(core, request, reader, submission, replays)
+        response.headers.update(lost_header(submission.lost))
+        return response
 
     async def _answered(
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
@@ -121,7 +125,7 @@ class Inference:
         self, core: Core, request: Request, reader: Reader, submission: Submission, replays: bool
     ) -> Response:
         headers = _headers(submission.request_id)
-        located = {**headers, **self._located(core, submission)}
+        located = {**headers, **self._located(core, submission), **lost_header(submission.lost)}
 
         def refuse(failure: Failure) -> Response:
             response = failure_response(request.url.path, failure, final=replays)

@@ -10,6 +10,7 @@ from broker.api.attach import known, narrowed, submit
 from broker.api.body import has_body, read_body, read_json
 from broker.api.core import account_of, body_limits_of, core_of, request_id_of
 from broker.api.examined import examined, submission_of
+from broker.api.lost import lost_header
 from broker.api.options import check, from_headers
 from broker.api.tickets import AFTER_END, TicketScope
 from broker.decoding import SLICE
@@ -58,9 +59,12 @@ async def create_job(request: Request) -> Response:
     request.scope["request_id"] = submission.request_id
     if own is not None:
         options = check(own)
-    created = await submit(core, narrowed(core, submission, options))
+    submission = narrowed(core, submission, options)
+    created = await submit(core, submission)
     job = await known(core, submission.key)
-    return job_response(job, 202 if created else 200)
+    response = job_response(job, 202 if created else 200)
+    response.headers.update(lost_header(submission.lost))
+    return response
 
 
 def _submission(request: Request, new: NewJob) -> tuple[Submission, Options | None]:
@@ -226,6 +230,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "first_token_seconds": attempt.first_token,
         "usage": attempt.usage,
         "error": failure_object(attempt.error) if attempt.error else None,
+        **({"lost": attempt.lost} if attempt.lost else {}),
     }
 
 

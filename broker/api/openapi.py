@@ -361,6 +361,7 @@ def _provider_paths() -> _Schema:
 def _other_paths() -> _Schema:
     ready = _answer("It takes calls", "Readiness")
     answers: dict[str, tuple[str, dict[str, _Schema]]] = {
+        "/": ("What this is", {"200": _text("A page for people", "text/plain")}),
         "/healthz": ("Whether the process lives", {"200": _json_of("It lives")}),
         "/readyz": (
             "Whether calls can be served",

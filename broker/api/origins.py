@@ -29,7 +29,7 @@ _PREFLIGHT: Headers = [
 ]
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"x-request-id, request-id, location, retry-after, x-should-retry",
+    b"x-request-id, request-id, location, retry-after, x-should-retry, x-streamhold-lost",
 )
 
 

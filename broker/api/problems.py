@@ -58,7 +58,10 @@ def error_response(path: str, error: errors.StreamholdError) -> Response:
     status = status_of(error)
     dialect = dialect_at(path)
     if dialect is not None:
-        return _json(status, dialect.error(status, error.message, error.code, error.param), error)
+        message = error.message
+        if isinstance(error, errors.Unexpressible):
+            message = dialect.refused(error)
+        return _json(status, dialect.error(status, message, error.code, error.param), error)
     body: dict[str, Any] = {
         "type": f"urn:streamhold:error:{error.code}",
         "title": (type(error).__doc__ or "").strip().splitlines()[0],

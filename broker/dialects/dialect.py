@@ -11,6 +11,7 @@ import msgspec
 
 from broker.dialects import View
 from broker.dialects.fold import Fold
+from broker.errors import Unexpressible
 from broker.frames import Frame
 from broker.model import Failure, Job
 
@@ -90,7 +91,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format. Requests and answers are JSON objects of its own shape.
 
     Errors: ``error`` gives one of ours its shape (status, message, code, param), ``failure``
-    a job's. A ``transcript`` is only ever given back to the dialect that made it.
+    a job's; ``refused`` the message for what a provider can't be asked. A ``transcript`` is only
+    ever given back to the dialect that made it.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Callable[[int | None, int, int, Object | None], Object]
     error: Callable[[int, str, str, str | None], Object]
     failure: Callable[[Failure], Object]
+    refused: Callable[[Unexpressible], str] = lambda error: error.message
     # Whether a request may be asked for after its job's end, and is kept until then.
     keeps: Callable[[Object], bool] = lambda _request: False
     # The id, one of ours, of the response that a request goes on from.

@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.neutral.cut import Cut
 from broker.dialects.neutral.given import Given
+from broker.loss import Loss
 from broker.model import Options, Outline
 from broker.settings import Provider
 from broker.store.jobs import Upload
@@ -27,7 +29,8 @@ class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """A call that may be made. ``options`` are the body's own, if it has some."""
+    """A call that may be made. ``options`` are the body's own, if it has some; ``lost`` is what
+    ``expressible`` gives."""
 
     request_id: str
     dialect: str
@@ -37,6 +40,7 @@ class Examined(msgspec.Struct, frozen=True):
     upload: Upload | None = None
     metadata: dict[str, Any] | None = None
     options: Options | None = None
+    lost: tuple[str, ...] = ()
 
 
 class Items(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -56,10 +60,11 @@ class Count(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """Its model and betas; the payload that comes back is the rest of the body."""
+    """Its model, its betas and an estimate of its tokens; the payload is the rest of the body."""
 
     model: str
     betas: list[str] = []
+    about: int = 0
 
 
 class Resolve(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +85,10 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
-    ``partial`` is the part of an answer to go on from, ``flag`` as in ``workers...Call.partial``;
-    ``previous`` the provider's id of the response before; ``drop`` are hosted tools that are left
-    out if they must be. Its payload comes back.
+    ``resolve`` says what is written out first; ``partial`` is the part of an answer to go on from,
+    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response before;
+    ``name`` the provider's in the settings, ``drop`` the hosted tools that the route leaves out.
+    Its payload comes back.
     """
 
     key: str
@@ -95,6 +101,7 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     drop: tuple[str, ...] = ()
     resolve: Resolve | None = None
     partial: "Partial | None" = None
+    name: str = ""
 
 
 class Partial(msgspec.Struct, frozen=True):
@@ -113,11 +120,12 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What of the request is short, in the provider's dialect, the white space it lost, and what
-    its functions stand for."""
+    """What of the request is short, in the provider's dialect; the rest as in ``Put``."""
 
     asked: dict[str, Any]
     space: str = ""
+    cut: Cut = Cut()
+    lost: tuple[str, ...] = ()
     given: dict[str, Given] = {}
 
 
@@ -130,3 +138,4 @@ class Failed(msgspec.Struct, frozen=True):
     error: str
     detail: str
     param: str | None = None
+    losses: tuple[Loss, ...] = ()  # of Unexpressible

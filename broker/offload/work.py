@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from broker.dialects.body import decode_object, short_fields
+from broker.dialects.messages.counting import count
 from broker.dialects.messages.request import check_count
-from broker.dialects.neutral.dropping import without_dropped
 from broker.dialects.neutral.expressible import expressible
-from broker.dialects.neutral.given import Given, given_in
-from broker.dialects.neutral.translation import put_to
+from broker.dialects.neutral.terms import Terms
+from broker.dialects.neutral.translation import Put, put
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.history import names_history
@@ -86,7 +86,9 @@ class Work:
             name = secrets.token_hex(12)
             upload = Upload(name, self._storage.upload(key, name, body))
         del body, data
-        expressible(self._settings, dialect.name, call, policy.targets)
+        lost = expressible(
+            self._settings, dialect.name, call, policy.targets, policy.drop_tools
+        )
         return (
             Examined(
                 request_id=request_id,
@@ -97,6 +99,7 @@ class Work:
                 upload=upload,
                 metadata=envelope.metadata if envelope is not None else None,
                 options=envelope.options if envelope is not None else None,
+                lost=lost,
             ),
             b"",
         )
@@ -111,29 +114,29 @@ class Work:
         call = decode_object(data)
         call |= task.headers
         model, betas = check_count(call)
-        return Counted(model, betas), msgspec.json.encode(call)
+        return Counted(model, betas, count(call)), msgspec.json.encode(call)
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider
-        request, space = decode_object(self._stored(task.key)), ""
+        request = decode_object(self._stored(task.key))
         if task.resolve is not None and names_history(request):
             server = self._settings.server
             history = History(self._storage, task.resolve, server.max_body, server.max_parts)
             request = history.written_out(request)
         if task.partial is not None:
             request = dialect.continued(request, task.partial)
-        given: dict[str, Given] = {}
+        asked = Put(request)
         if provider.dialect != dialect.name:
-            request = without_dropped(dialect.name, request, task.drop)
-            if dialect.name == "responses":
-                given = given_in(request)
-            request, space = put_to(
-                *(request, dialect.name, provider.dialect, task.model, provider.quirks),
+            asked = put(
+                *(request, dialect.name, provider.dialect, task.model),
+                Terms.of(task.name, provider, task.drop),
                 partial=bool(task.flag),
                 resumes=provider.resumes,
             )
+            request = asked.request
         way = Way(task.model, task.streams, task.flag, task.previous)
-        return Prepared(short_fields(request), space, given), posted(provider, request, way)
+        made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost, asked.given)
+        return made, posted(provider, request, way)
 
     def _stored(self, key: str) -> bytes:
         body = self._storage.body(key)

@@ -48,6 +48,7 @@ class Submission(msgspec.Struct, frozen=True):
     admitted: bool = True
     keep: bool = False  # the body, for as long as the stream
     examined: Examined | None = None  # what is known of a large body; ``request`` is its outline
+    lost: tuple[str, ...] = ()  # see ``expressible``
 
     @property
     def key(self) -> str:

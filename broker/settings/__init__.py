@@ -15,6 +15,11 @@ import msgspec
 
 T = TypeVar("T")
 
+# What becomes of the name of a participant, and of system messages within a conversation, where
+# the provider's dialect has no room for them: see ``Provider``.
+Names = Literal["ignore", "text"]
+SystemTurns = Literal["auto", "native", "user"]
+
 _MOST_DERIVED = 1000  # by the models that callers name, which may be any
 _LONGEST_DERIVED = 1000  # characters of a key; what is longer is found anew each time
 
@@ -149,6 +154,8 @@ class Quirks(Section, frozen=True):
 
     names: dict[str, str] = {}  # what it calls a field, by OpenAI's name
     without: tuple[str, ...] = ()  # FIELD or FIELD.VALUE: see ``broker.dialects.neutral.quirks``
+    takes: tuple[str, ...] = ()  # beyond OpenAI's fields: "top_k"
+    files: bool = True  # false: it takes no PDFs
     developer_role: bool = True  # false: such messages are sent as system messages
     usage_option: bool = True  # false: it refuses stream_options.include_usage
 
@@ -175,9 +182,14 @@ class Provider(Watched, frozen=True, kw_only=True):
     # Whether calls may name what the provider keeps, whoever it was made for: see
     # ``broker.dialects.kept``. None: where there is one account at most.
     foreign_ids: bool | None = None
-    # Hosted tools of the responses dialect that a call is made without, where this provider
-    # speaks another: see ``broker.dialects.neutral.dropping``.
-    drop_tools: tuple[str, ...] = ()
+    # What of a translated request may be left out, though the answer changes: see
+    # ``broker.settings.losses``.
+    allow_loss: tuple[str, ...] = ()
+    # The name of a chat message's participant: left out, or written before the message's text.
+    names: Names = "ignore"
+    # A system message within a conversation, for messages and gemini: ``native`` as it is, where
+    # the dialect lets it stand; ``user`` as a marked user turn; ``auto`` what the model takes.
+    system_turns: SystemTurns = "auto"
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -200,7 +212,9 @@ class Route(Section, frozen=True):
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
-    drop_tools: tuple[str, ...] = ()  # as of a provider; both hold
+    # Hosted tools of the responses dialect that targets of another one are asked without: see
+    # ``broker.dialects.neutral.dropping``.
+    drop_tools: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -265,12 +279,6 @@ class Settings(Section, frozen=True, dict=True):
         """Whether calls of this provider may name what it keeps."""
         own = self.providers[provider].foreign_ids
         return len(self.accounts) < 2 if own is None else own
-
-    def dropped_for(self, model: str, provider: str) -> tuple[str, ...]:
-        """The hosted tools that a call is made without where the provider has none of them."""
-        route = self.routes.get(model)
-        own = self.providers[provider].drop_tools
-        return own if route is None or not route.drop_tools else (*route.drop_tools, *own)
 
     def prefill_for(self, model: str, provider: str, provider_model: str) -> bool | str:
         """Whether a target goes on from a partial answer, and the flag it wants: see Provider."""

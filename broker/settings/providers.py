@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from broker.settings import Provider, Quirks, Route, Settings, address_of
+from broker.settings import Provider, Quirks, Route, Settings, address_of, losses
 from broker.settings.presets import PRESETS
 
 _FLAGGED = ("chat", "messages")  # dialects whose messages may have a flag
@@ -59,6 +59,12 @@ def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[st
             found.append(f"{key}.key_header: must be the name of a header")
         if provider.quirks != Quirks() and provider.dialect != "chat":
             found.append(f"{key}.quirks: only a provider of the chat dialect has any")
+        found += [f"{key}.allow_loss: {line}" for line in losses.unknown(provider.allow_loss)]
+        found += [
+            f"{key}.quirks.takes: only top_k is known, not {field!r}"
+            for field in provider.quirks.takes
+            if field != "top_k"
+        ]
         _check_headers(key, provider, found)
         check_prefill(key, provider.prefill, provider, found)
         _check_library(key, provider, found)

@@ -65,6 +65,12 @@ on_loss = "replay"
 [routes.spoken-last]
 targets = ["sim-messages/tokens=3,interval=0", "voice/tokens=12,interval=1ms"]
 
+[routes.counted-first]
+targets = ["sim/tokens=12,interval=1ms", "sim-messages/tokens=12,interval=1ms"]
+
+[routes.overloaded-or-elsewhere]
+targets = ["sim-messages/status=529", "sim/tokens=12,interval=1ms"]
+
 [routes.then-unasked]
 targets = [
     "sim/tokens=12,interval=1ms,dropafter=5",

@@ -46,6 +46,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
         f"POST {job}/cancel",
         f"POST {job}/retry",
         f"POST {job}/tickets",
+        "GET /",
         "GET /openapi.json",
         "GET /healthz",
         "GET /readyz",

@@ -70,7 +70,7 @@ def asked(providers: Providers, provider: str, dialect: str, request: dict[str, 
     found: Any = providers.get(provider, dialect)
     try:
         if isinstance(found, TranslatedProvider):
-            call, _ = found._asked(call)
+            call = msgspec.structs.replace(call, request=found._put(call).request)
             writer(dialect, request, 1)
             found = found._provider
         assert isinstance(found, Upstream)

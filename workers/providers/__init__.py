@@ -10,6 +10,7 @@ import asyncio
 import aiohttp
 
 from broker import log
+from broker.dialects.neutral.terms import Terms
 from broker.model import Attempt, Job
 from broker.offload import Offload
 from broker.settings import Settings
@@ -66,7 +67,7 @@ class Providers:
                 each: self._make(each, self._session) for each in self._settings.providers
             }
         settings = self._settings.providers[name]
-        return speaking(self._made[name], settings.dialect, dialect, settings.quirks)
+        return speaking(self._made[name], settings.dialect, dialect, Terms.of(name, settings))
 
     def _make(self, name: str, session: aiohttp.ClientSession) -> Provider:
         settings = self._settings

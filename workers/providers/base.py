@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from broker.dialects.neutral.given import Given
+from broker.dialects.neutral.translation import Put
 from broker.frames import Frame
 from broker.model import Failure
 from broker.offload.tasks import Resolve
@@ -22,22 +22,12 @@ class Held(msgspec.Struct, frozen=True):
 class Prepared:
     """The body of a call that was made elsewhere, for its request is large (``broker.offload``).
 
-    ``asked`` is what of the request is short, in the provider's dialect, ``space`` the white space
-    that its partial answer had to lose, ``given`` what its functions stand for to the caller.
-    ``done`` is called once its bytes are not needed any more.
+    ``put`` has what of the request is short, in the provider's dialect. ``done`` is called once its
+    bytes are not needed any more.
     """
 
-    def __init__(
-        self,
-        body: bytes | bytearray,
-        asked: dict[str, Any],
-        space: str,
-        done: Callable[[], None],
-        given: dict[str, Given] | None = None,
-    ) -> None:
-        self.asked = asked
-        self.space = space
-        self.given = given or {}
+    def __init__(self, body: bytes | bytearray, put: Put, done: Callable[[], None]) -> None:
+        self.put = put
         self._body = body
         self._done: Callable[[], None] | None = done
 
@@ -73,7 +63,7 @@ class Call(msgspec.Struct, frozen=True):
     # Whether the last message is a partial answer to go on from; a text names the flag that
     # its provider wants set in it.
     partial: bool | str = False
-    drop: tuple[str, ...] = ()  # hosted tools that its provider may be asked without
+    drop: tuple[str, ...] = ()  # hosted tools that a provider of another dialect is asked without
     resolve: Resolve | None = None  # what is to be written out of it first
     prepares: bool = False  # whether its body is made elsewhere
     prepared: Prepared | None = None  # its body, where ``request`` is but an outline
@@ -89,6 +79,7 @@ class Reply(msgspec.Struct):
     events: int = 0  # frames given
     cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
+    lost: tuple[str, ...] = ()  # paths of what the provider was not told, as the operator allows
     ending: Frame | None = None  # with all items of a response, whose ids are the provider's
     closing: str | None = None  # the last event's JSON, where it says more than that it is that
 

@@ -9,46 +9,49 @@ and each frame that comes back is translated by itself, as it comes.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
+from broker import log
 from broker.dialects.neutral import errors
-from broker.dialects.neutral.dropping import without_dropped
-from broker.dialects.neutral.given import Given, given_in
+from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import (
+    Put,
     Translation,
-    put_to,
+    counted,
+    put,
     reader,
     translate_usage,
     writer,
 )
+from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
 from broker.dialects.responses.minted import items_name
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
-from broker.settings import Quirks
 from workers.providers import failures
 from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply, Sink
 
 
-def speaking(
-    provider: Provider, spoken: str, caller: str, quirks: Quirks | None = None
-) -> Provider:
+def speaking(provider: Provider, spoken: str, caller: str, terms: Terms | None = None) -> Provider:
     """The provider, which speaks one dialect, for jobs in the dialect of their caller."""
-    return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, quirks)
+    return provider if spoken == caller else TranslatedProvider(provider, spoken, caller, terms)
 
 
-def unexpressible(error: BadRequest) -> ProviderFailure:
-    """A target can't be asked a request; another one may do."""
+def unexpressible(error: BadRequest, caller: str) -> ProviderFailure:
+    """A target can't be asked a request in the caller's dialect; another one may do."""
+    message = error.message
+    if isinstance(error, Unexpressible):
+        message = DIALECTS[caller].refused(error)
     return ProviderFailure(
         Failure(
             type="invalid_request_error",
-            message=error.message,
+            message=message,
             status=400,
             remedy="next",
             code=Unexpressible.code,  # to it, whatever it may be to others
@@ -61,10 +64,10 @@ class TranslatedProvider:
     """A provider whose calls and frames are in the caller's dialect; keeps nothing of a call."""
 
     def __init__(
-        self, provider: Provider, spoken: str, caller: str, quirks: Quirks | None = None
+        self, provider: Provider, spoken: str, caller: str, terms: Terms | None = None
     ) -> None:
         self._provider = provider
-        self._quirks = quirks
+        self._terms = terms or Terms()
         self._spoken = spoken
         self._caller = caller
         self.resumes = provider.resumes
@@ -74,21 +77,22 @@ class TranslatedProvider:
     ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. An answer that came whole is told as events too.
 
+        An answer that is cut here (``neutral.cut``) is complete, and the provider's call ended.
         Nothing goes into the sink: an answer's end has more to say than its last frames.
 
         Raises:
             ProviderFailure: as the provider, or the request can't be translated, in which case
                 nobody was called.
         """
-        own = without_dropped(self._caller, call.request, call.drop)
-        if own is not call.request:
-            call = msgspec.structs.replace(call, request=own)
-        asked, space = self._asked(call)
+        made = self._put(call)
+        asked = msgspec.structs.replace(call, request=made.request)
+        reply.lost = made.lost
         theirs = Reply()
         told = Translation(
             reader(self._spoken, call.request_id),
-            writer(self._caller, own, int(time.time()), self._given(call), _name(call)),
-            space,
+            writer(self._caller, call.request, int(time.time()), made, _name(call)),
+            made.space,
+            made.cut,
         )
         answer = _Answer(self._spoken, self._caller, call, told, theirs, reply)
         try:
@@ -97,11 +101,25 @@ class TranslatedProvider:
                     if frames := answer.take(received):
                         yield frames
                     answer.check()
+                    if told.ended:
+                        break
+            if told.ended:
+                await self._end(asked, theirs)
             if frames := answer.end():
                 yield frames
             answer.check()
         finally:
             answer.settle()
+
+    async def _end(self, call: Call, theirs: Reply) -> None:
+        """End a call whose answer was cut, if it would go on without its connection."""
+        if not self.resumes:
+            return
+        held = msgspec.structs.replace(call, held=Held(theirs.provider_id))
+        try:
+            await self._provider.stop(held)
+        except ProviderFailure as error:
+            log.warning("attempt.unstopped", request_id=call.request_id, type=error.failure.type)
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -111,30 +129,25 @@ class TranslatedProvider:
         """See ``base.Provider``."""
         await self._provider.stop(call)
 
-    def _given(self, call: Call) -> Mapping[str, Given]:
-        """What the functions that are offered stand for."""
-        if self._caller != "responses":
-            return {}
-        return given_in(call.request) if call.prepared is None else call.prepared.given
+    def _terms_of(self, call: Call) -> Terms:
+        return msgspec.structs.replace(self._terms, drop=call.drop) if call.drop else self._terms
 
-    def _asked(self, call: Call) -> tuple[Call, str]:
-        """The same call in the provider's dialect, and the white space that it had to lose.
+    def _put(self, call: Call) -> Put:
+        """The same call in the provider's dialect.
 
         Raises:
             ProviderFailure: there is no such thing; another target may do.
         """
-        prepared = call.prepared
-        if prepared is not None:  # in the provider's dialect already
-            return msgspec.structs.replace(call, request=prepared.asked), prepared.space
+        if call.prepared is not None:  # in the provider's dialect already
+            return call.prepared.put
         try:
-            request, space = put_to(
-                *(call.request, self._caller, self._spoken, call.model, self._quirks),
+            return put(
+                *(call.request, self._caller, self._spoken, call.model, self._terms_of(call)),
                 partial=bool(call.partial),
                 resumes=self.resumes,
             )
         except BadRequest as error:
-            raise unexpressible(error) from error
-        return msgspec.structs.replace(call, request=request), space
+            raise unexpressible(error, self._caller) from error
 
 
 def _name(call: Call) -> str:
@@ -196,6 +209,8 @@ class _Answer:
             ours.usage = translate_usage(theirs.usage, self._spoken, self._caller)
         if theirs.said is not None:
             ours.said = translate_usage(theirs.said, self._spoken, self._caller)
+        if self._told.usage is not None:  # of an answer that was cut
+            ours.usage = counted(self._told.usage, self._caller)
 
     def _noted(self, frames: list[Frame]) -> list[Frame]:
         ours, theirs = self._ours, self._theirs

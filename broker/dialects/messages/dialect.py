@@ -7,6 +7,7 @@ from broker.dialects.messages.betas import BETA
 from broker.dialects.messages.errors import error, failure_error
 from broker.dialects.messages.fold import MessagesFold
 from broker.dialects.messages.joint import Joint
+from broker.dialects.messages.refused import refused
 from broker.dialects.messages.request import check, continued
 from broker.dialects.messages.tools import begins_call, leads_to_call
 from broker.dialects.messages.transcript import Transcript
@@ -44,4 +45,5 @@ MESSAGES = Dialect(
     estimate=estimate,
     error=error,
     failure=failure_error,
+    refused=refused,
 )

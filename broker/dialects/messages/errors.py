@@ -6,7 +6,8 @@ more: ``failure`` (the job's failure), ``code``, ``param``, ``provider_status``.
 
 from typing import Any
 
-from broker.errors import JobFailed
+from broker.dialects.messages.refused import path_of
+from broker.errors import BadRequest, JobFailed
 from broker.model import Failure, JobState, Terminal
 
 _TYPES = {
@@ -26,7 +27,9 @@ _FAILED = Failure(type=JobFailed.code, message=JobFailed().message)
 
 
 def error(status: int, message: str, code: str, param: str | None) -> dict[str, Any]:
-    """An error of our own in that shape."""
+    """An error of our own in that shape; of a field that is wrong its path comes first."""
+    if param and code == BadRequest.code:
+        message = f"{path_of(param)}: {message}"
     return _body(_type(status), message, code=code, param=param)
 
 

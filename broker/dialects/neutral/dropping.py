@@ -1,40 +1,43 @@
 """Hosted tools that the operator allows a provider of another dialect to do without.
 
 A provider runs them itself (a search of the web, an interpreter), so that no other can be asked
-for one. ``drop_tools`` of a route or a provider names those that are left out of a request then,
-with what the history tells of their runs: the answers that were written with them stand in it.
-A name stands for its versions too: ``web_search`` for ``web_search_preview``; ``*`` for all.
+for one. ``drop_tools`` of a route names those that are left out of a request then, with what the
+history tells of their runs: the answers that were written with them stand in it. A name stands for
+its versions too: ``web_search`` for ``web_search_preview``; ``*`` for all.
 """
 
+import re
 from collections.abc import Collection
 from typing import Any
-
-from broker.dialects.neutral.given import LEFT_OUT
 
 HOSTED = (
     *("web_search", "file_search", "code_interpreter", "image_generation", "computer", "mcp"),
     *("local_shell", "shell", "apply_patch", "programmatic_tool_calling"),
 )
-_LEFT: dict[str, Any] = {"type": LEFT_OUT}
+_TOOL = re.compile(r"tools\[(\d+)\](?:\.type)?\Z")
 
 
-def without_dropped(
-    dialect: str, request: dict[str, Any], drop: Collection[str]
-) -> dict[str, Any]:
-    """The request without these hosted tools; the others keep their places."""
-    if dialect != "responses" or not drop:
+def is_hosted(kind: Any) -> bool:
+    """Whether a tool or an item of this type is of a tool that its provider runs."""
+    return _is_of(kind, HOSTED)
+
+
+def is_dropped(kind: Any, drop: Collection[str]) -> bool:
+    """Whether it is one that may be left out."""
+    return bool(drop) and _is_of(kind, HOSTED if "*" in drop else drop)
+
+
+def without_lost(request: dict[str, Any], lost: Collection[str]) -> dict[str, Any]:
+    """The request without the tools that stand at these paths."""
+    tools = request.get("tools")
+    places = {int(found[1]) for path in lost if (found := _TOOL.match(path))}
+    if not places or not isinstance(tools, list):
         return request
-    names = HOSTED if "*" in drop else tuple(drop)
-    found = dict(request)
-    for key in ("tools", "input"):
-        value = request.get(key)
-        if isinstance(value, list) and any(_is_dropped(each, names) for each in value):
-            found[key] = [_LEFT if _is_dropped(each, names) else each for each in value]
-    return found
+    left = [tool for place, tool in enumerate(tools) if place not in places]
+    return {**request, "tools": left}
 
 
-def _is_dropped(value: Any, names: Collection[str]) -> bool:
-    kind = value.get("type") if isinstance(value, dict) else None
+def _is_of(kind: Any, names: Collection[str]) -> bool:
     return isinstance(kind, str) and any(
         kind == name or kind.startswith(f"{name}_") for name in names
     )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from broker.dialects.kept import refusal_of
-from broker.dialects.neutral.dropping import without_dropped
-from broker.dialects.neutral.translation import translate_request
+from broker.dialects.neutral.terms import Terms
+from broker.dialects.neutral.translation import put
 from broker.dialects.responses.history import without_history
 from broker.errors import BadRequest
 from broker.routing import Target
@@ -13,12 +13,21 @@ from broker.settings import Settings
 
 
 def expressible(
-    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
-) -> None:
+    settings: Settings,
+    dialect: str,
+    request: dict[str, Any],
+    targets: Sequence[Target],
+    drop: tuple[str, ...] = (),
+) -> tuple[str, ...]:
     """Check that a request can be put to some target, in the dialect that it speaks.
 
+    ``drop`` are the hosted tools that its route leaves out if it must.
+
+    Returns:
+        The paths of what the first such target would not be told, as the operator allows.
+
     Raises:
-        Unexpressible: it can't; of several reasons the first target's.
+        Unexpressible: it can't; all of the first target's reasons.
         ForeignId, PreviousNotFound: it names what a target's provider keeps.
         BadRequest: so too where that is no request of its dialect. Whoever speaks the dialect
             knows more of it than we do, so that this does not count where there is such a target.
@@ -32,16 +41,14 @@ def expressible(
             foreign = settings.takes_foreign_ids(target.provider)
             kept = None if foreign else refusal_of(dialect, request)
             if kept is None:
-                return
+                return ()
             refusal = refusal or kept
             continue
-        drop = settings.dropped_for(request["model"], target.provider)
-        asked = without_dropped(dialect, request, drop)
         try:
-            translate_request(asked, dialect, provider.dialect, target.model, provider.quirks)
+            terms = Terms.of(target.provider, provider, drop)
+            return put(request, dialect, provider.dialect, target.model, terms).lost
         except BadRequest as error:
             refusal = refusal or error
-        else:
-            return
     if refusal is not None:
         raise refusal
+    return ()

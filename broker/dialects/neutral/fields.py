@@ -1,16 +1,19 @@
 """Fields: one object of a request, taken apart so that nothing of it is overlooked.
 
 Whoever reads an object takes each field by name and then closes it. What is left by then has
-no counterpart and is refused, unless it says nothing: null, an empty list or object.
+no counterpart and is lost, unless it says nothing: null, an empty list or object.
 """
 
 from collections.abc import Iterator
 from typing import Any, Self
 
+from broker.dialects.neutral.losing import is_hint, lose
 from broker.errors import BadRequest, Unexpressible
+from broker.loss import Kind, Loss, shown
 
 _HIGHEST = 2**63  # no dialect counts further; Python can't write an integer of 4,301 digits
 _NOTHING: tuple[Any, ...] = (None, [], {})
+_LONGEST_KEY = 100  # characters of a field's name that are told
 
 
 class Fields:
@@ -24,10 +27,15 @@ class Fields:
 
     def where(self, key: str) -> str:
         """The name of a field, for people."""
+        key = key[:_LONGEST_KEY]
         return f"{self.path}.{key}" if self.path else key
 
     def has(self, key: str) -> bool:
         return self._left.get(key) is not None
+
+    def peek(self, key: str) -> Any:
+        """A field that is to be taken later."""
+        return self._left.get(key)
 
     def any(self, key: str) -> Any:
         """A field of whatever type."""
@@ -91,12 +99,24 @@ class Fields:
             raise malformed(self.where(key), "a list of strings")
         return tuple(value)
 
-    def word(self, key: str, words: tuple[Any, ...]) -> Any:
-        """A field that can be expressed only if it is one of these words."""
+    def word(self, key: str, words: tuple[Any, ...], setting: str | None = None) -> Any:
+        """A field that says what its object is, which can be expressed if it is one of these."""
         value = self.any(key)
         if value is not None and value not in words:
-            raise self.unexpressible(key, f"only {_listed(words)} can be")
+            raise Unexpressible(losses=[self._other(key, value, words, setting)])
         return value
+
+    def wish(self, key: str, words: tuple[Any, ...], setting: str | None = None) -> Any:
+        """A field that is lost, by itself, if it is none of these words."""
+        value = self.any(key)
+        if value is not None and value not in words:
+            lose(self._other(key, value, words, setting))
+            return None
+        return value
+
+    def _other(self, key: str, value: Any, words: tuple[Any, ...], setting: str | None) -> Loss:
+        allowed = tuple(map(shown, words))
+        return Loss(self.where(key), "", shown(value), "value", allowed, setting)
 
     def ignore(self, *keys: str) -> Self:
         """These fields are harmless to leave out."""
@@ -104,30 +124,32 @@ class Fields:
             self._left.pop(key, None)
         return self
 
-    def ignore_starting(self, prefix: str) -> Self:
-        """Fields whose names begin so are harmless to leave out."""
-        for key in [key for key in self._left if key.startswith(prefix)]:
-            del self._left[key]
+    def forget(self) -> None:
+        """Nothing that is left of it is looked at: the whole object is left out."""
+        self._left.clear()
+
+    def only(self, key: str, *values: Any, setting: str | None = None) -> Self:
+        """This field is harmless to leave out where it says one of these; else it is lost."""
+        self.wish(key, values, setting)
         return self
 
-    def only(self, key: str, *values: Any) -> Self:
-        """This field is harmless to leave out where it says one of these."""
-        self.word(key, values)
-        return self
+    def unexpressible(
+        self, key: str, why: str = "", value: Any = None, setting: str | None = None
+    ) -> Unexpressible:
+        """The refusal of one field, without which its object can't be."""
+        return unexpressible(self.where(key), why, value, setting=setting)
 
-    def unexpressible(self, key: str, why: str = "") -> Unexpressible:
-        """The refusal of one field."""
-        return unexpressible(self.where(key), why)
+    def lose(self, key: str, why: str = "", setting: str | None = None) -> None:
+        """Go on without this field, if it is there."""
+        value = self.any(key)
+        if value is not None:
+            lose(Loss(self.where(key), why, shown(value), setting=setting))
 
     def close(self) -> None:
-        """Refuse what was not taken.
-
-        Raises:
-            Unexpressible: there is something, and it says something.
-        """
+        """Lose what was not taken, and says something; a hint is left out unsaid."""
         for key, value in self._left.items():
-            if value not in _NOTHING:
-                raise self.unexpressible(key)
+            if value not in _NOTHING and not is_hint(self.where(key), value):
+                lose(Loss(self.where(key), "", shown(value), setting="fields"))
 
 
 def fields_of(value: Any, path: str) -> Iterator[Fields]:
@@ -140,15 +162,20 @@ def fields_of(value: Any, path: str) -> Iterator[Fields]:
         yield Fields(each, f"{path}[{place}]")
 
 
-def unexpressible(path: str, why: str = "") -> Unexpressible:
-    """The refusal of what stands at ``path``."""
-    return Unexpressible(f"'{path}' can't be expressed{': ' + why if why else ''}.", param=path)
+def unexpressible(
+    path: str,
+    why: str = "",
+    value: Any = None,
+    *,
+    kind: Kind = "extra",
+    values: tuple[str, ...] = (),
+    setting: str | None = None,
+) -> Unexpressible:
+    """The refusal of what stands at ``path``: see ``broker.loss.Loss``."""
+    told = "" if value is None else shown(value)
+    return Unexpressible(losses=[Loss(path, why, told, kind, values, setting)])
 
 
 def malformed(path: str, what: str) -> BadRequest:
     """The refusal of what is wrong in its own dialect."""
     return BadRequest(f"'{path or 'request'}' must be {what}.", param=path or None)
-
-
-def _listed(words: tuple[Any, ...]) -> str:
-    return ", ".join(f"{word!r}" if isinstance(word, str) else str(word) for word in words)

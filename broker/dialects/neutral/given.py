@@ -20,7 +20,6 @@ Kind = Literal["function", "custom", "search"]
 
 INPUT = "input"  # the argument of a function that stands for a custom tool
 SEARCH = "tool_search"
-LEFT_OUT = "streamhold:left_out"  # the type of a tool in the place of one that was dropped
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _OTHER = re.compile(r"[^A-Za-z0-9_-]")

@@ -2,7 +2,8 @@
 
 It holds what at least two dialects can say. A reader (``reading``) refuses what has no place
 here, a writer (``writing``) what its dialect can't say; so nothing is dropped on the way but
-what those modules name as harmless. The public model name is no part of it.
+what those modules name as harmless. The public model name is no part of it. ``at`` is where a
+caller wrote something, for errors.
 """
 
 from typing import Any, Literal
@@ -25,6 +26,22 @@ class Image(msgspec.Struct, frozen=True):
     data: str = ""
     media_type: str = ""
     detail: str | None = None
+    at: str = ""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A file: its ``text``, or base64 ``data`` with its media type, or a ``url``.
+
+    ``about`` is what its sender says of it.
+    """
+
+    text: str | None = None
+    data: str = ""
+    media_type: str = ""
+    url: str = ""
+    name: str | None = None
+    about: str | None = None
+    at: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -33,14 +50,16 @@ class ToolCall(msgspec.Struct, frozen=True):
     id: str
     name: str
     arguments: str
+    at: str = ""
 
 
 class ToolResult(msgspec.Struct, frozen=True):
     """What a tool call gave."""
 
     id: str
-    parts: tuple[Text | Image, ...]
+    parts: tuple[Text | Image | Document, ...]
     failed: bool = False
+    at: str = ""
 
 
 class Thought(msgspec.Struct, frozen=True):
@@ -60,15 +79,20 @@ class Refusal(msgspec.Struct, frozen=True):
     text: str
 
 
-Part = Text | Image | ToolCall | ToolResult | Thought | Refusal
+Part = Text | Image | Document | ToolCall | ToolResult | Thought | Refusal
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One turn. Role ``tool`` holds the results of the calls of the turn before, and only them."""
+    """One turn. Role ``tool`` holds the results of the calls of the turn before, and only them.
+
+    ``name`` tells participants of one role apart.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    name: str | None = None
+    at: str = ""
 
 
 class Tool(msgspec.Struct, frozen=True):

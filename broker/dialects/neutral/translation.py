@@ -4,17 +4,24 @@
 providers alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
+
 from broker.dialects.neutral import reading, usage, writing
+from broker.dialects.neutral.cut import NOTHING, Cut, Scissors, cut_of
+from broker.dialects.neutral.dropping import without_lost
 from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
-from broker.dialects.neutral.given import Given
+from broker.dialects.neutral.given import Given, given_in
+from broker.dialects.neutral.losing import Losses, collecting
 from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
-from broker.dialects.neutral.request import Request
+from broker.dialects.neutral.request import Named, Request
 from broker.dialects.neutral.sequence import Garbled
+from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.usage import Usage
+from broker.dialects.usage import tokens
 from broker.dialects.white_space import WhiteSpace
 from broker.settings import Quirks
 
@@ -77,45 +84,51 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
 }
 
 
+class Put(msgspec.Struct, frozen=True):
+    """A caller's request as it is put to a provider of another dialect.
+
+    ``space`` is the white space that a partial answer lost at its end, ``cut`` what is to be cut of
+    the answer, ``lost`` the paths of what was left out as the operator allows, ``given`` what its
+    functions stand for to the caller that are not simply themselves.
+    """
+
+    request: dict[str, Any]
+    space: str = ""
+    cut: Cut = Cut()
+    lost: tuple[str, ...] = ()
+    given: dict[str, Given] = {}
+
+
 def translate_request(
-    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
-) -> dict[str, Any]:
-    """A caller's request for a provider of another dialect, without how it is to be streamed.
-
-    ``quirks`` are the provider's, if it speaks chat.
-
-    Raises:
-        Unexpressible: something in it can't be said to that provider; ``param`` names it.
-        BadRequest: it is no request of the caller's dialect.
-    """
-    return _written(_READ[caller](request), provider, model, quirks)
-
-
-def translate_partial(
-    request: dict[str, Any], caller: str, provider: str, model: str, quirks: Quirks | None = None
-) -> tuple[dict[str, Any], str]:
-    """The same for a request that ends in a partial answer, which is to be gone on with.
-
-    Gives the white space too that the partial answer had to lose at its end.
-
-    Raises:
-        Unexpressible, BadRequest: as ``translate_request``.
-    """
-    neutral, space = prepared(_READ[caller](request), provider)
-    return _written(neutral, provider, model, quirks), space
-
-
-def put_to(
     request: dict[str, Any],
     caller: str,
     provider: str,
     model: str,
-    quirks: Quirks | None,
+    quirks: Quirks | None = None,
+    terms: Terms | None = None,
+) -> dict[str, Any]:
+    """A caller's request for a provider of another dialect, without how it is to be streamed.
+
+    ``quirks`` are the provider's, if it speaks chat; ``terms`` the operator's, with them.
+
+    Raises:
+        Unexpressible: something in it can't be said to that provider; ``losses`` has all of it.
+        BadRequest: it is no request of the caller's dialect.
+    """
+    return put(request, caller, provider, model, _terms(quirks, terms)).request
+
+
+def put(
+    request: dict[str, Any],
+    caller: str,
+    provider: str,
+    model: str,
+    terms: Terms,
     *,
-    partial: bool,
-    resumes: bool,
-) -> tuple[dict[str, Any], str]:
-    """A caller's request for a provider of another dialect, and the white space it had to lose.
+    partial: bool = False,
+    resumes: bool = False,
+) -> Put:
+    """A caller's request for a provider of another dialect, and what that comes to.
 
     ``partial``: whether it ends in a partial answer, to go on from; ``resumes`` as in
     ``settings.Provider``.
@@ -123,21 +136,45 @@ def put_to(
     Raises:
         Unexpressible, BadRequest: as ``translate_request``.
     """
-    asked = (request, caller, provider, model, quirks)
-    written, space = translate_partial(*asked) if partial else (translate_request(*asked), "")
+    space = ""
+    with collecting(terms, caller) as losses:
+        neutral = _without_lost_tools(_READ[caller](request), losses)
+        cut = cut_of(neutral, provider, terms.quirks, partial=partial)
+        if partial:
+            neutral, space = prepared(neutral, provider)
+        written = _WRITE[provider](neutral, model)
+        if provider == "chat":
+            written = fitted(written, terms.quirks)
+    if cut.stop:
+        cut = msgspec.structs.replace(cut, prompt=tokens(len(msgspec.json.encode(written))))
     if resumes and request.get("store") is not False:
         written.pop("store", None)  # to resume it the provider has to keep it
-    return written, space
+    given = given_in(request) if caller == "responses" else {}
+    return Put(written, space, cut, losses.allowed, given)
 
 
-def _written(request: Request, provider: str, model: str, quirks: Quirks | None) -> dict[str, Any]:
-    written = _WRITE[provider](request, model)
-    return written if quirks is None or provider != "chat" else fitted(written, quirks)
+def _terms(quirks: Quirks | None, terms: Terms | None) -> Terms:
+    terms = terms or Terms()
+    return terms if quirks is None else msgspec.structs.replace(terms, quirks=quirks)
+
+
+def _without_lost_tools(request: Request, losses: Losses) -> Request:
+    """The request without a choice of a tool that was left out."""
+    choice = request.tool_choice
+    names = [tool.name for tool in request.tools]
+    if not losses.allowed or not isinstance(choice, Named) or choice.name in names:
+        return request
+    return msgspec.structs.replace(request, tool_choice=None)
 
 
 def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:
     """What a provider counted, in its caller's words."""
     return _COUNTED[caller](_COUNTS[provider](counts))
+
+
+def counted(usage: Usage, caller: str) -> dict[str, Any]:
+    """A neutral count in a caller's words."""
+    return _COUNTED[caller](usage)
 
 
 def reader(dialect: str, fallback: str = "") -> Reader:
@@ -149,21 +186,22 @@ def writer(
     dialect: str,
     request: dict[str, Any],
     created: int,
-    given: Mapping[str, Given] | None = None,
+    put: Put | None = None,
     name: str = "",
 ) -> Writer:
     """The writer of an answer to this request, at this time (Unix seconds).
 
-    ``given`` and ``name`` are as in ``ResponsesWriter``.
+    ``put`` is how the request was put to the provider; ``name`` as in ``ResponsesWriter``.
 
     Raises:
         KeyError: callers don't speak this dialect.
     """
+    lost, given = (put.lost, put.given) if put is not None else ((), {})
     writers: dict[str, Callable[[], Writer]] = {
         "chat": lambda: writing.chat_events.ChatWriter(created),
         "messages": writing.messages_events.MessagesWriter,
         "responses": lambda: writing.responses_events.ResponsesWriter(
-            created, request, given, name
+            created, without_lost(request, lost), given, name
         ),
     }
     return writers[dialect]()
@@ -173,42 +211,53 @@ class Translation:
     """One answer on its way: a provider's events in, the caller's events out.
 
     ``failed`` is set by an event that ends the answer with an error; nothing follows it.
-    ``space`` is what the partial answer, if it goes on from one, lost at its end.
+    ``space`` is what the partial answer, if it goes on from one, lost at its end; ``cut`` what is
+    to be cut of it. ``ended``: it was cut, told to its end, and at the cost of ``usage``.
     """
 
-    def __init__(self, source: Reader, target: Writer, space: str = "") -> None:
+    def __init__(self, source: Reader, target: Writer, space: str = "", cut: Cut = NOTHING) -> None:
         self.failed: Failed | None = None
+        self._scissors = Scissors(cut) if cut.stop or cut.one_call else None
         self._space = WhiteSpace(space)
         self._stopped = False
         self._reader = source
         self._writer = target
 
+    @property
+    def ended(self) -> bool:
+        return self._scissors is not None and self._scissors.ended
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._scissors.usage if self._scissors is not None else None
+
     def feed(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """The caller's events for one of the provider's."""
-        return self._pass(self._reader.feed(event))
+        return [] if self.ended else self._pass(self._reader.feed(event))
 
     def whole(self, answer: dict[str, Any]) -> list[dict[str, Any]]:
         """The caller's events for an answer that came whole, up to its end."""
         found = self._pass(self._reader.whole(answer))
-        return found if self.failed else found + self._writer.end()
+        return found if self.failed or self.ended else found + self._writer.end()
 
     def end(self) -> list[dict[str, Any]]:
         """The provider's answer is complete: the rest of the caller's."""
-        if self.failed:
+        if self.failed or self.ended:
             return []
         found = self._pass(self._reader.end())
-        return found if self.failed else found + self._writer.end()
+        return found if self.failed or self.ended else found + self._writer.end()
 
     def _pass(self, events: list[Event]) -> list[dict[str, Any]]:
+        found = self._told(events)
+        return found + self._writer.end() if self.ended and not self.failed else found
+
+    def _told(self, events: list[Event]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for event in events:
+        events = self._unsaid(events)
+        for event in events if self._scissors is None else self._scissors.take(events):
             if isinstance(event, Failed):
                 self.failed = event
                 break
-            if isinstance(event, TextDelta):
-                event = TextDelta(self._space.unsaid(event.text))
-                if not event.text:
-                    continue
             try:
                 if self._stopped and not isinstance(event, Usage | Stop):
                     raise Garbled
@@ -217,4 +266,15 @@ class Translation:
             except Garbled as error:
                 self.failed = Failed("provider", str(error.__doc__))
                 break
+        return found
+
+    def _unsaid(self, events: list[Event]) -> list[Event]:
+        """The events without the white space that was delivered before."""
+        found: list[Event] = []
+        for event in events:
+            if isinstance(event, TextDelta):
+                event = TextDelta(self._space.unsaid(event.text))
+                if not event.text:
+                    continue
+            found.append(event)
         return found

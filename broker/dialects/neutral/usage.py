@@ -10,13 +10,17 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens. ``cached`` and ``cache_write`` are part of the input, ``reasoning`` of the output."""
+    """Tokens. ``cached`` and ``cache_write`` are part of the input, ``reasoning`` of the output.
+
+    ``estimated``: they are our estimate, for the provider's own came no more.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     cache_write: int = 0
     reasoning: int = 0
+    estimated: bool = False
 
 
 def _count(fields: Any, *path: str) -> int:
@@ -47,6 +51,7 @@ def to_chat(usage: Usage) -> dict[str, Any]:
             "cache_write_tokens": usage.cache_write,
         },
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+        **_flag(usage),
     }
 
 
@@ -71,6 +76,7 @@ def to_messages(usage: Usage) -> dict[str, Any]:
         "cache_read_input_tokens": usage.cached,
         "output_tokens": usage.output,
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
+        **_flag(usage),
     }
 
 
@@ -96,7 +102,12 @@ def to_responses(usage: Usage) -> dict[str, Any]:
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.input + usage.output,
+        **_flag(usage),
     }
+
+
+def _flag(usage: Usage) -> dict[str, Any]:
+    return {"estimated": True} if usage.estimated else {}
 
 
 def from_gemini(fields: dict[str, Any]) -> Usage:

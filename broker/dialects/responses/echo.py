@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.neutral.given import LEFT_OUT
-
 # In OpenAI's order; what is said where the request says nothing, or null.
 DEFAULTS: dict[str, Any] = {
     "background": False,
@@ -51,7 +49,7 @@ def echoed(request: dict[str, Any]) -> dict[str, Any]:
             value = msgspec.json.decode(value)
         match key:
             case "tools" if isinstance(value, list):
-                value = [_tool(each) for each in value if not _is_left_out(each)]
+                value = list(map(_tool, value))
             case "reasoning" | "text" if isinstance(value, dict):
                 value = {**default, **value}
             case "service_tier" if value == "auto":
@@ -73,7 +71,3 @@ def _tool(tool: Any) -> Any:
             return {**tool, "tools": [_tool(each) for each in tool["tools"]]}
         case _:
             return tool
-
-
-def _is_left_out(tool: Any) -> bool:
-    return isinstance(tool, dict) and tool.get("type") == LEFT_OUT

@@ -1,18 +1,20 @@
 """Chat requests, read.
 
 Harmless to leave out, for they change nothing in the answer: ``model`` and how it is streamed
-(both are the broker's), ``metadata``, ``store`` if false, hints for caches and abuse teams,
-ordinary service tiers, and what only repeats a default.
+(both are the broker's), ``metadata``, ``store``, hints for caches and abuse teams, service tiers,
+``prediction``, the ``name`` of a tool's result, and what only repeats a default.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from broker.dialects.neutral.fields import Fields, fields_of, malformed, unexpressible
+from broker.dialects.neutral.fields import Fields, fields_of, malformed
+from broker.dialects.neutral.losing import attempt, parts_of, whole
+from broker.dialects.neutral.reading.content import contents, told
+from broker.dialects.neutral.reading.document import document_in
 from broker.dialects.neutral.reading.image import image_at
 from broker.dialects.neutral.reading.thoughts import thoughts_of
 from broker.dialects.neutral.request import (
-    Image,
+    Document,
     JsonSchema,
     Message,
     Named,
@@ -29,9 +31,11 @@ from broker.dialects.neutral.request import (
 HARMLESS = (
     *("model", "stream", "stream_options", "metadata", "safety_identifier"),
     *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+    *("store", "service_tier", "prediction"),
 )
 
 
+@whole
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 
@@ -39,19 +43,20 @@ def read(request: dict[str, Any]) -> Request:
         Unexpressible: something in it has no counterpart; ``param`` names it.
         BadRequest: it is no chat request.
     """
-    fields = Fields(request).ignore(*HARMLESS).only("n", 1).only("store", False)
-    fields.only("service_tier", "auto", "default").only("logprobs", False).only("top_logprobs", 0)
-    fields.only("modalities", ["text"])
-    if fields.has("web_search_options"):  # even an empty object asks for a search
-        raise fields.unexpressible("web_search_options")
-    output = _output(fields.inner("response_format"))
+    fields = Fields(request).ignore(*HARMLESS).only("n", 1)
+    fields.only("logprobs", False, setting="include").only("top_logprobs", 0, setting="include")
+    fields.only("modalities", ["text"], setting="audio").lose("audio", setting="audio")
+    fields.lose("web_search_options", setting="hosted_tools")  # even {} asks for a search
+    if fields.peek("logit_bias"):
+        fields.lose("logit_bias", setting="logit_bias")
+    output = attempt(_output, fields.inner("response_format"))
     limit = fields.integer("max_tokens")
     newer = fields.integer("max_completion_tokens")
-    effort = fields.word("reasoning_effort", EFFORTS)
+    effort = fields.wish("reasoning_effort", EFFORTS, "reasoning")
     found = Request(
         messages=_messages(fields.any("messages")),
-        tools=tuple(_tool(each) for each in fields.each("tools")),
-        tool_choice=_tool_choice(fields),
+        tools=tuple(parts_of(fields.each("tools"), _tool)),
+        tool_choice=attempt(_tool_choice, fields),
         parallel=fields.flag("parallel_tool_calls"),
         max_tokens=limit if newer is None else newer,
         temperature=fields.number("temperature"),
@@ -62,7 +67,7 @@ def read(request: dict[str, Any]) -> Request:
         stop=_stop(fields),
         output=output,
         reasoning=effort and reasoning_of(effort),
-        verbosity=fields.word("verbosity", ("low", "medium", "high")),
+        verbosity=fields.wish("verbosity", ("low", "medium", "high"), "verbosity"),
         user=fields.text("user"),
     )
     fields.close()
@@ -110,7 +115,7 @@ def schema_of(fields: Fields) -> JsonSchema:
 
 
 def _tool(fields: Fields) -> Tool:
-    fields.word("type", ("function",))
+    fields.word("type", ("function",), "hosted_tools")
     inner = fields.inner("function")
     fields.close()
     if inner is None:
@@ -133,9 +138,9 @@ def tool_of(fields: Fields) -> Tool:
 def _tool_choice(fields: Fields) -> Any:
     choice = fields.any("tool_choice")
     if not isinstance(choice, dict):
-        return Fields({"tool_choice": choice}).word("tool_choice", ("auto", "none", "required"))
+        return Fields({"tool_choice": choice}).wish("tool_choice", ("auto", "none", "required"))
     inner = Fields(choice, "tool_choice")
-    inner.word("type", ("function",))
+    inner.word("type", ("function",), "tool_choice")
     function = inner.inner("function")
     inner.close()
     if function is None:
@@ -147,11 +152,10 @@ def _tool_choice(fields: Fields) -> Any:
 
 def _messages(value: Any) -> tuple[Message, ...]:
     found: list[Message] = []
-    for fields in fields_of(value, "messages"):
-        message = _message(fields)
+    for message in parts_of(fields_of(value, "messages"), _message):
         before = found[-1] if found else None
         if before is not None and before.role == message.role == "tool":
-            found[-1] = Message("tool", before.parts + message.parts)
+            found[-1] = Message("tool", before.parts + message.parts, at=before.at)
         else:
             found.append(message)
     return tuple(found)
@@ -163,21 +167,13 @@ def _message(fields: Fields) -> Message:
         raise malformed(fields.where("role"), "a string")
     if role == "assistant":
         return _assistant(fields)
-    parts = tuple(_content(fields))
-    if role == "tool":
-        parts = (ToolResult(fields.need("tool_call_id"), told(parts, fields.where("content"))),)
+    parts: tuple[Part, ...] = tuple(_content(fields))
+    name = fields.text("name")
+    if role == "tool":  # its name repeats the call's
+        said, name = told(parts, fields.where("content")), None
+        parts = (ToolResult(fields.need("tool_call_id"), said, at=fields.path),)
     fields.close()
-    return Message(role, parts)
-
-
-def told(parts: Iterable[Part], where: str) -> tuple[Text | Image, ...]:
-    """The parts of a tool's result; it can be no others."""
-    found = []
-    for part in parts:
-        if not isinstance(part, Text | Image):
-            raise unexpressible(where)
-        found.append(part)
-    return tuple(found)
+    return Message(role, parts, name or None, fields.path)
 
 
 def _assistant(fields: Fields) -> Message:
@@ -192,22 +188,25 @@ def _assistant(fields: Fields) -> Message:
         inner = call.inner("function")
         if inner is None:
             raise malformed(call.where("function"), "an object")
-        parts.append(ToolCall(call.need("id"), inner.need("name"), inner.text("arguments") or "{}"))
+        arguments = inner.text("arguments") or "{}"
+        parts.append(ToolCall(call.need("id"), inner.need("name"), arguments, call.path))
         inner.close()
         call.close()
+    name = fields.text("name") or None
     fields.close()
-    return Message("assistant", tuple(parts))
+    return Message("assistant", tuple(parts), name, fields.path)
 
 
 def _content(fields: Fields) -> list[Part]:
     content = fields.any("content")
     if isinstance(content, str):
         return [Text(content)]
-    return [_part(each) for each in fields_of(content, fields.where("content"))]
+    return list(contents(fields_of(content, fields.where("content")), _part))
 
 
 def _part(fields: Fields) -> Part:
-    kind = fields.word("type", ("text", "image_url", "refusal"))
+    lost = "audio" if fields.peek("type") == "input_audio" else "items"
+    kind = fields.word("type", ("text", "image_url", "file", "refusal"), lost)
     found: Part
     if kind == "image_url":
         inner = fields.inner("image_url")
@@ -215,9 +214,22 @@ def _part(fields: Fields) -> Part:
             raise malformed(fields.where("image_url"), "an object")
         found = image_at(inner.need("url"), inner.text("detail"), inner, "url")
         inner.close()
+    elif kind == "file":
+        found = _file(fields)
     elif kind == "refusal":
         found = Refusal(fields.need("refusal"))
     else:
         found = Text(fields.need("text"))
     fields.ignore("prompt_cache_breakpoint").close()
     return found
+
+
+def _file(fields: Fields) -> Document:
+    inner = fields.inner("file")
+    if inner is None:
+        raise malformed(fields.where("file"), "an object")
+    if inner.has("file_id"):
+        raise inner.unexpressible("file_id", "it is kept by another provider")
+    document = document_in(inner.need("file_data"), inner.text("filename"), inner, "file_data")
+    inner.close()
+    return document

@@ -15,8 +15,8 @@ def image_at(url: str, detail: str | None, fields: Fields, key: str) -> Image:
         BadRequest: it is a data URL without a media type or not in base64.
     """
     if url[:5].lower() != "data:":
-        return Image(url=url, detail=detail)
+        return Image(url=url, detail=detail, at=fields.path)
     found = _DATA.match(url)
     if found is None:
         raise malformed(fields.where(key), "a URL, or base64 data with its media type")
-    return Image(data=url[found.end() :], media_type=found[1], detail=detail)
+    return Image(data=url[found.end() :], media_type=found[1], detail=detail, at=fields.path)

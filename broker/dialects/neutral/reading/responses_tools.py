@@ -7,10 +7,16 @@ schema of what it gives (``output_schema``), and who may call it, if the model m
 import json
 from typing import Any
 
+from broker.dialects.neutral.dropping import is_dropped
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
-from broker.dialects.neutral.given import INPUT, LEFT_OUT, SEARCH, Given, Kind, Names
+from broker.dialects.neutral.given import INPUT, SEARCH, Given, Kind, Names
+from broker.dialects.neutral.losing import attempt, lose, parts_of, terms
 from broker.dialects.neutral.reading.chat_request import tool_of
 from broker.dialects.neutral.request import Named, Tool
+from broker.loss import Loss, shown
+
+_HOSTED = "its provider runs it (drop_tools of the route leaves it out)"
+
 
 class Tools:
     """Reads a request's tools; ``names`` are those of its functions."""
@@ -28,7 +34,7 @@ class Tools:
         """Read a list that came later, and add what is new of it: a search may find a tool again.
 
         Raises:
-            Unexpressible, BadRequest: as ``responses_request.read``.
+            BadRequest: as ``read``.
         """
         before = self._found
         self._found = []
@@ -41,54 +47,58 @@ class Tools:
         """Read a list of tools.
 
         Raises:
-            Unexpressible, BadRequest: as ``responses_request.read``.
+            BadRequest: it is none, or one of them is no tool.
         """
-        for fields in fields_of(value, path):
-            kind = fields.any("type")
-            match kind:
-                case "namespace":
-                    self._namespace(fields)
-                    continue
-                case "tool_search" if fields.any("execution") == "client":
-                    self._add(_search(fields, self._names))
-                case "tool_search":  # all that it could find is told from the start
-                    fields.ignore("description", "parameters")
-                case str() if kind == LEFT_OUT:
-                    pass
-                case _:
-                    self._add(self._tool(fields, kind, None, ""))
-            fields.ignore_starting("internal_").close()
+        for found in parts_of(fields_of(value, path), self._each):
+            self._found += found
 
-    def _namespace(self, fields: Fields) -> None:
+    def _each(self, fields: Fields) -> list[Tool]:
+        """The functions that a tool stands for.
+
+        Raises:
+            Unexpressible: it can be none.
+        """
+        found: list[Tool] = []
+        match kind := fields.any("type"):
+            case "namespace":
+                found = self._namespace(fields)
+            case "tool_search" if fields.any("execution") == "client":
+                about, schema = fields.text("description"), fields.mapping("parameters")
+                found = [Tool(self._names.of(Given("search", SEARCH)), about, schema)]
+            case "tool_search":  # all that it could find is told from the start
+                fields.ignore("description", "parameters")
+            case "function" | "custom" | None:
+                found = [self._tool(fields, kind, None, "")]
+            case _ if is_dropped(kind, terms().drop):
+                lose(Loss(fields.where("type"), "", shown(kind)), told=True)
+                return []
+            case _:
+                raise fields.unexpressible("type", _HOSTED, kind, setting="hosted_tools")
+        fields.close()
+        return found
+
+    def _namespace(self, fields: Fields) -> list[Tool]:
         name, about = fields.need("name"), fields.text("description") or ""
+        found: list[Tool] = []
         for inner in fields.each("tools"):
-            self._add(self._tool(inner, inner.any("type"), name, about))
-            inner.ignore_starting("internal_").close()
-            about = ""  # said once
-        fields.ignore_starting("internal_").close()
+            kind = inner.any("type")
+            if kind not in ("function", "custom", None):
+                raise inner.unexpressible("type", value=kind, setting="hosted_tools")
+            found.append(self._tool(inner, kind, name, "" if found else about))  # said once
+            inner.close()
+        return found
 
     def _tool(self, fields: Fields, kind: Any, namespace: str | None, about: str) -> Tool:
         fields.ignore("defer_loading", "output_schema").only("async", False)
         callers = fields.texts("allowed_callers")
         if callers and "direct" not in callers:
             raise fields.unexpressible("allowed_callers", "the model itself must be one")
-        match kind:
-            case "custom":
-                tool = _custom(fields)
-            case "function" | None:
-                tool = tool_of(fields.ignore_starting("internal_"))
-            case _:
-                raise fields.unexpressible(
-                    "type", f"{kind!r} is a tool that its provider runs; drop_tools leaves it out"
-                )
+        tool = _custom(fields) if kind == "custom" else tool_of(fields)
         given: Kind = "custom" if kind == "custom" else "function"
-        said = [f"({namespace}: {about})"] if about else []
-        told = "\n\n".join([*([tool.description] if tool.description else []), *said])
+        said = f"({namespace}: {about})" if about else None
+        told = "\n\n".join(filter(None, (tool.description, said)))
         name = self._names.of(Given(given, tool.name, namespace))
-        return Tool(name, told or None, tool.schema, tool.strict)
-
-    def _add(self, tool: Tool) -> None:
-        self._found.append(tool)
+        return Tool(name, told or tool.description, tool.schema, tool.strict)
 
 
 def _custom(fields: Fields) -> Tool:
@@ -96,8 +106,8 @@ def _custom(fields: Fields) -> Tool:
     form = fields.inner("format")
     rule = ""
     if form is not None:
-        if form.word("type", ("text", "grammar")) == "grammar":
-            syntax = form.word("syntax", ("lark", "regex"))
+        if form.word("type", ("text", "grammar"), "hosted_tools") == "grammar":
+            syntax = form.word("syntax", ("lark", "regex"), "hosted_tools")
             definition = form.need("definition")
             kind = "regular expression" if syntax == "regex" else "Lark grammar"
             rule = f"The input must match this {kind}:\n{definition}"
@@ -111,32 +121,33 @@ def _custom(fields: Fields) -> Tool:
     return Tool(name, "\n\n".join(filter(None, (about, rule))) or None, schema)
 
 
-def _search(fields: Fields, names: Names) -> Tool:
-    about, schema = fields.text("description"), fields.mapping("parameters")
-    return Tool(names.of(Given("search", SEARCH)), about, schema)
-
-
 def tool_choice(fields: Fields, names: Names, tools: tuple[Tool, ...]) -> tuple[Any, Any]:
     """The choice, and the tools that are left to choose from."""
     choice = fields.any("tool_choice")
     if not isinstance(choice, dict):
         asked = Fields({"tool_choice": choice})
-        return asked.word("tool_choice", ("auto", "none", "required")), tools
+        return asked.wish("tool_choice", ("auto", "none", "required")), tools
+    return attempt(_chosen, choice, names, tools) or (None, tools)
+
+
+def _chosen(choice: dict[str, Any], names: Names, tools: tuple[Tool, ...]) -> tuple[Any, Any]:
     inner = Fields(choice, "tool_choice")
-    if inner.any("type") == "allowed_tools":
-        mode = inner.word("mode", ("auto", "required"))
-        allowed = {_named(each, names) for each in inner.each("tools")}
-        inner.close()
-        left = tuple(tool for tool in tools if tool.name in allowed)
-        if not left and mode == "required":
-            raise inner.unexpressible("tools", "none of them is offered")
-        return mode, left
-    return Named(_named(Fields(choice, "tool_choice"), names)), tools
+    if inner.peek("type") != "allowed_tools":
+        return Named(_named(inner, names)), tools
+    inner.ignore("type")
+    mode = inner.word("mode", ("auto", "required"), "tool_choice")
+    allowed = set(parts_of(inner.each("tools"), lambda each: _named(each, names)))
+    inner.close()
+    left = tuple(tool for tool in tools if tool.name in allowed)
+    if not left and mode == "required":
+        raise inner.unexpressible("tools", "none of them is offered", setting="tool_choice")
+    return mode, left
 
 
 def _named(fields: Fields, names: Names) -> str:
-    kind: Kind = "custom" if fields.word("type", ("function", "custom")) == "custom" else "function"
-    found = names.of(Given(kind, fields.need("name"), fields.text("namespace")))
+    kind = fields.word("type", ("function", "custom"), "tool_choice")
+    given: Kind = "custom" if kind == "custom" else "function"
+    found = names.of(Given(given, fields.need("name"), fields.text("namespace")))
     fields.close()
     return found
 

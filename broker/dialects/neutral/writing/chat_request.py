@@ -6,8 +6,10 @@ of another dialect, which no other could read. A thinking budget becomes the nea
 
 from typing import Any
 
-from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.cut import native_parallel, native_stops
+from broker.dialects.neutral.losing import terms, whole
 from broker.dialects.neutral.request import (
+    Document,
     Image,
     JsonSchema,
     Message,
@@ -23,18 +25,23 @@ from broker.dialects.neutral.request import (
     ToolResult,
 )
 from broker.dialects.neutral.signature import seal
-from broker.dialects.neutral.writing.part import only_text, plain, refuse, url_of, without_none
+from broker.dialects.neutral.writing.attached import apart, as_text, chat_file
+from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
+from broker.dialects.neutral.writing.user import OPENAI, user_of
 
 _LOW, _MEDIUM = 4096, 12288  # tokens; a larger budget is a high effort
 
 
+@whole
 def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
     Raises:
         Unexpressible: chat can't say something in it.
     """
-    refuse(request, "chat", "top_k")
+    takes_top_k = "top_k" in terms().quirks.takes
+    if not takes_top_k:
+        refuse(request, "chat", "top_k")
     messages: list[dict[str, Any]] = []
     if request.instructions:
         content = _content(tuple(Text(text) for text in request.instructions))
@@ -48,14 +55,15 @@ def write(request: Request, model: str) -> dict[str, Any]:
             "max_completion_tokens": request.max_tokens,
             "temperature": request.temperature,
             "top_p": request.top_p,
+            "top_k": request.top_k if takes_top_k else None,
             "seed": request.seed,
             "frequency_penalty": request.frequency_penalty,
             "presence_penalty": request.presence_penalty,
-            "stop": list(request.stop) or None,
+            "stop": native_stops(request.stop, "chat", terms().quirks) or None,
             "response_format": _format(request.output),
             "reasoning_effort": effort_of(request.reasoning),
             "verbosity": request.verbosity,
-            "user": request.user,
+            "user": user_of(request.user, OPENAI),
         }
     )
     return found | _tools(request)
@@ -84,11 +92,12 @@ def _tools(request: Request) -> dict[str, Any]:
     choice: Any = request.tool_choice
     if isinstance(choice, Named):
         choice = {"type": "function", "function": {"name": choice.name}}
+    told = native_parallel("chat", terms().quirks)
     return without_none(
         {
             "tools": [{"type": "function", "function": function(each)} for each in request.tools],
             "tool_choice": choice,
-            "parallel_tool_calls": request.parallel,
+            "parallel_tool_calls": request.parallel if told else None,
         }
     )
 
@@ -127,13 +136,17 @@ def schema(output: JsonSchema) -> dict[str, Any]:
 
 def _message(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
-        return [_result(part) for part in message.parts if isinstance(part, ToolResult)]
+        results, behind = apart(part for part in message.parts if isinstance(part, ToolResult))
+        turn = [{"role": "user", "content": [_part(part) for part in behind]}] if behind else []
+        return [*map(_result, results), *turn]
+    named = without_none({"name": message.name})
     if message.role != "assistant":
-        return [{"role": message.role, "content": _content(message.parts)}]
-    said = tuple(part for part in message.parts if isinstance(part, Text | Image))
+        return [{"role": message.role, "content": _content(message.parts), **named}]
+    said = tuple(part for part in message.parts if isinstance(part, Text | Image | Document))
     refusals = [part.text for part in message.parts if isinstance(part, Refusal)]
     calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
-    found: dict[str, Any] = {"role": "assistant", "content": _content(said) if said else None}
+    content = _content(said) if said else None
+    found: dict[str, Any] = {"role": "assistant", "content": content, **named}
     if refusals:
         found["refusal"] = "".join(refusals)
     if calls:
@@ -166,11 +179,11 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 def _result(result: ToolResult) -> dict[str, Any]:
-    only_text(result.parts, "messages")
     return {"role": "tool", "tool_call_id": result.id, "content": _content(result.parts)}
 
 
 def _content(parts: tuple[Part, ...]) -> Any:
+    parts = tuple(map(as_text, parts))
     text = plain(parts)
     return [_part(part) for part in parts] if text is None else text
 
@@ -182,5 +195,7 @@ def _part(part: Part) -> dict[str, Any]:
         case Image():
             url = without_none({"url": url_of(part), "detail": part.detail})
             return {"type": "image_url", "image_url": url}
+        case Document():
+            return chat_file(part)
         case _:
-            raise unexpressible("messages")
+            raise TypeError(part)

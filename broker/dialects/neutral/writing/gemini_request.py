@@ -1,5 +1,7 @@
 """Gemini requests (``generateContent``), written; the model's name stands in the URL.
 
+That calls be made one at a time can't be asked: all but the first are left out of the answer on its
+way, and stop sequences beyond what Gemini takes are cut at (``neutral.cut``).
 Left out as harmless: the user's name, an image's detail, the names of schemas, and reasoning
 but for Gemini's own signatures. Such a signature returns to the part it came with: the call
 after it, or where there is none, the text.
@@ -7,8 +9,11 @@ after it, or where there is none, the text.
 
 from typing import Any
 
+from broker.dialects.neutral.cut import native_stops
 from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.losing import parts_of, terms, whole
 from broker.dialects.neutral.request import (
+    Document,
     Image,
     JsonSchema,
     Message,
@@ -23,18 +28,15 @@ from broker.dialects.neutral.request import (
     ToolCall,
     ToolResult,
 )
-from broker.dialects.neutral.writing.part import (
-    arguments_of,
-    only_text,
-    refuse,
-    system_of,
-    without_none,
-)
+from broker.dialects.neutral.writing.attached import apart, as_text, gemini_part
+from broker.dialects.neutral.writing.names import without_names
+from broker.dialects.neutral.writing.part import arguments_of, only_text, refuse, without_none
+from broker.dialects.neutral.writing.system_turns import system_of
 
 _BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576}  # the rest is as high
-_FILES = ("https://generativelanguage.googleapis.com/", "gs://")
 
 
+@whole
 def write(request: Request) -> dict[str, Any]:
     """The request; the same whether it is to be streamed or not.
 
@@ -42,16 +44,15 @@ def write(request: Request) -> dict[str, Any]:
         Unexpressible: Gemini can't be told something in it.
     """
     refuse(request, "gemini", *(("verbosity",) if request.verbosity != "medium" else ()))
-    if request.parallel is False and request.tools:
-        raise unexpressible("parallel_tool_calls", "Gemini can't be kept from parallel calls")
-    system, messages = system_of(request)
+    system, messages = system_of(without_names(request), native=False)
     names = {
         part.id: part.name
         for message in messages
         for part in message.parts
         if isinstance(part, ToolCall)
     }
-    contents = [content for message in messages if (content := _content(message, names))["parts"]]
+    written = (content for message in messages for content in _contents(message, names))
+    contents = [content for content in written if content["parts"]]
     settings = without_none(
         {
             "maxOutputTokens": request.max_tokens,
@@ -61,7 +62,7 @@ def write(request: Request) -> dict[str, Any]:
             "seed": request.seed,
             "frequencyPenalty": request.frequency_penalty,
             "presencePenalty": request.presence_penalty,
-            "stopSequences": list(request.stop) or None,
+            "stopSequences": native_stops(request.stop, "gemini", terms().quirks) or None,
             "thinkingConfig": _thinking(request.reasoning),
             **_output(request.output),
         }
@@ -124,6 +125,16 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return without_none({**found, "parametersJsonSchema": tool.schema})
 
 
+def _contents(message: Message, names: dict[str, str]) -> list[dict[str, Any]]:
+    """The turn, and behind one of results another with their pictures and files."""
+    if message.role != "tool":
+        return [_content(message, names)]
+    results, behind = apart(part for part in message.parts if isinstance(part, ToolResult))
+    told = tuple(parts_of(results, lambda result: _result(result, names)))
+    found = [{"role": "user", "parts": list(told)}]
+    return [*found, _content(Message("user", tuple(behind)), names)] if behind else found
+
+
 def _content(message: Message, names: dict[str, str]) -> dict[str, Any]:
     calling = any(isinstance(part, ToolCall) for part in message.parts)
     parts: list[dict[str, Any]] = []
@@ -133,7 +144,7 @@ def _content(message: Message, names: dict[str, str]) -> dict[str, Any]:
             if part.signature is not None and part.signature.dialect == "gemini":
                 signature = part.signature.data
             continue
-        written = _part(part, names)
+        written = _part(as_text(part))
         if written is None:
             continue
         if signature is not None and (isinstance(part, ToolCall) or not calling):
@@ -144,30 +155,24 @@ def _content(message: Message, names: dict[str, str]) -> dict[str, Any]:
     return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
 
 
-def _part(part: Part, names: dict[str, str]) -> dict[str, Any] | None:
+def _part(part: Part) -> dict[str, Any] | None:
     match part:
         case Text(text) | Refusal(text):
             return {"text": text} if text else None
-        case Image():
-            return _image(part)
+        case Image() | Document():
+            return gemini_part(part)
         case ToolCall():
             fields = {"id": part.id, "name": part.name, "args": arguments_of(part)}
             return {"functionCall": fields}
-        case ToolResult():
-            if part.id not in names:
-                raise unexpressible("messages", f"there is no call {part.id!r} before its result")
-            text = "".join(only_text(part.parts, "messages"))
-            response = {"error" if part.failed else "output": text}
-            return {
-                "functionResponse": {"id": part.id, "name": names[part.id], "response": response}
-            }
         case _:
             return None
 
 
-def _image(image: Image) -> dict[str, Any]:
-    if not image.url:
-        return {"inlineData": {"mimeType": image.media_type, "data": image.data}}
-    if not image.url.startswith(_FILES):
-        raise unexpressible("messages", "Gemini takes an image as data, not from a URL")
-    return {"fileData": {"fileUri": image.url}}
+def _result(result: ToolResult, names: dict[str, str]) -> dict[str, Any]:
+    if result.id not in names:
+        why = f"there is no call {result.id[:64]!r} before its result"
+        raise unexpressible(result.at or "messages", why)
+    text = "".join(only_text(map(as_text, result.parts), result.at))
+    response = {"error" if result.failed else "output": text}
+    fields = {"id": result.id, "name": names[result.id], "response": response}
+    return {"functionResponse": fields}

@@ -3,13 +3,17 @@
 Left out as harmless: reasoning signed by another provider, or not at all, which this dialect
 would refuse; an image's detail; the name, description and strictness of a schema for the
 output, which is always strict here; empty texts, which are refused. A refusal sent back is a
-text like any other. ``max_tokens`` is a must, so that a call without one gets a default.
+text like any other. JSON without a schema is asked for in words; stop sequences of nothing but
+white space are cut at on the answer's way (``neutral.cut``). ``max_tokens`` is a must, so that a
+call without one gets a default.
 """
 
 from typing import Any
 
-from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.cut import native_stops
+from broker.dialects.neutral.losing import lose_setting, terms, whole
 from broker.dialects.neutral.request import (
+    Document,
     Image,
     Message,
     Named,
@@ -23,18 +27,18 @@ from broker.dialects.neutral.request import (
     ToolCall,
     ToolResult,
 )
-from broker.dialects.neutral.writing.part import (
-    arguments_of,
-    plain,
-    refuse,
-    system_of,
-    without_none,
-)
+from broker.dialects.neutral.writing.attached import messages_document
+from broker.dialects.neutral.writing.json_words import JSON_ONLY
+from broker.dialects.neutral.writing.names import without_names
+from broker.dialects.neutral.writing.part import arguments_of, plain, refuse, without_none
+from broker.dialects.neutral.writing.system_turns import system_of, wants_native
+from broker.dialects.neutral.writing.user import ANTHROPIC, user_of
 
 DEFAULT_MAX_TOKENS = 8192  # what every current model can give; beside a thinking budget
 _WARMEST = 1.0
 
 
+@whole
 def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
@@ -43,25 +47,29 @@ def write(request: Request, model: str) -> dict[str, Any]:
     """
     refuse(request, "messages", "seed", "frequency_penalty", "presence_penalty")
     if request.verbosity not in (None, "medium"):
-        raise unexpressible("verbosity", "the messages dialect has nothing like it")
-    if request.temperature is not None and request.temperature > _WARMEST:
-        raise unexpressible("temperature", f"above {_WARMEST} the messages dialect has none")
+        lose_setting("verbosity", request.verbosity, "the messages dialect has nothing like it")
+    temperature = request.temperature
+    if temperature is not None and temperature > _WARMEST:
+        why = f"above {_WARMEST} the messages dialect has none"
+        lose_setting("temperature", temperature, why, kind="value")
+        temperature = _WARMEST
+    system, messages = system_of(without_names(request), native=wants_native(model))
     if request.output == "json":
-        raise unexpressible("response_format", "JSON needs a schema in the messages dialect")
-    system, messages = system_of(request)
+        system.append(JSON_ONLY)
+    user = user_of(request.user, ANTHROPIC)
     found = without_none(
         {
             "model": model,
             "system": _system(system),
             "messages": _messages(messages),
             "max_tokens": _limit(request),
-            "temperature": request.temperature,
+            "temperature": temperature,
             "top_p": request.top_p,
             "top_k": request.top_k,
-            "stop_sequences": list(request.stop) or None,
+            "stop_sequences": native_stops(request.stop, "messages", terms().quirks) or None,
             "thinking": _thinking(request.reasoning),
             "output_config": _output(request),
-            "metadata": None if request.user is None else {"user_id": request.user},
+            "metadata": None if user is None else {"user_id": user},
         }
     )
     return found | _tools(request)
@@ -133,7 +141,7 @@ def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     results: list[dict[str, Any]] | None = None
     for message in messages:
-        role = "assistant" if message.role == "assistant" else "user"
+        role = message.role if message.role in ("assistant", "system") else "user"
         blocks = [block for part in message.parts for block in _blocks(part)]
         if results is not None and role == "user":
             results += blocks
@@ -150,6 +158,8 @@ def _blocks(part: Part) -> list[dict[str, Any]]:
             return [{"type": "text", "text": text}] if text else []
         case Image():
             return [{"type": "image", "source": _source(part)}]
+        case Document():
+            return [messages_document(part)]
         case ToolCall():
             fields = {"id": part.id, "name": part.name, "input": arguments_of(part)}
             return [{"type": "tool_use", **fields}]

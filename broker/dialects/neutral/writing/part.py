@@ -6,43 +6,29 @@ from typing import Any
 import msgspec
 
 from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.losing import lose, lose_setting
 from broker.dialects.neutral.request import (
     Image,
-    Message,
     Part,
     Refusal,
     Request,
     Text,
     ToolCall,
 )
+from broker.loss import Loss
 from broker.nesting import DEEPEST, levels
 
 
 def only_text(parts: Iterable[Part], where: str) -> tuple[str, ...]:
-    """The texts of parts that can be nothing but text here."""
+    """The texts of parts that can be nothing but text here; what else there is, is lost."""
     texts = []
     for part in parts:
-        if not isinstance(part, Text | Refusal):
-            raise unexpressible(where, "only text can be")
-        texts.append(part.text)
+        if isinstance(part, Text | Refusal):
+            texts.append(part.text)
+        else:
+            setting = "images" if isinstance(part, Image) else "documents"
+            lose(Loss(getattr(part, "at", "") or where, "only text can be", setting=setting))
     return tuple(texts)
-
-
-def system_of(request: Request) -> tuple[list[str], tuple[Message, ...]]:
-    """For dialects whose instructions stand beside the messages: those, and the rest.
-
-    Raises:
-        Unexpressible: a system message comes after the conversation began.
-    """
-    texts = list(request.instructions)
-    messages = request.messages
-    begun = 0
-    while begun < len(messages) and messages[begun].role in ("system", "developer"):
-        texts += only_text(messages[begun].parts, "messages")
-        begun += 1
-    if any(message.role in ("system", "developer") for message in messages[begun:]):
-        raise unexpressible("messages", "instructions can stand only before the conversation")
-    return [text for text in texts if text], messages[begun:]
 
 
 def arguments_of(call: ToolCall) -> dict[str, Any]:
@@ -56,7 +42,8 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or levels(found) > DEEPEST:
-        raise unexpressible("messages", f"the arguments of call {call.id!r} are no JSON object")
+        why = f"the arguments of call {call.id[:64]!r} are no JSON object"
+        raise unexpressible(call.at or "messages", why)
     return found
 
 
@@ -78,14 +65,12 @@ def without_none(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse(request: Request, dialect: str, *names: str) -> None:
-    """Refuse these settings where they are set to more than nothing.
+    """Lose these settings where they are set to more than nothing.
 
     A penalty of 0 is nothing; a seed of 0 is a seed.
-
-    Raises:
-        Unexpressible: one is.
     """
     for name in names:
         value = getattr(request, name)
         if value or (name == "seed" and value is not None):
-            raise unexpressible(name, f"the {dialect} dialect has nothing like it")
+            setting = "penalties" if name.endswith("_penalty") else name
+            lose_setting(name, value, f"the {dialect} dialect has nothing like it", setting)

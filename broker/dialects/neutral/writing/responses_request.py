@@ -1,12 +1,15 @@
 """Responses requests, written. Nothing is left with the provider: ``store`` is false.
 
+Stop sequences are left out: the answer is cut at them on its way (``neutral.cut``).
 Left out as harmless: that a tool failed (its text says so), and reasoning that no provider of
 this dialect has sealed. A thinking budget becomes the nearest effort.
 """
 
 from typing import Any
 
+from broker.dialects.neutral.losing import whole
 from broker.dialects.neutral.request import (
+    Document,
     Image,
     JsonSchema,
     Message,
@@ -20,18 +23,22 @@ from broker.dialects.neutral.request import (
     ToolCall,
     ToolResult,
 )
+from broker.dialects.neutral.writing.attached import as_text, responses_file
 from broker.dialects.neutral.writing.chat_request import effort_of, function, schema
+from broker.dialects.neutral.writing.names import without_names
 from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
+from broker.dialects.neutral.writing.user import OPENAI, user_of
 
 
+@whole
 def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
     Raises:
         Unexpressible: the responses dialect can't say something in it.
     """
-    settings = ("top_k", "seed", "frequency_penalty", "presence_penalty", "stop")
-    refuse(request, "responses", *settings)
+    refuse(request, "responses", "top_k", "seed", "frequency_penalty", "presence_penalty")
+    request = without_names(request)
     items = [item for message in request.messages for item in _items(message)]
     text = without_none({"format": _format(request.output), "verbosity": request.verbosity})
     found = without_none(
@@ -43,7 +50,7 @@ def write(request: Request, model: str) -> dict[str, Any]:
             "temperature": request.temperature,
             "top_p": request.top_p,
             "text": text or None,
-            "user": request.user,
+            "user": user_of(request.user, OPENAI),
             "store": False,
         }
     )
@@ -128,7 +135,10 @@ def _result(result: ToolResult) -> dict[str, Any]:
 
 
 def _content(part: Part, role: str) -> dict[str, Any]:
+    part = as_text(part)
     match part:
+        case Document():
+            return responses_file(part)
         case Image():
             url = {"image_url": url_of(part), "detail": part.detail}
             return without_none({"type": "input_image", **url})

@@ -1,0 +1,15 @@
+"""JSON, asked for in words, of a provider that has no other way."""
+
+from typing import Any
+
+import msgspec
+
+JSON_ONLY = (
+    "Answer with a single JSON object and nothing else: no other text before or after it, and no "
+    "code fence."
+)
+
+
+def json_of(schema: Any) -> str:
+    """The same of a schema."""
+    return f"{JSON_ONLY} It must match this JSON schema: {msgspec.json.encode(schema).decode()}"

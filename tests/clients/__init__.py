@@ -1,0 +1,1 @@
+"""What real clients send: their own requests, recorded, without their texts. See ``recording``."""

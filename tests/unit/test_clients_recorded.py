@@ -1,0 +1,107 @@
+"""What real clients send reaches every provider: their recorded requests, and the table of hints."""
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+
+from broker.dialects import hints
+from broker.dialects.hints import HINTS
+from broker.dialects.hints.hint import Hint
+from broker.dialects.neutral.translation import translate_request
+from broker.errors import Unexpressible
+from tests.clients.recording import Recording, recordings, stripped
+
+PROVIDERS = ("chat", "messages", "responses", "gemini")
+RECORDINGS = recordings()
+MACHINE = re.compile(
+    r"/(root|home|tmp|Users)\b|[0-9a-f]{8}-[0-9a-f]{4}-(?!0000)|localhost|127\.0\.0"
+)
+
+
+def translated(body: dict[str, Any], caller: str, provider: str) -> dict[str, Any]:
+    return translate_request(copy.deepcopy(body), caller, provider, "theirs")
+
+
+def names_of(tools: list[dict[str, Any]]) -> list[str]:
+    """The names of tools, as each dialect has them."""
+    found: list[str] = []
+    for tool in tools:
+        inner = tool.get("functionDeclarations") or [tool.get("function") or tool]
+        found += [each["name"] for each in inner]
+    return found
+
+
+def texts_of(value: Any) -> list[str]:
+    match value:
+        case dict():
+            return [text for each in value.values() for text in texts_of(each)]
+        case list():
+            return [text for each in value for text in texts_of(each)]
+        case str():
+            return [value]
+    return []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recorded_turn_reaches_every_provider(name: str, provider: str) -> None:
+    recording = RECORDINGS[name]
+    if recording.dialect == provider:
+        pytest.skip("nothing is translated")
+    theirs = translated(recording.body, recording.dialect, provider)
+    asked = names_of(recording.body["tools"])
+    if recording.dialect == "messages":
+        assert names_of(theirs["tools"]) == asked
+    said = json.dumps(theirs)
+    for turn in recording.body.get("messages", ()):
+        for text in texts_of(turn["content"]):
+            if len(text) > 12:  # longer than any type
+                assert text in said
+    if recording.dialect == "messages":
+        user = theirs.get("user")
+        assert user is None if provider == "gemini" else len(user) <= 64
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_has_no_texts_of_others_and_no_machine(name: str) -> None:
+    recording: Recording = RECORDINGS[name]
+    assert stripped(recording.body) == recording.body or name  # what it makes is made from it
+    assert not MACHINE.search(json.dumps(recording.body))
+    longest = max(len(text) for text in texts_of(recording.body))
+    assert longest < 400
+
+
+def at(path: str, value: Any) -> dict[str, Any]:
+    """A messages request with this value at this path."""
+    body: dict[str, Any] = {
+        "model": "m",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+    }
+    *steps, last = path.replace("[]", ".0").removesuffix("*").split(".")
+    inner: Any = body
+    for step in steps:
+        inner = inner[int(step)] if step.isdecimal() else inner.setdefault(step, {})
+    inner[last + ("x" if path.endswith("*") else "")] = value
+    return body
+
+
+LEFT_OUT = [hint for hint in HINTS if hint.dialect == "messages" and hint.then == "left out"]
+
+
+@pytest.mark.parametrize("provider", ["chat", "responses", "gemini"])
+@pytest.mark.parametrize("hint", LEFT_OUT, ids=lambda hint: hint.path)
+def test_a_row_lets_its_hint_through_and_nothing_else_does(
+    hint: Hint, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = at(hint.path, hint.values[0] if hint.values else {"x": 1})
+    plain = at("max_tokens", 9)
+    assert translated(body, "messages", provider) == translated(plain, "messages", provider)
+    monkeypatch.setattr(hints, "_of", lambda _dialect: ())
+    with pytest.raises(Unexpressible) as caught:
+        translated(body, "messages", provider)
+    assert hints.pattern_of(str(caught.value.param)) == hint.path
