@@ -23,6 +23,7 @@ from broker.store import Store
 from broker.store.refusals import damaged
 from workers.waiting import until_back
 
+_ENDING = 0.1  # seconds that a response may take to be on record as ended
 _AWAY = 0.1  # seconds before a store that is away is asked again
 UNKNOWN = Failure(
     type="invalid_request_error",
@@ -52,6 +53,7 @@ async def response_id_of(store: Store, key: str) -> str:
 
 async def find_previous(store: Store, account: str, name: str) -> Previous | None:
     """What the response of that id answered, if it is the account's and has completed."""
+    waited = False
     while True:
         try:
             key = await store.response_ids.key_of(name)
@@ -65,7 +67,11 @@ async def find_previous(store: Store, account: str, name: str) -> Previous | Non
         except (JobGone, JobNotFound):
             return None
         else:
-            break
+            # Its caller has read its last event; the store may be about to be told of its end.
+            if waited or job.account != account or job.state is not JobState.RUNNING:
+                break
+            waited = True
+            await asyncio.sleep(_ENDING)
     if job.account != account or job.state is not JobState.COMPLETED:
         return None
     last = job.attempts[-1] if job.attempts else None

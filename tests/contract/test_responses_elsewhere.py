@@ -144,7 +144,7 @@ async def test_what_was_asked_is_referred_to_as_well(sdk: AsyncOpenAI, prompt: s
 
 async def test_a_long_conversation(sdk: AsyncOpenAI, prompt: str) -> None:
     """Each turn too large for an event loop, and a large one that goes on from it."""
-    long = "word " * 60_000
+    long = ("word " * 60_000).strip()
     one = await respond(sdk, TARGETS["chat"], prompt + " " + long)
     two = await respond(sdk, TARGETS["messages"], long, previous_response_id=one.id)
     assert asked(two) == asked(one) + len(one.output_text.split()) + 60_000
