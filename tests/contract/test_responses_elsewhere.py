@@ -181,7 +181,7 @@ async def test_tools_of_the_dialects_own(sdk: AsyncOpenAI, prompt: str, model: s
     seen = []
     for _ in range(4):
         told = await events(sdk, model, items, tools=TOOLS)  # type: ignore[arg-type]
-        final = told[-1].response  # type: ignore[union-attr]
+        final: Any = told[-1].response  # type: ignore[union-attr]
         assert final.status == "completed"
         call = final.output[-1]
         seen.append(call.type)
@@ -221,17 +221,17 @@ async def test_hosted_tools_are_dropped_where_the_route_says_so(
 async def test_a_response_has_every_field(sdk: AsyncOpenAI, prompt: str, target: str) -> None:
     more: Any = {"metadata": {"a": "b"}, "max_output_tokens": 99, "tools": TOOLS[:1]}
     told = await events(sdk, TARGETS[target], prompt, **more)
-    held = [e.response for e in told if hasattr(e, "response")]
+    held: list[Any] = [e.response for e in told if hasattr(e, "response")]
     assert len(held) == 3
     for response in held:
         fields = response.to_dict()
         Response.model_validate(fields, strict=True)
         assert DEFAULTS.keys() <= fields.keys()
         assert (response.metadata, response.max_output_tokens) == ({"a": "b"}, 99)
-        (tool,) = fields["tools"]  # type: ignore[misc]
+        (tool,) = fields["tools"]
         assert tool == {**TOOLS[0], "description": None}
     assert held[0].completed_at is None
-    assert held[-1].completed_at >= held[-1].created_at  # type: ignore[operator]
+    assert held[-1].completed_at >= held[-1].created_at
     polled = (await sdk.responses.retrieve(held[-1].id)).to_dict()
     assert polled == held[-1].to_dict()
 
@@ -281,7 +281,7 @@ async def test_a_cut_answer_goes_on_at_a_target_of_another_dialect(
     told = await events(
         sdk, "cut", asks, reasoning={"summary": "auto"}, extra_body=extra, **more
     )
-    whole = told[-1].response  # type: ignore[union-attr]
+    whole: Any = told[-1].response  # type: ignore[union-attr]
     assert told[-1].type == "response.completed"
     assert len(text_of(told).split()) == 40
     assert whole.output_text == text_of(told)
