@@ -1,7 +1,7 @@
 """From a request id to a reader: the one way in which any endpoint follows a job."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -12,11 +12,10 @@ from broker.api.core import Core
 from broker.api.folding import Folding
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
-from broker.errors import BadCursor, FramesLost, JobNotFound, OtherDialect
+from broker.errors import BadCursor, FramesLost, JobNotFound
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
-from broker.routing import Target, policy_for
-from broker.settings import Settings
+from broker.routing import policy_for
 from broker.store.jobs import Creation
 from broker.store.scripts import Executor
 from broker.tail import Reader
@@ -51,18 +50,6 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         admitted=core.has_memory,
         lost=lost,
     )
-
-
-def spoken(settings: Settings, dialect: str, targets: Sequence[Target]) -> None:
-    """Check that every target speaks a dialect.
-
-    Raises:
-        OtherDialect: one doesn't.
-    """
-    for target in targets:
-        its = settings.providers[target.provider].dialect
-        if its != dialect:
-            raise OtherDialect(f"{str(target)!r} speaks {its!r}.", param="model")
 
 
 async def submit(core: Core, submission: Submission) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from broker.api.count_tokens import ESTIMATED
+
 _Schema = dict[str, Any]
 
 _ERRORS = {
@@ -54,8 +56,10 @@ def paths(headers: list[_Schema]) -> _Schema:
     answer = _json_of("The message, or its events if `stream` is true", "MessagesAnswer")
     answer["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     end = {"204": {"description": "The cursor is the end of the stream"}}
+    estimated = {"description": "The count is an estimate", "schema": {"const": "true"}}
+    count = {**_json_of("The count", "TokenCount"), "headers": {ESTIMATED: estimated}}
     counted = {
-        "200": _json_of("The count", "TokenCount"),
+        "200": count,
         **_errors(400, 404, 413, 415, 422, 429, 502, 503, 504),
     }
     return {
@@ -68,7 +72,7 @@ def paths(headers: list[_Schema]) -> _Schema:
         ),
         "/v1/messages/count_tokens": _post(
             "countTokens",
-            "Anthropic's token count, passed through to the provider",
+            "Anthropic's token count, passed through to the provider, or an estimate",
             [_BETA],
             "TokenCountRequest",
             counted,

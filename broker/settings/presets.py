@@ -77,8 +77,10 @@ def _ollama(env: Env) -> str:
 
 
 _LENGTH = {"max_completion_tokens": "max_tokens"}
-_OLDER = Quirks(names=_LENGTH, developer_role=False)  # what most of OpenAI's kin know
-_SYSTEM = Quirks(developer_role=False)
+# What most of OpenAI's kin know: no PDFs in chat.
+_OLDER = Quirks(names=_LENGTH, developer_role=False, files=False)
+_SYSTEM = Quirks(developer_role=False, files=False)
+_TOP_K = ("top_k",)  # in their own API references, beside OpenAI's fields
 _DEEPSEEK = msgspec.structs.replace(_OLDER, without=("response_format.json_schema",))
 _SONAR = msgspec.structs.replace(_OLDER, without=("response_format.json_object",))
 
@@ -120,18 +122,31 @@ PRESETS: dict[str, Preset] = {
             without=("reasoning_content", "refusal", "user", "verbosity"),
             developer_role=False,
             usage_option=False,
+            files=False,
         ),
         "prefix",
     ),
     # An assistant message last, for any text model: console.groq.com/docs/prompting.
-    "groq": _plain("https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks(), prefill=True),
+    "groq": _plain(
+        "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks(files=False), prefill=True
+    ),
     # The same, at the address that has the chat API with its beta features and alone knows
     # prefix: api-docs.deepseek.com, "Chat Prefix Completion (Beta)".
     "deepseek": _plain("https://api.deepseek.com/beta", "DEEPSEEK_API_KEY", _DEEPSEEK, "prefix"),
     "xai": _plain("https://api.x.ai/v1", "XAI_API_KEY", _SYSTEM),
-    "together": _plain("https://api.together.ai/v1", "TOGETHER_API_KEY", _OLDER),
-    "fireworks": _plain("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", _SYSTEM),
-    "openrouter": _plain("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", Quirks()),
+    "together": _plain(
+        "https://api.together.ai/v1",
+        "TOGETHER_API_KEY",
+        msgspec.structs.replace(_OLDER, takes=_TOP_K),
+    ),
+    "fireworks": _plain(
+        "https://api.fireworks.ai/inference/v1",
+        "FIREWORKS_API_KEY",
+        msgspec.structs.replace(_SYSTEM, takes=_TOP_K),
+    ),
+    "openrouter": _plain(
+        "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", Quirks(takes=_TOP_K)
+    ),
     "google": Preset(
         Provider(
             base_url="https://generativelanguage.googleapis.com/v1beta",
@@ -150,6 +165,7 @@ PRESETS: dict[str, Preset] = {
                     *(f"reasoning_effort.{word}" for word in ("minimal", "low", "medium", "xhigh")),
                 ),
                 usage_option=False,
+                files=False,
             ),
         ),
         ("CO_API_KEY", "COHERE_API_KEY"),
@@ -165,7 +181,7 @@ PRESETS: dict[str, Preset] = {
     ),
     # The role is handed to the model's chat template, and few know developer.
     "vllm": Preset(
-        Provider(quirks=_SYSTEM),
+        Provider(quirks=msgspec.structs.replace(_SYSTEM, takes=_TOP_K)),
         ("VLLM_API_KEY",),
         ("VLLM_BASE_URL",),
         lambda env: env["VLLM_BASE_URL"].strip(),

@@ -41,6 +41,11 @@ base_url = "{{sim}}"
 dialect = "messages"
 streams = false
 
+[providers.lossy]
+base_url = "{{sim}}"
+dialect = "messages"
+allow_loss = ["seed"]
+
 [providers.voice]
 base_url = "{{sim}}"
 dialect = "responses"

@@ -38,7 +38,7 @@ async def test_a_listed_page_reads_every_answer(
 ) -> None:
     response, _ = await fetch(method, deployment.urls[0] + path, headers={**headers, **LISTED})
     assert (response.status, told(response)) == (status, ORIGIN)
-    exposed = "x-request-id, request-id, location, retry-after, x-should-retry"
+    exposed = "x-request-id, request-id, location, retry-after, x-should-retry, x-streamhold-lost"
     assert response.headers["access-control-expose-headers"] == exposed
     response, _ = await fetch(method, deployment.urls[0] + path, headers=headers)
     assert (response.status, told(response)) == (status, None)

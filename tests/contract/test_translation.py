@@ -93,7 +93,7 @@ async def test_a_target_of_the_dialect_takes_what_the_others_cant_be_asked(
 ) -> None:
     content: Any = [{"type": "input_text", "text": prompt}]
     content.append(
-        {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,aGk="}
+        {"type": "input_file", "filename": "a.zip", "file_data": "data:x/zip;base64,aGk="}
     )
     answer = await sdk.responses.create(
         model="spoken-last", input=[{"role": "user", "content": content}]

@@ -18,13 +18,13 @@ BASE: Body = {"model": "m", "max_tokens": 9, "messages": [HI]}
 TOOL: Body = {"name": "f", "input_schema": {"type": "object"}}
 
 
-def put(body: Body, provider: str, **terms: Any) -> Body:
-    return translate_request(BASE | body, "messages", provider, "m", terms=Terms(**terms))
+def put(body: Body, to: str, **terms: Any) -> Body:
+    return translate_request(BASE | body, "messages", to, "m", terms=Terms(**terms))
 
 
-def refused(body: Body, provider: str, **terms: Any) -> Unexpressible:
+def refused(body: Body, to: str, **terms: Any) -> Unexpressible:
     with pytest.raises(Unexpressible) as caught:
-        put(body, provider, **terms)
+        put(body, to, **terms)
     return caught.value
 
 

@@ -64,6 +64,19 @@ def test_a_value_that_it_does_not_take(
         fit(quirks=quirks, **refused)
 
 
+def test_json_without_a_schema_is_asked_for_in_words() -> None:
+    quirks = Quirks(without=("response_format.json_object",))
+    found = fit(quirks=quirks, response_format={"type": "json_object"})
+    assert "response_format" not in found
+    assert [message["role"] for message in found["messages"]] == ["system", "user"]
+    assert "JSON object" in found["messages"][0]["content"]
+    system = {"role": "system", "content": "Be brief."}
+    request = {"messages": [system, HI], "response_format": {"type": "json_object"}}
+    messages = fitted(request, quirks)["messages"]
+    assert messages[0]["content"].startswith("Be brief.\n\n")
+    assert messages[1:] == [HI]
+
+
 def test_reasoning_sent_back_is_left_out_and_so_is_a_turn_of_nothing_else() -> None:
     quirks = Quirks(without=("reasoning_content",))
     thought = {"role": "assistant", "content": None, "reasoning_content": "hm"}
@@ -88,11 +101,12 @@ def test_they_are_a_chat_providers() -> None:
 
 
 def test_the_door_knows_them() -> None:
-    quirks = Quirks(without=("parallel_tool_calls",))
+    quirks = Quirks(without=("verbosity",))
     settings = Settings(providers={"p": Provider(base_url="http://p", quirks=quirks)})
-    tools = [{"type": "function", "name": "f", "parameters": {}}]
-    request = {"model": "p/m", "input": "Hi", "tools": tools, "parallel_tool_calls": False}
-    with pytest.raises(Unexpressible):
+    request = {"model": "p/m", "input": "Hi", "text": {"verbosity": "low"}}
+    with pytest.raises(Unexpressible) as caught:
         expressible(settings, "responses", request, [Target("p", "m")])
-    same = {"model": "p/m", "messages": [HI], "parallel_tool_calls": False}
+    loss = caught.value.losses[0]
+    assert (loss.path, loss.value, loss.provider) == ("text.verbosity", '"low"', "p")
+    same = {"model": "p/m", "messages": [HI], "verbosity": "low"}
     expressible(settings, "chat", same, [Target("p", "m")])  # a caller of its own dialect

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from broker.dialects.neutral import reading, writing
 from broker.dialects.neutral.request import Image, Request, Text, Thought, ToolCall, ToolResult
 from broker.dialects.neutral.translation import translate_request
+from broker.dialects.neutral.writing.json_words import JSON_ONLY
 from broker.errors import BadRequest, Unexpressible
 from tests.unit.neutral_answers import CALLERS
 from tests.unit.neutral_requests import requests
@@ -31,13 +33,28 @@ BASE: dict[str, dict[str, Any]] = {
 }
 
 
+def placeless(value: Any) -> Any:
+    """A request as plain values, without where a caller wrote what of it."""
+    match value:
+        case msgspec.Struct():
+            fields = {name: getattr(value, name) for name in value.__struct_fields__}
+            fields.pop("at", None)
+            return type(value).__name__, placeless(fields)
+        case dict():
+            return {key: placeless(each) for key, each in value.items()}
+        case list() | tuple():
+            return [placeless(each) for each in value]
+        case _:
+            return value
+
+
 @pytest.mark.parametrize("dialect", CALLERS)
 @settings(max_examples=25)
 @given(data=st.data())
 def test_what_is_written_is_read(dialect: str, data: st.DataObject) -> None:
     request = data.draw(requests(dialect))
     body = WRITE[dialect](request, "m")
-    assert READ[dialect](body) == request
+    assert placeless(READ[dialect](body)) == placeless(request)
     assert WRITE[dialect](READ[dialect](body), "m") == body
 
 
@@ -65,7 +82,15 @@ def essence(request: Request) -> list[Any]:
                     found.append((role, part.id, *texts, *inner))
                 case _:
                     found.append((role, part.text))
-    return ["\n\n".join(instructions), *found]
+    said = [text for text in instructions if text != JSON_ONLY]  # where there is no other way
+    return ["\n\n".join(said), *found]
+
+
+def shows_pictures(request: Request) -> bool:
+    """Whether a tool's result has any, which chat is told behind it: see ``test_losses``."""
+    parts = [part for message in request.messages for part in message.parts]
+    results = [part for part in parts if isinstance(part, ToolResult)]
+    return any(isinstance(part, Image) for result in results for part in result.parts)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -83,8 +108,11 @@ def test_a_conversation_survives_or_is_refused(
         return
     assert theirs["model"] == "theirs"
     there = READ[provider](theirs)
-    assert essence(there) == essence(request)
-    for name in ("temperature", "top_p", "top_k", "seed", "stop"):
+    if provider != "chat" or not shows_pictures(request):
+        assert essence(there) == essence(request)
+    if provider != "responses":
+        assert there.stop == request.stop[: 4 if provider == "chat" else None]
+    for name in ("temperature", "top_p", "top_k", "seed"):
         assert getattr(there, name) == getattr(request, name)
     assert [tool.name for tool in there.tools] == [tool.name for tool in request.tools]
     assert there.tool_choice == request.tool_choice or there.tool_choice == "auto"
@@ -114,16 +142,14 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"n": 2}, "n"),
     ("chat", {"logprobs": True}, "logprobs"),
     ("chat", {"logit_bias": {"1": 2}}, "logit_bias"),
-    ("chat", {"store": True}, "store"),
     ("chat", {"audio": {"voice": "x"}}, "audio"),
     ("chat", {"modalities": ["text", "audio"]}, "modalities"),
     ("chat", {"functions": [{"name": "f"}]}, "functions"),
-    ("chat", {"service_tier": "flex"}, "service_tier"),
     ("chat", {"news": 1}, "news"),
     ("chat", {"web_search_options": {}}, "web_search_options"),  # with all its defaults
     ("chat", {"tools": [{"type": "custom", "custom": {}}]}, "tools[0].type"),
     ("chat", {"tool_choice": {"type": "allowed_tools"}}, "tool_choice.type"),
-    ("chat", {"messages": [{"role": "user", "content": "x", "name": "n"}]}, "messages[0].name"),
+    ("chat", {"messages": [{"role": "user", "content": "x", "nick": "n"}]}, "messages[0].nick"),
     (
         "chat",
         {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
@@ -134,7 +160,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("messages", {"tools": [{"type": "web_search_1", "name": "x"}]}, "tools[0].type"),
     (
         "messages",
-        {"messages": [{"role": "user", "content": [{"type": "document"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "container_upload"}]}]},
         "messages[0].content[0].type",
     ),
     ("responses", {"previous_response_id": "r"}, "previous_response_id"),
@@ -145,9 +171,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
         "input[0].content[0].file_id",
     ),
-    ("responses", {"include": ["message.output_text.logprobs"]}, "include"),
+    ("responses", {"include": ["message.output_text.logprobs"]}, "include[0]"),
     ("responses", {"tools": [{"type": "web_search"}]}, "tools[0].type"),
-    ("responses", {"truncation": "most"}, "truncation"),
     ("responses", {"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type"),
 ]
 
@@ -161,20 +186,13 @@ def test_what_has_no_counterpart(dialect: str, fields: dict[str, Any], param: st
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
-LATE = [*HI, {"role": "system", "content": "x"}]
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 THERE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("chat", {"seed": 1}, ("messages", "responses")),
     ("chat", {"frequency_penalty": 1}, ("messages", "responses")),
     ("chat", {"temperature": 1.5}, ("messages",)),
-    ("chat", {"response_format": {"type": "json_object"}}, ("messages",)),
     ("chat", {"verbosity": "low"}, ("messages", "gemini")),
-    ("chat", {"stop": "x"}, ("responses",)),
-    ("chat", {"messages": LATE}, ("messages", "gemini")),
-    ("chat", {"tools": [TOOL], "parallel_tool_calls": False}, ("gemini",)),
     ("chat", {"messages": [{"role": "user", "content": [IMAGE]}]}, ("gemini",)),
     ("messages", {"top_k": 3}, ("chat", "responses")),
-    ("messages", {"stop_sequences": ["x"]}, ("responses",)),
 ]
 
 
@@ -198,11 +216,12 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
             "stream": True,
             "stream_options": {},
             "metadata": {"a": "b"},
-            "store": False,
+            "store": True,
+            "prediction": {"type": "content", "content": "x"},
             "user": "u",
             "n": 1,
             "logprobs": False,
-            "service_tier": "auto",
+            "service_tier": "flex",
             "prompt_cache_key": "k",
             "functions": None,
             "tools": [],
@@ -228,7 +247,8 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
             "metadata": {},
             "include": ["reasoning.encrypted_content"],
             "background": True,
-            "truncation": "disabled",
+            "truncation": "auto",
+            "max_tool_calls": 3,
             "text": {"format": {"type": "text"}},
             "service_tier": "default",
         },

@@ -7,6 +7,7 @@ provider of any dialect, or is refused as what that one can't be asked: nothing 
 from contextlib import suppress
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from broker.api.locations import in_its_dialect

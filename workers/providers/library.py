@@ -260,6 +260,10 @@ def _harmless(part: Mapping[str, Any]) -> bool:
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
             return isinstance(url, str) and url.startswith("data:")
+        case "file":
+            file = part.get("file")
+            data = file.get("file_data") if isinstance(file, dict) else None
+            return isinstance(data, str) and data.startswith("data:")
         case "text" | "input_audio" | "refusal" | "thinking" | "redacted_thinking":
             return True
         case _:

@@ -31,10 +31,10 @@ def pattern_of(path: str) -> str:
 
 
 def hint_at(dialect: str, path: str, value: Any) -> Hint | None:
-    """The hint that a field with this value is, in a request of this dialect."""
+    """The hint that a field with this value is, in a request of this dialect, to be left out."""
     pattern = pattern_of(path)
     for hint in _of(dialect):
-        if hint.names(pattern) and hint.allows(value):
+        if hint.then == "left out" and hint.names(pattern) and hint.allows(value):
             return hint
     return None
 

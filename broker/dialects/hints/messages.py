@@ -20,6 +20,12 @@ HINTS: tuple[Hint, ...] = (
     ),
     Hint(
         dialect="messages",
+        path="thinking.block_binding",
+        clients="Claude Code 2.1.332",
+        means="What becomes of thoughts that were signed in another conversation.",
+    ),
+    Hint(
+        dialect="messages",
         path="context_hint",
         clients=_CLAUDE_CODE,
         means="The client would rather shorten the conversation than be told that it is too long.",

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from broker.dialects.hints import hint_at
 from broker.dialects.neutral.terms import Terms, path_of, path_of_chat
 from broker.errors import Unexpressible
@@ -33,7 +35,9 @@ class Losses:
 
     def add(self, loss: Loss, *, fatal: bool = False, told: bool = False) -> None:
         """``fatal``: nothing can be done without it; ``told``: it refuses nothing, ever."""
-        allowed = told or (loss.setting in self.terms.allow_loss and not fatal)
+        allowed = told or loss.setting in self.terms.allow_loss
+        if fatal and allowed:  # what it belongs to can't be without it
+            loss, allowed = msgspec.structs.replace(loss, setting=None), False
         self._found.append((loss, allowed))
 
     @property
@@ -94,7 +98,7 @@ def terms() -> Terms:
 
 
 def is_hint(path: str, value: object) -> bool:
-    """Whether a field that the reader has no word for changes nothing: ``broker.dialects.hints``."""
+    """Whether a field that no reader has a word for changes nothing: ``broker.dialects.hints``."""
     losses = _CURRENT.get()
     return losses is not None and hint_at(losses.caller, path, value) is not None
 
