@@ -88,6 +88,12 @@ class PreviousNotFound(BadRequest):
     code = "previous_response_not_found"
 
 
+class ItemNotFound(BadRequest):
+    """There is no item under that id."""
+
+    code = "item_not_found"
+
+
 class UnsupportedMediaType(StreamholdError):
     """The body must be sent as application/json."""
 

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from broker.errors import (
     BadRequest,
     ForeignId,
+    ItemNotFound,
     PreviousNotFound,
     Unexpressible,
     UnknownModel,
@@ -60,7 +61,10 @@ class End(NamedTuple):
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
 # What ended attempts that called nobody.
-_UNASKED = (Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code)
+_UNASKED = (
+    *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
+    ItemNotFound.code,
+)
 _SHOWN = 256  # characters of a caller's text in an error
 
 
@@ -75,6 +79,7 @@ class Policy(NamedTuple):
     retries: int = 0  # of a target that fell over, before the next one
     deadline: float | None = None  # seconds from the job's creation
     hold_tool_calls: bool = False
+    drop_tools: tuple[str, ...] = ()  # hosted ones, that other dialects are asked without
 
 
 class Standing(NamedTuple):
@@ -147,6 +152,7 @@ def _policy(settings: Settings, model: str, options: Options) -> Policy:
         retries=retries,
         deadline=_shorter(route.deadline, options.deadline),
         hold_tool_calls=route.hold_tool_calls,
+        drop_tools=route.drop_tools,
     )
 
 

@@ -15,12 +15,14 @@ from broker import log
 from broker.dialects.dialect import Transcript
 from broker.dialects.kept import refusal_of
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.history import without_history
 from broker.frames import Frame
 from broker.model import Failure
 from broker.routing import Mode, Policy, Run, Target
 from broker.settings import Settings
 from workers.attaching import Attaching, Severed, Stand
 from workers.breakers import BreakerView, Passage
+from workers.following import Previous, resolving
 from workers.hold import Hold
 from workers.intake import Intake
 from workers.joining import Joining, ToolCalls
@@ -36,8 +38,8 @@ _HURRIED = 2  # deliveries that do not linger, of those that say something
 class Caller:
     """Calls for the job of one hold.
 
-    ``request`` is what is asked, ``previous`` the provider's id of the response before and
-    ``response_id`` ours of this one, in that dialect;
+    ``request`` is what is asked, ``previous`` the response before and ``response_id`` our id of
+    this one, in that dialect;
     ``delivered`` whether any of the answer is in the stream.
     """
 
@@ -45,7 +47,7 @@ class Caller:
         self, hold: Hold, settings: Settings, providers: Providers, breakers: BreakerView
     ) -> None:
         self.request: dict[str, Any] = {}
-        self.previous: str | None = None
+        self.previous: Previous | None = None
         self.response_id = ""
         self.delivered = hold.claim.job.delivered
         self._hold = hold
@@ -56,7 +58,7 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
-        self._preparing = Preparing(providers.offload, self._job) if self._job.outline else None
+        self._preparing = Preparing(providers.offload, hold.claim)
         self._hurried = 0  # deliveries so far that said something
         self._hurries = False  # whether one that says nothing yet goes out at once too
 
@@ -69,7 +71,7 @@ class Caller:
         try:
             await self._begin(step)
             self._refuse_foreign(step.target)
-            await self._stream(step.target, self._call(step.target, joining), passage, intake)
+            await self._stream(step.target, self._call(step.target, joining, policy), passage, intake)
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:
@@ -85,7 +87,8 @@ class Caller:
         own = provider.dialect == self._job.dialect
         if not own or self._settings.takes_foreign_ids(target.provider):
             return
-        if (refusal := refusal_of(self._job.dialect, self.request)) is not None:
+        asked = without_history(self.request) if self._job.dialect == "responses" else self.request
+        if (refusal := refusal_of(self._job.dialect, asked)) is not None:
             raise ProviderFailure(failures.refused_here(refusal))
 
     async def attach(
@@ -108,7 +111,7 @@ class Caller:
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target, self._call(target, joining, held), passage, intake)
+            await self._stream(target, self._call(target, joining, policy, held), passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
@@ -174,12 +177,17 @@ class Caller:
     def _holding(self, policy: Policy) -> ToolCalls | None:
         return ToolCalls(self._dialect) if policy.hold_tool_calls else None
 
-    def _call(self, target: Target, joining: Joining | None, held: Held | None = None) -> Call:
+    def _call(
+        self, target: Target, joining: Joining | None, policy: Policy, held: Held | None = None
+    ) -> Call:
         attempt = self._ledger.attempt
         assert attempt is not None
-        request = self.request
-        if joining is not None and self._preparing is None:
+        request, job = self.request, self._job
+        resolve = resolving(self._settings, job, request, target, self.previous)
+        prepares = resolve is not None or job.outline is not None
+        if joining is not None and not prepares:
             request = joining.request(request)
+        known = self.previous if resolve is None or not resolve.follows else None
         return Call(
             request_id=self._job.request_id,
             model=target.model,
@@ -189,7 +197,10 @@ class Caller:
             response_id=self.response_id,
             attempt=attempt.number,
             held=held,
-            previous=self.previous,
+            previous=known.id if known is not None else None,
+            resolve=resolve,
+            prepares=prepares,
+            drop=policy.drop_tools,
             partial=joining is not None
             and joining.continues
             and self._settings.prefill_for(self._job.model, *target),
@@ -210,7 +221,7 @@ class Caller:
 
     async def _stream(self, target: Target, call: Call, passage: Passage, intake: Intake) -> None:
         """Deliver what the provider says. Raises ProviderFailure for all but a whole answer."""
-        if self._preparing is None:
+        if not call.prepares:
             await self._receive(target, call, passage, intake)
             return
         provider = self._settings.providers[target.provider]

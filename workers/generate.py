@@ -58,7 +58,13 @@ from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
 from workers.closing import Closing
 from workers.declining import Unknown, decline, may_decline
-from workers.following import ELSEWHERE, UNKNOWN, find_previous, narrowed, response_id_of
+from workers.following import (
+    UNKNOWN,
+    find_previous,
+    keep_items,
+    preferring,
+    response_id_of,
+)
 from workers.hold import Hold
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
@@ -121,6 +127,8 @@ class Generation:
             )
         )
         await self._hold.pen.settled()
+        if failure is None and self._job.keep and self._ledger.reply.ending is not None:
+            await keep_items(self._store, self._job, self._ledger.reply.ending)
 
     def _parting(self, failure: Failure | None) -> Sequence[Frame]:
         """The provider's own word on the failure that ends a begun answer, where it had one."""
@@ -198,10 +206,8 @@ class Generation:
             previous = await find_previous(self._store, self._job.account, name)
             if previous is None:
                 return UNKNOWN
-            narrower = narrowed(policy, previous)
-            if narrower is None:
-                return ELSEWHERE
-            policy, self._caller.previous = narrower, previous.id
+            self._caller.previous = previous
+            policy = preferring(policy, previous)
         return await self._try_targets(policy)
 
     async def _try_targets(self, policy: Policy) -> Failure | None:
@@ -302,6 +308,8 @@ class Generation:
             fields.append(("usage", msgspec.json.encode(terminal.usage)))
         if terminal.error is not None:
             fields.append(("error", msgspec.json.encode(terminal.error)))
+            parting = self._dialect.parting(self._job.created_ms)
+            terminal = msgspec.structs.replace(terminal, closing=parting)
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
         self._hold.pen.write([frame], fields, terminal.state)
         self._log_end(terminal.state, terminal.error)

@@ -1,4 +1,5 @@
-"""Bodies of large requests: made in the child process, one attempt at a time.
+"""Bodies of large requests, and of those that name earlier responses, which may be large too:
+made in the child process, one attempt at a time.
 
 A worker keeps no such body: it is fetched and translated for each attempt, anew for a retry, and
 let go of once it was sent. So its memory doesn't grow with the length of the answers, and how many
@@ -11,12 +12,14 @@ import msgspec
 
 from broker.dialects.body import decode_object
 from broker.dialects.neutral.translation import Put
-from broker.errors import BadRequest, JobGone, TooLarge
-from broker.model import Failure, Job
+from broker.errors import BadRequest, ItemNotFound, JobGone, PreviousNotFound, TooLarge
+from broker.model import Failure
 from broker.offload import Offload
 from broker.offload.tasks import Partial, Prepare
 from broker.offload.tasks import Prepared as Made
 from broker.settings import Provider
+from broker.store.queue import Claim
+from workers.providers import failures
 from workers.providers.base import Call, Prepared, ProviderFailure
 from workers.providers.translated import unexpressible
 from workers.waiting import until_back
@@ -33,9 +36,10 @@ _BODY_LOST = Failure(
 class Preparing:
     """Makes the bodies of one job's calls."""
 
-    def __init__(self, offload: Offload, job: Job) -> None:
+    def __init__(self, offload: Offload, claim: Claim) -> None:
         self._offload = offload
-        self._job = job
+        self._job = claim.job
+        self._body = len(claim.body or b"")
 
     async def prepared(
         self, call: Call, name: str, provider: Provider, partial: Partial | None
@@ -48,8 +52,7 @@ class Preparing:
             ProviderFailure: the target can't be asked this, or the body is gone.
         """
         outline = self._job.outline
-        assert outline is not None
-        size = _COPIES * outline.size
+        size = _COPIES * (self._body if outline is None else outline.size)
         reserved = await self._offload.budget.take(self._job.account, size, math.inf)
         try:
             task = Prepare(
@@ -60,6 +63,8 @@ class Preparing:
                 streams=provider.streams and call.wants_stream and provider.library is None,
                 flag=call.partial,
                 previous=call.previous,
+                drop=call.drop,
+                resolve=call.resolve,
                 partial=partial,
                 name=name,
             )
@@ -67,7 +72,9 @@ class Preparing:
         except BaseException as error:
             reserved.release()
             raise _failure(error, self._job.dialect) from error
-        put = Put(made.asked, made.space, made.cut, made.lost)
+        if (more := _COPIES * len(body) - reserved.size) > 0:  # of what was written out
+            reserved.grow(more)
+        put = Put(made.asked, made.space, made.cut, made.lost, made.given)
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)
@@ -88,6 +95,8 @@ def _failure(error: BaseException, caller: str) -> BaseException:
     match error:
         case JobGone():
             return ProviderFailure(_BODY_LOST)
+        case PreviousNotFound() | ItemNotFound():
+            return ProviderFailure(failures.refused_here(error))
         case BadRequest():
             return unexpressible(error, caller)
         case TooLarge():

@@ -39,7 +39,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         lost = submission.examined.lost
     else:
         dialect, request = submission.dialect, submission.request
-        lost = expressible(settings, dialect, request, policy.targets)
+        lost = expressible(settings, dialect, request, policy.targets, policy.drop_tools)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
         submission,

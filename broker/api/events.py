@@ -15,6 +15,7 @@ from broker.api.options import NAMED_BY_PROXY
 from broker.api.problems import failure_response
 from broker.api.stream import ComeAgain, StreamResponse, cursor_of
 from broker.api.tickets import Ticket
+from broker.api.views import view_of
 from broker.dialects.native import NativeView
 from broker.dialects.registry import DIALECTS
 from broker.errors import BadRequest, Draining, StoreAway
@@ -43,6 +44,8 @@ async def stream_events(request: Request) -> Response:
         job = await _job(request, cursor)
         await check_cursor(core, job, cursor)
         dialect = DIALECTS[job.dialect]
+        asked = {"model": job.model, "stream_options": {"include_usage": usage}}
+        own = await view_of(core, dialect, job.key, asked) if its_own else None
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
     except (Draining, StoreAway) as error:
         passed_on = isinstance(error, Draining) and header(request, NAMED_BY_PROXY)
@@ -51,9 +54,8 @@ async def stream_events(request: Request) -> Response:
         return ComeAgain(cursor, error.code)
     if reader is None:
         return Response(status_code=204, headers=headers)
-    if its_own:
-        view = dialect.view({"stream_options": {"include_usage": usage}})
-        return StreamResponse(core, reader, view, headers)
+    if own is not None:
+        return StreamResponse(core, reader, own, headers)
     native = NativeView(request_id, dialect.numbers)
     return StreamResponse(core, reader, native, headers, hands_back=True)
 

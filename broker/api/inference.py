@@ -31,6 +31,7 @@ from broker.api.lost import lost_header
 from broker.api.options import from_headers
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
+from broker.dialects import View
 from broker.dialects.body import decode_object
 from broker.dialects.dialect import Dialect
 from broker.dialects.wire import encode
@@ -134,10 +135,13 @@ class Inference:
         return StreamResponse(
             core,
             reader,
-            self._dialect.view(submission.request),
+            self._view(core, submission),
             located,
             refuse=refuse if reader.cursor == 0 else None,
         )
+
+    def _view(self, core: Core, submission: Submission) -> View:
+        return self._dialect.view(submission.request)
 
     def _located(self, core: Core, submission: Submission) -> dict[str, str]:
         """Where a stream goes on that was cut."""

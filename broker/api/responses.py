@@ -18,6 +18,7 @@ from broker.api.folding import Folding
 from broker.api.inference import Inference
 from broker.api.locations import located, of_response
 from broker.api.stream import StreamResponse
+from broker.dialects import View
 from broker.dialects.body import decode_object
 from broker.dialects.responses import ResponsesView
 from broker.dialects.responses.dialect import RESPONSES
@@ -55,6 +56,10 @@ class Responses(Inference):
         job = await known(core, submission.key)
         return await _shown(core, job, core.store.response_ids.of(job.key), submission.request)
 
+    def _view(self, core: Core, submission: Submission) -> View:
+        name = core.store.response_ids.of(submission.key)
+        return ResponsesView(name, submission.request["model"])
+
     def _located(self, core: Core, submission: Submission) -> dict[str, str]:
         return of_response(core.store.response_ids.of(submission.key))
 
@@ -76,7 +81,8 @@ async def retrieve(request: Request) -> Response:
     headers = {"x-request-id": job.request_id, **located(request)}
     if reader is None:
         return Response(status_code=204, headers=headers)
-    return StreamResponse(core, reader, ResponsesView(), headers)
+    view = ResponsesView(request.path_params["response_id"], job.model)
+    return StreamResponse(core, reader, view, headers)
 
 
 async def cancel(request: Request) -> Response:

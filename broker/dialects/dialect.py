@@ -128,6 +128,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     follows: Callable[[Object], str | None] = lambda _request: None
     # The last number of an ended job's stream of which the dialect's view shows anything.
     last_shown: Callable[[Job], int] = lambda job: job.last
+    # What the terminal of a failed job tells the view beside its error, of when it was made (ms).
+    parting: Callable[[int], str | None] = lambda _created_ms: None
     numbers: bool = False  # whether an event is to say its own number
 
     def fold(self, frames: Iterable[Frame]) -> Object:

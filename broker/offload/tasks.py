@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from broker.dialects.neutral.cut import Cut
+from broker.dialects.neutral.given import Given
 from broker.loss import Loss
 from broker.model import Options, Outline
 from broker.settings import Provider
@@ -66,11 +67,27 @@ class Counted(msgspec.Struct, frozen=True):
     about: int = 0
 
 
+class Resolve(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request names of earlier responses is to be written out.
+
+    ``provider`` is the name of the one that is called, ``native`` whether it speaks the dialect,
+    ``foreign`` whether it may be asked for what is not known here. ``follows``: the response
+    before is to be written out; else the provider knows it.
+    """
+
+    account: str
+    provider: str
+    native: bool
+    foreign: bool
+    follows: bool
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
-    ``partial`` is the part of an answer to go on from, ``flag`` as in ``workers...Call.partial``;
-    ``previous`` the provider's id of the response before; ``name`` the provider's in the settings.
+    ``resolve`` says what is written out first; ``partial`` is the part of an answer to go on from,
+    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response before;
+    ``name`` the provider's in the settings, ``drop`` the hosted tools that the route leaves out.
     Its payload comes back.
     """
 
@@ -81,6 +98,8 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     streams: bool
     flag: bool | str = False
     previous: str | None = None
+    drop: tuple[str, ...] = ()
+    resolve: Resolve | None = None
     partial: "Partial | None" = None
     name: str = ""
 
@@ -107,6 +126,7 @@ class Prepared(msgspec.Struct, frozen=True):
     space: str = ""
     cut: Cut = Cut()
     lost: tuple[str, ...] = ()
+    given: dict[str, Given] = {}
 
 
 Task = Examine | Items | Count | Prepare

@@ -17,11 +17,13 @@ from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import Put, put
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
+from broker.dialects.responses.history import names_history
 from broker.dialects.responses.resource import input_page
 from broker.dialects.wire import encode
 from broker.errors import JobGone
 from broker.model import Outline, check_request_id, job_key, request_digest
 from broker.offload.envelope import NewJob, dialect_named, open_envelope
+from broker.offload.history import History
 from broker.offload.storage import Storage
 from broker.offload.tasks import (
     Count,
@@ -84,7 +86,9 @@ class Work:
             name = secrets.token_hex(12)
             upload = Upload(name, self._storage.upload(key, name, body))
         del body, data
-        lost = expressible(self._settings, dialect.name, call, policy.targets)
+        lost = expressible(
+            self._settings, dialect.name, call, policy.targets, policy.drop_tools
+        )
         return (
             Examined(
                 request_id=request_id,
@@ -115,19 +119,23 @@ class Work:
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider
         request = decode_object(self._stored(task.key))
+        if task.resolve is not None and names_history(request):
+            server = self._settings.server
+            history = History(self._storage, task.resolve, server.max_body, server.max_parts)
+            request = history.written_out(request)
         if task.partial is not None:
             request = dialect.continued(request, task.partial)
         asked = Put(request)
         if provider.dialect != dialect.name:
             asked = put(
                 *(request, dialect.name, provider.dialect, task.model),
-                Terms.of(task.name, provider),
+                Terms.of(task.name, provider, task.drop),
                 partial=bool(task.flag),
                 resumes=provider.resumes,
             )
             request = asked.request
         way = Way(task.model, task.streams, task.flag, task.previous)
-        made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost)
+        made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost, asked.given)
         return made, posted(provider, request, way)
 
     def _stored(self, key: str) -> bytes:

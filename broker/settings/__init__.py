@@ -212,6 +212,9 @@ class Route(Section, frozen=True):
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
+    # Hosted tools of the responses dialect that targets of another one are asked without: see
+    # ``broker.dialects.neutral.dropping``.
+    drop_tools: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

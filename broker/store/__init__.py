@@ -15,6 +15,7 @@ from broker.store import durability
 from broker.store.breakers import Breakers
 from broker.store.connection import ClientLine, make_client, store_errors
 from broker.store.ear import Line
+from broker.store.items import Items
 from broker.store.jobs import Jobs
 from broker.store.keys import Keys
 from broker.store.layout import Layout
@@ -60,6 +61,7 @@ class Store:
         self.breakers = Breakers(scripts, client, self.keys, settings)
         self.ticket_key = TicketKey(scripts, self.keys)
         self.response_ids = ResponseIds(self.ticket_key)
+        self.items = Items(client, self.keys, settings)
         self.layout = Layout(scripts, self.keys)
         self._scripts = scripts
 

@@ -43,6 +43,10 @@ class Partition(msgspec.Struct, frozen=True):
     def account(self, name: str) -> str:
         return f"{self.prefix}account:{name}"
 
+    def item(self, name: str) -> str:
+        """Of which response an item is that a provider has named: see ``store.items``."""
+        return f"{self.prefix}item:{name}"
+
     @property
     def wake(self) -> str:
         return f"{self.prefix}wake"

@@ -47,8 +47,7 @@ class ResponseIds:
     def of(self, key: str) -> str:
         """The id of the response that a job is; only once ``ready``."""
         assert self._secret is not None
-        tag = hmac.digest(self._secret, b"response:" + key.encode(), sha256)[:_TAG]
-        return f"resp_{key}{urlsafe_b64encode(tag).decode()}"
+        return made_id(self._secret, key)
 
     async def key_of(self, name: str) -> str | None:
         """The key of the job that a response's id names; None if we did not make it.
@@ -56,8 +55,23 @@ class ResponseIds:
         Raises:
             StoreAway, StoreFull: the secret could not be had.
         """
-        found = MINTED.match(name)
-        if found is None:
+        if MINTED.match(name) is None:
             return None
-        made = (await self.ready()).of(found[1])
-        return found[1] if hmac.compare_digest(made, name) else None
+        await self.ready()
+        assert self._secret is not None
+        return key_in(self._secret, name)
+
+
+def made_id(secret: bytes, key: str) -> str:
+    """The id of the response that a job is."""
+    tag = hmac.digest(secret, b"response:" + key.encode(), sha256)[:_TAG]
+    return f"resp_{key}{urlsafe_b64encode(tag).decode()}"
+
+
+def key_in(secret: bytes, name: str) -> str | None:
+    """The key of the job that a response's id names; None if it was not made with this secret."""
+    found = MINTED.match(name)
+    if found is None:
+        return None
+    made = made_id(secret, found[1])
+    return found[1] if hmac.compare_digest(made, name) else None

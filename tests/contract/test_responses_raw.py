@@ -82,14 +82,15 @@ async def test_the_native_view_has_the_same_events(
     assert answer == data_of(events[-1])["response"]
 
 
-async def test_a_stream_that_fails_ends_in_one_error_event(
+async def test_a_stream_that_fails_ends_in_an_error_and_the_response_failed(
     deployment: Deployment, prompt: str
 ) -> None:
     model = "voice/tokens=12,interval=1ms,dropafter=4"
     response, told = await post(deployment.urls[0], prompt, model)
     assert (response.status, response.clean) == (200, True)
-    error = data_of(events_of(told)[-1])
-    assert error["type"] == "error"
+    error, last = map(data_of, events_of(told)[-2:])
+    assert (error["type"], last["type"]) == ("error", "response.failed")
+    assert last["response"]["error"]["message"] == error["message"]
     assert error["code"] == error["error"]["code"]
     assert error["message"] == error["error"]["message"]
     assert error["error"]["type"] == "provider_cut"

@@ -10,12 +10,13 @@ from broker.dialects.responses import Transcript, fold
 from broker.dialects.responses.event import made_frame
 from broker.frames import Frame, Kind
 from broker.model import JobState
-from broker.routing import Target
+from broker.routing import Target, policy_for
+from broker.store.items import item_key
 from broker.store.queue import Claim
 from tests.store.samples import frames, running
 from tests.unit.generate_rig import RETRY, Rig, Scripted, open_rig, outcomes, taken_over
 from tests.unit.responses_streams import created, delta, ended, message, spoken
-from workers.following import ELSEWHERE, UNKNOWN
+from workers.following import UNKNOWN, Previous, keep_items, preferring, resolving
 from workers.providers.base import ProviderFailure
 
 LOST = ProviderFailure(RETRY)
@@ -53,6 +54,7 @@ async def test_a_response_is_written_and_folded(rig: Rig) -> None:
 
 
 async def test_it_goes_on_from_where_the_one_before_was_answered(rig: Rig) -> None:
+    speaking(rig)
     first = await begun(rig)
     await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
     name = await name_of(rig, first)
@@ -65,13 +67,69 @@ async def test_it_goes_on_from_where_the_one_before_was_answered(rig: Rig) -> No
     assert two.calls[0].key == second.job.key
 
 
-async def test_a_provider_that_the_model_has_not(rig: Rig) -> None:
-    first = await begun(rig)
-    await rig.run(first, one=Scripted([LOST]), two=Scripted([ANSWER]))
-    rig.configure(targets=("one/a",))
-    second = await begun(rig, "r2", previous_response_id=await name_of(rig, first))
-    await rig.run(second, one=Scripted())
-    assert (await rig.end(second)).error == ELSEWHERE
+def speaking(rig: Rig, foreign: bool | None = None) -> None:
+    """Both providers speak the dialect."""
+    replace, settings = msgspec.structs.replace, rig.settings
+    providers = {
+        name: replace(provider, dialect="responses", foreign_ids=foreign)
+        for name, provider in settings.providers.items()
+    }
+    rig.settings = replace(settings, providers=providers)
+
+
+async def test_who_has_the_one_before_is_asked_first(rig: Rig) -> None:
+    policy = policy_for(rig.settings, "m")
+    one, two = policy.targets
+    assert preferring(policy, Previous("two", "x")).targets == (two, one)
+    assert preferring(policy, Previous("third", "x")).targets == (one, two)
+
+
+REFERS = {"input": [{"type": "item_reference", "id": "msg_1"}]}
+OURS = {"input": [{"type": "item_reference", "id": f"msg_{'x' * 40}-1_0"}]}
+BEFORE: list[tuple[dict[str, Any], bool, Previous | None, bool | None]] = [
+    # What is asked, whether of one that speaks the dialect, the response before; and whether
+    # that is written out (None: nothing is).
+    ({"input": "hi"}, True, None, None),
+    ({"input": "hi"}, False, None, None),
+    ({"previous_response_id": "resp_" + "x" * 40}, True, Previous("one", "theirs"), None),
+    ({"previous_response_id": "resp_" + "x" * 40}, True, Previous("two", "theirs"), True),
+    ({"previous_response_id": "resp_" + "x" * 40}, False, Previous("one", "theirs"), True),
+    ({"previous_response_id": "resp_" + "x" * 40}, True, Previous("one", ""), True),
+    (REFERS, True, None, None),
+    (REFERS, False, None, False),
+    (OURS, True, None, False),
+    (OURS, False, None, False),
+]
+
+
+@pytest.mark.parametrize(("request_", "native", "previous", "follows"), BEFORE)
+async def test_what_is_written_out(
+    rig: Rig,
+    request_: dict[str, Any],
+    native: bool,
+    previous: Previous | None,
+    follows: bool | None,
+) -> None:
+    if native:
+        speaking(rig)
+    claim = await begun(rig)
+    found = resolving(rig.settings, claim.job, request_, Target("one", "a"), previous)
+    assert (found.follows if found is not None else None) is follows
+    if native:  # of several accounts nobody may name what is not known to be his
+        speaking(rig, foreign=False)
+        found = resolving(rig.settings, claim.job, REFERS, Target("one", "a"), None)
+        assert found is not None
+        assert not found.foreign
+
+
+async def test_a_provider_s_items_are_known_by_their_ids(rig: Rig) -> None:
+    claim = await begun(rig)
+    ending = told(ended(output=[message(0, "Hi")]))[0]
+    await keep_items(rig.store, claim.job, ending)
+    key = item_key(rig.store.keys, "acme", message(0, "Hi")["id"])
+    assert await rig.store.client.get(key) == claim.job.key.encode()
+    other = item_key(rig.store.keys, "other", message(0, "Hi")["id"])
+    assert await rig.store.client.get(other) is None
 
 
 @pytest.mark.parametrize("fault", ["missing", "guessed", "deleted", "failed", "of another account"])

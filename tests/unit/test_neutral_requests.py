@@ -171,7 +171,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
         "input[0].content[0].file_id",
     ),
-    ("responses", {"include": ["file_search_call.results"]}, "include[0]"),
+    ("responses", {"include": ["message.output_text.logprobs"]}, "include[0]"),
     ("responses", {"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ("responses", {"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type"),
 ]

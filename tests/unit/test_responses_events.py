@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from openai.types.responses import Response
 
 from broker.codec import Encoder, decode
 from broker.dialects.native import NativeView
 from broker.dialects.responses import Inbound, ResponsesView
+from broker.dialects.responses.echo import DEFAULTS
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure, JobState, Terminal
 from tests.contract.raw import data_of, events_of, ids_of
@@ -101,11 +103,21 @@ def test_an_end_that_was_told_is_not_told_again(terminal: Terminal) -> None:
     ],
 )
 def test_another_end_is_an_error(terminal: dict[str, Any], kind: str) -> None:
-    frame = Frame(Kind.TERMINAL, json.dumps(terminal).encode())
-    event = data_of(ResponsesView().render(9, [frame]))
-    assert (event["type"], event["sequence_number"]) == ("error", 9)
+    """And then the response, failed: what SDKs raise at, and what other clients look into."""
+    frame = Frame(Kind.TERMINAL, json.dumps({**terminal, "closing": '{"created_at":5}'}).encode())
+    rendered = ResponsesView("resp_1", "m").render(9, [frame])
+    assert ids_of(events_of(rendered)) == [8, 9]
+    event, last = (data_of(each) for each in events_of(rendered))
+    assert (event["type"], event["sequence_number"]) == ("error", 8)
     assert event["error"]["type"] == kind
     assert event["message"] == event["error"]["message"]
+    assert (last["type"], last["sequence_number"]) == ("response.failed", 9)
+    failed = last["response"]
+    assert (failed["id"], failed["model"], failed["created_at"]) == ("resp_1", "m", 5)
+    assert failed["status"] == terminal["state"]
+    assert failed["error"] == {"code": event["code"] or kind, "message": event["message"]}
+    Response.model_validate({**failed, "error": None}, strict=True)  # its codes are ours
+    assert DEFAULTS.keys() <= failed.keys()
 
 
 def test_frames_of_others_are_skipped() -> None:

@@ -8,6 +8,7 @@ import msgspec
 from broker.dialects.neutral.translation import Put
 from broker.frames import Frame
 from broker.model import Failure
+from broker.offload.tasks import Resolve
 from broker.settings import Timeouts
 
 
@@ -62,6 +63,9 @@ class Call(msgspec.Struct, frozen=True):
     # Whether the last message is a partial answer to go on from; a text names the flag that
     # its provider wants set in it.
     partial: bool | str = False
+    drop: tuple[str, ...] = ()  # hosted tools that a provider of another dialect is asked without
+    resolve: Resolve | None = None  # what is to be written out of it first
+    prepares: bool = False  # whether its body is made elsewhere
     prepared: Prepared | None = None  # its body, where ``request`` is but an outline
 
 
@@ -76,6 +80,7 @@ class Reply(msgspec.Struct):
     cursor: int | None = None  # the provider's number of the last of them, where it can resume
     parting: Frame | None = None  # the provider's own word on its failure, which was not given
     lost: tuple[str, ...] = ()  # paths of what the provider was not told, as the operator allows
+    ending: Frame | None = None  # with all items of a response, whose ids are the provider's
     closing: str | None = None  # the last event's JSON, where it says more than that it is that
 
 

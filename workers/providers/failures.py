@@ -26,7 +26,14 @@ import aiohttp
 import msgspec
 from aiohttp.http import HttpProcessingError
 
-from broker.errors import BadRequest, ForeignId, PreviousNotFound, Unexpressible, Unsendable
+from broker.errors import (
+    BadRequest,
+    ForeignId,
+    ItemNotFound,
+    PreviousNotFound,
+    Unexpressible,
+    Unsendable,
+)
 from broker.model import Failure
 from broker.refusal import AUTH_MESSAGE, rule_of, with_words
 
@@ -116,7 +123,7 @@ def refused_here(error: BadRequest) -> Failure:
     return Failure(
         type="invalid_request_error",
         message=error.message,
-        status=400,
+        status=404 if isinstance(error, ItemNotFound) else 400,
         remedy="next",
         code=error.code,
         param=error.param,
@@ -148,6 +155,7 @@ Word = Literal["good", "bad", "nothing"]
 # Nobody was called; or it was the request that could not be sent, as a library or a server sees it.
 _NOBODY = (
     *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
+    ItemNotFound.code,
     *("library", "tool_calls_too_large", "sending"),
 )
 # Ours, or what comes of two answers that were to be one.

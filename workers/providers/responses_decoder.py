@@ -116,6 +116,7 @@ class ResponsesDecoder:
         _note_response(self._reply, response)
         if kind in _COMPLETE:
             self.done = True
+            self._reply.ending = frame
         elif kind in ENDS:
             self.failure = failures.stream_error(response.error or {})
             self._reply.parting = frame
@@ -145,6 +146,7 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
         reply.parting = frames[-1]
         raise ProviderFailure(failures.stream_error(read.error or {}))
     reply.events = len(frames)
+    reply.ending = frames[-1]
     return frames
 
 

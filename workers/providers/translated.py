@@ -29,6 +29,7 @@ from broker.dialects.neutral.translation import (
 )
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses import Inbound
+from broker.dialects.responses.minted import items_name
 from broker.dialects.wire import decode_object, encode
 from broker.errors import BadRequest, Unexpressible
 from broker.frames import Frame, Kind, data_frame, data_of
@@ -89,7 +90,7 @@ class TranslatedProvider:
         theirs = Reply()
         told = Translation(
             reader(self._spoken, call.request_id),
-            writer(self._caller, call.request, int(time.time())),
+            writer(self._caller, call.request, int(time.time()), made, _name(call)),
             made.space,
             made.cut,
         )
@@ -128,6 +129,9 @@ class TranslatedProvider:
         """See ``base.Provider``."""
         await self._provider.stop(call)
 
+    def _terms_of(self, call: Call) -> Terms:
+        return msgspec.structs.replace(self._terms, drop=call.drop) if call.drop else self._terms
+
     def _put(self, call: Call) -> Put:
         """The same call in the provider's dialect.
 
@@ -138,12 +142,17 @@ class TranslatedProvider:
             return call.prepared.put
         try:
             return put(
-                *(call.request, self._caller, self._spoken, call.model, self._terms),
+                *(call.request, self._caller, self._spoken, call.model, self._terms_of(call)),
                 partial=bool(call.partial),
                 resumes=self.resumes,
             )
         except BadRequest as error:
             raise unexpressible(error, self._caller) from error
+
+
+def _name(call: Call) -> str:
+    """What ids of a response's items are made of: see ``broker.dialects.responses.minted``."""
+    return items_name(call.response_id, call.attempt) if call.response_id else ""
 
 
 class _Answer:
@@ -223,6 +232,8 @@ class _Answer:
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":
+            if event["type"] == "response.completed":
+                event["response"]["completed_at"] = int(time.time())
             return self._inbound.frame(event["type"], encode(event))
         if self._caller == "messages":
             return data_frame(Kind.DIALECT, encode(event), event["type"].encode())

@@ -6,15 +6,22 @@ from typing import Any
 from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import put
+from broker.dialects.responses.history import without_history
 from broker.errors import BadRequest
 from broker.routing import Target
 from broker.settings import Settings
 
 
 def expressible(
-    settings: Settings, dialect: str, request: dict[str, Any], targets: Sequence[Target]
+    settings: Settings,
+    dialect: str,
+    request: dict[str, Any],
+    targets: Sequence[Target],
+    drop: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Check that a request can be put to some target, in the dialect that it speaks.
+
+    ``drop`` are the hosted tools that its route leaves out if it must.
 
     Returns:
         The paths of what the first such target would not be told, as the operator allows.
@@ -26,6 +33,8 @@ def expressible(
             knows more of it than we do, so that this does not count where there is such a target.
     """
     refusal: BadRequest | None = None
+    if dialect == "responses":  # what it names of earlier ones is looked for when it is called
+        request = without_history(request)
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
@@ -36,7 +45,7 @@ def expressible(
             refusal = refusal or kept
             continue
         try:
-            terms = Terms.of(target.provider, provider)
+            terms = Terms.of(target.provider, provider, drop)
             return put(request, dialect, provider.dialect, target.model, terms).lost
         except BadRequest as error:
             refusal = refusal or error

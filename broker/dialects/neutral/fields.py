@@ -124,6 +124,10 @@ class Fields:
             self._left.pop(key, None)
         return self
 
+    def forget(self) -> None:
+        """Nothing that is left of it is looked at: the whole object is left out."""
+        self._left.clear()
+
     def only(self, key: str, *values: Any, setting: str | None = None) -> Self:
         """This field is harmless to leave out where it says one of these; else it is lost."""
         self.wish(key, values, setting)

@@ -14,16 +14,18 @@ class Terms(msgspec.Struct, frozen=True):
     names: Names = "ignore"
     system_turns: SystemTurns = "auto"
     quirks: Quirks = Quirks()
+    drop: tuple[str, ...] = ()  # hosted tools that the route leaves out: ``dropping``
 
     @classmethod
-    def of(cls, name: str, provider: Provider) -> "Terms":
-        """The terms of a provider of the settings."""
+    def of(cls, name: str, provider: Provider, drop: tuple[str, ...] = ()) -> "Terms":
+        """The terms of a provider of the settings, for a route that drops these tools."""
         return cls(
             provider=name or None,
             allow_loss=frozenset(provider.allow_loss),
             names=provider.names,
             system_turns=provider.system_turns,
             quirks=provider.quirks,
+            drop=drop,
         )
 
 

@@ -11,7 +11,9 @@ import msgspec
 
 from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.cut import NOTHING, Cut, Scissors, cut_of
+from broker.dialects.neutral.dropping import without_lost
 from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
+from broker.dialects.neutral.given import Given, given_in
 from broker.dialects.neutral.losing import Losses, collecting
 from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
@@ -80,23 +82,21 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
     "messages": usage.to_messages,
     "responses": usage.to_responses,
 }
-_ECHOED = (
-    *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "reasoning"),
-    *("temperature", "text", "tool_choice", "tools", "top_p", "truncation", "user"),
-)
 
 
 class Put(msgspec.Struct, frozen=True):
     """A caller's request as it is put to a provider of another dialect.
 
     ``space`` is the white space that a partial answer lost at its end, ``cut`` what is to be cut of
-    the answer, ``lost`` the paths of what was left out as the operator allows.
+    the answer, ``lost`` the paths of what was left out as the operator allows, ``given`` what its
+    functions stand for to the caller that are not simply themselves.
     """
 
     request: dict[str, Any]
     space: str = ""
     cut: Cut = Cut()
     lost: tuple[str, ...] = ()
+    given: dict[str, Given] = {}
 
 
 def translate_request(
@@ -149,7 +149,8 @@ def put(
         cut = msgspec.structs.replace(cut, prompt=tokens(len(msgspec.json.encode(written))))
     if resumes and request.get("store") is not False:
         written.pop("store", None)  # to resume it the provider has to keep it
-    return Put(written, space, cut, losses.allowed)
+    given = given_in(request) if caller == "responses" else {}
+    return Put(written, space, cut, losses.allowed, given)
 
 
 def _terms(quirks: Quirks | None, terms: Terms | None) -> Terms:
@@ -181,17 +182,27 @@ def reader(dialect: str, fallback: str = "") -> Reader:
     return _READERS[dialect](fallback)
 
 
-def writer(dialect: str, request: dict[str, Any], created: int) -> Writer:
+def writer(
+    dialect: str,
+    request: dict[str, Any],
+    created: int,
+    put: Put | None = None,
+    name: str = "",
+) -> Writer:
     """The writer of an answer to this request, at this time (Unix seconds).
+
+    ``put`` is how the request was put to the provider; ``name`` as in ``ResponsesWriter``.
 
     Raises:
         KeyError: callers don't speak this dialect.
     """
-    echo = {key: request[key] for key in _ECHOED if request.get(key) is not None}
+    lost, given = (put.lost, put.given) if put is not None else ((), {})
     writers: dict[str, Callable[[], Writer]] = {
         "chat": lambda: writing.chat_events.ChatWriter(created),
         "messages": writing.messages_events.MessagesWriter,
-        "responses": lambda: writing.responses_events.ResponsesWriter(created, echo),
+        "responses": lambda: writing.responses_events.ResponsesWriter(
+            created, without_lost(request, lost), given, name
+        ),
     }
     return writers[dialect]()
 

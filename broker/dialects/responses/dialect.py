@@ -13,7 +13,7 @@ from broker.dialects.responses.minted import is_minted
 from broker.dialects.responses.request import check, continued, stored
 from broker.dialects.responses.transcript import Transcript
 from broker.dialects.responses.usage import estimate, prompt
-from broker.dialects.responses.view import ResponsesView, last_shown
+from broker.dialects.responses.view import ResponsesView, closing, last_shown
 from broker.frames import Frame, Kind
 
 _SPEAK = frozenset(("message", "reasoning"))  # items that call no tool
@@ -73,5 +73,6 @@ RESPONSES = Dialect(
     keeps=stored,
     follows=_follows,
     last_shown=last_shown,
+    parting=closing,
     numbers=True,
 )

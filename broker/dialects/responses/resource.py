@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.responses.echo import DEFAULTS, echoed
 from broker.errors import BadRequest
 from broker.model import Failure, Job, JobState
 
@@ -17,22 +18,6 @@ _STATUS = {
     JobState.FAILED: "failed",
     JobState.CANCELLED: "cancelled",
 }
-# What of a request a response says again, and what it says where the request doesn't.
-_AGAIN: dict[str, Any] = {
-    "instructions": None,
-    "max_output_tokens": None,
-    "metadata": {},
-    "parallel_tool_calls": True,
-    "previous_response_id": None,
-    "reasoning": {"effort": None, "summary": None},
-    "store": True,
-    "temperature": None,
-    "text": {"format": {"type": "text"}},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_p": None,
-    "truncation": "disabled",
-}
 
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -41,9 +26,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 def said_again(body: bytes) -> dict[str, Any]:
     """What ``resource`` needs of a request's JSON: the rest, and what is in it, may be large."""
     fields = _fields(body)
-    again = {key: fields[key] for key in _AGAIN if bytes(fields.get(key, b"null")) != b"null"}
-    background = fields.get("background")
-    return {**again, "background": background is not None and msgspec.json.decode(background)}
+    return {key: fields[key] for key in DEFAULTS if bytes(fields.get(key, b"null")) != b"null"}
 
 
 def resource(
@@ -55,18 +38,16 @@ def resource(
     """
     if job.state is JobState.COMPLETED:
         return answer
-    given = {key: request.get(key) for key in _AGAIN}
     shown: dict[str, Any] = {
         "id": name,
         "object": "response",
         "created_at": job.created_ms // 1000,
-        "background": bool(request.get("background")),
         "error": None,
         "incomplete_details": None,
         "model": job.model,
         "output": [],
         "usage": None,
-        **{key: _AGAIN[key] if value is None else value for key, value in given.items()},
+        **echoed(request),
         **answer,
     }
     shown["status"] = _STATUS[job.state]

@@ -6,23 +6,31 @@ which changes nothing in a conversation that fits, and one that does not its pro
 limit of calls of hosted tools, and the wish for sealed reasoning, which always comes where there
 is some.
 
-What the provider keeps (``previous_response_id``, ``conversation``, ``prompt``, files, references
-to items) is refused: another provider doesn't have it.
+What the provider keeps (``conversation``, ``prompt``, files) is refused: another provider doesn't
+have it. ``previous_response_id`` and references to items are resolved before a request comes here
+(``responses.history``); what is left of them names nothing that is known.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
+from broker.dialects.neutral.dropping import is_dropped, is_hosted
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
-from broker.dialects.neutral.losing import attempt, lose, parts_of, whole
-from broker.dialects.neutral.reading.chat_request import EFFORTS, schema_of, tool_of
+from broker.dialects.neutral.given import SEARCH, Given, Names, offered
+from broker.dialects.neutral.losing import attempt, lose, parts_of, terms, whole
+from broker.dialects.neutral.reading.chat_request import EFFORTS, schema_of
 from broker.dialects.neutral.reading.content import contents, told
 from broker.dialects.neutral.reading.document import document_in
 from broker.dialects.neutral.reading.image import image_at
+from broker.dialects.neutral.reading.responses_tools import (
+    Tools,
+    custom_arguments,
+    search_arguments,
+    tool_choice,
+)
 from broker.dialects.neutral.request import (
     Document,
     Message,
-    Named,
     Part,
     Reasoning,
     Refusal,
@@ -30,7 +38,6 @@ from broker.dialects.neutral.request import (
     Role,
     Text,
     Thought,
-    Tool,
     ToolCall,
     ToolResult,
 )
@@ -42,6 +49,12 @@ HARMLESS = (
     *("store", "background", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
     *("service_tier", "truncation", "max_tool_calls"),
 )
+_INCLUDED = (  # all but the first are of hosted tools, or of what was sent
+    *("reasoning.encrypted_content", "file_search_call.results", "web_search_call.results"),
+    *("web_search_call.action.sources", "code_interpreter_call.outputs"),
+    *("computer_call_output.output.image_url", "message.input_image.image_url"),
+)
+_Item = tuple[Role, list[Part]]
 
 
 @whole
@@ -55,22 +68,29 @@ def read(request: dict[str, Any]) -> Request:
     fields = Fields(request).ignore(*HARMLESS)
     fields.only("top_logprobs", 0, setting="include")
     for place, name in enumerate(fields.texts("include")):
-        if name != "reasoning.encrypted_content":
+        if name not in _INCLUDED:
             lose(Loss(f"include[{place}]", "it has no counterpart", shown(name), setting="include"))
     for key in ("previous_response_id", "conversation", "prompt"):  # they may stand for the input
         if fields.has(key):
             raise fields.unexpressible(key, "it is kept by another provider")
     output, verbosity = _text(fields.inner("text"))
     instructions = fields.text("instructions")
+    names = Names(offered(request))
+    tools = Tools(names)
+    tools.read(fields.any("tools"), "tools")
+    messages = _messages(fields, names, tools)
+    choice, choosable = tool_choice(fields, names, tools.found)
     found = Request(
         instructions=() if instructions is None else (instructions,),
-        messages=_messages(fields),
-        tools=tuple(parts_of(fields.each("tools"), _tool)),
-        tool_choice=attempt(_tool_choice, fields),
+        messages=messages,
+        tools=choosable,
+        tool_choice=choice,
         parallel=fields.flag("parallel_tool_calls"),
         max_tokens=fields.integer("max_output_tokens"),
         temperature=fields.number("temperature"),
         top_p=fields.number("top_p"),
+        frequency_penalty=fields.number("frequency_penalty"),
+        presence_penalty=fields.number("presence_penalty"),
         output=output,
         reasoning=_reasoning(fields.inner("reasoning")),
         verbosity=verbosity,
@@ -78,11 +98,6 @@ def read(request: dict[str, Any]) -> Request:
     )
     fields.close()
     return found
-
-
-def _tool(fields: Fields) -> Tool:
-    fields.word("type", ("function",), "hosted_tools")
-    return tool_of(fields)
 
 
 def _text(fields: Fields | None) -> tuple[Any, Any]:
@@ -119,18 +134,7 @@ def _reasoning(fields: Fields | None) -> Reasoning | None:
     return Reasoning(on=True if effort else None, effort=effort, summary=summary or older)
 
 
-def _tool_choice(fields: Fields) -> Any:
-    choice = fields.any("tool_choice")
-    if not isinstance(choice, dict):
-        return Fields({"tool_choice": choice}).wish("tool_choice", ("auto", "none", "required"))
-    inner = Fields(choice, "tool_choice")
-    inner.word("type", ("function",), "tool_choice")
-    named = Named(inner.need("name"))
-    inner.close()
-    return named
-
-
-def _messages(fields: Fields) -> tuple[Message, ...]:
+def _messages(fields: Fields, names: Names, tools: Tools) -> tuple[Message, ...]:
     """The turns of ``input``: items of one role that follow one another are one turn."""
     given = fields.any("input")
     if isinstance(given, str):
@@ -138,7 +142,16 @@ def _messages(fields: Fields) -> tuple[Message, ...]:
     if given is None:
         raise malformed("input", "a string or a list")
     found: list[Message] = []
-    for role, parts, at in parts_of(fields_of(given, "input"), _whole_item):
+
+    def whole_item(fields: Fields) -> tuple[_Item | None, str]:
+        item = _item(fields, names, tools)
+        fields.close()
+        return item, fields.path
+
+    for item, at in parts_of(fields_of(given, "input"), whole_item):
+        if item is None:
+            continue
+        role, parts = item
         if found and found[-1].role == role and role in ("assistant", "tool"):
             found[-1] = Message(role, found[-1].parts + tuple(parts), at=found[-1].at)
         else:
@@ -146,13 +159,8 @@ def _messages(fields: Fields) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _whole_item(fields: Fields) -> tuple[Role, list[Part], str]:
-    role, parts = _item(fields)
-    fields.close()
-    return role, parts, fields.path
-
-
-def _item(fields: Fields) -> tuple[Role, list[Part]]:
+def _item(fields: Fields, names: Names, tools: Tools) -> _Item | None:
+    """The part of a turn that an item is, and whose turn; None if it says nothing to others."""
     kind = fields.any("type")
     if kind in (None, "message") and fields.has("role"):
         fields.ignore("id", "status", "phase")
@@ -162,17 +170,72 @@ def _item(fields: Fields) -> tuple[Role, list[Part]]:
         case "function_call":
             fields.ignore("id", "status")
             arguments = fields.text("arguments") or "{}"
-            call, name = fields.need("call_id"), fields.need("name")
-            return "assistant", [ToolCall(call, name, arguments, fields.path)]
-        case "function_call_output":
+            call, given = _called(fields), _given("function", fields)
+            return "assistant", [ToolCall(call, names.of(given), arguments, fields.path)]
+        case "custom_tool_call":
             fields.ignore("id", "status")
-            call = fields.need("call_id")
+            call, given = _called(fields), _given("custom", fields)
+            arguments = custom_arguments(fields.need("input"))
+            return "assistant", [ToolCall(call, names.of(given), arguments, fields.path)]
+        case "function_call_output" | "custom_tool_call_output":
+            fields.ignore("id", "status", "name")
+            call = _called(fields)
             parts = told(_content(fields, "output"), fields.where("output"))
             return "tool", [ToolResult(call, parts, at=fields.path)]
         case "reasoning":
             return "assistant", [_thought(fields)]
+        case "tool_search_call" | "tool_search_output" | "additional_tools":
+            return _searched(kind, fields, names, tools)
         case _:
-            raise fields.unexpressible("type", value=kind, setting="items")
+            _of_others(fields, kind)
+            return None
+
+
+def _called(fields: Fields) -> str:
+    """The id of an item's call, which the model itself must have made."""
+    caller = fields.inner("caller")
+    if caller is not None:
+        caller.word("type", ("direct",), "items")
+        caller.close()
+    fields.only("async", False)
+    return fields.need("call_id")
+
+
+def _given(kind: Literal["function", "custom"], fields: Fields) -> Given:
+    return Given(kind, fields.need("name"), fields.text("namespace"))
+
+
+def _searched(kind: str, fields: Fields, names: Names, tools: Tools) -> _Item | None:
+    """A search for tools, or what one found, or tools that were added without one."""
+    fields.ignore("id", "status", "role", "created_by")
+    client = fields.word("execution", ("client", "server"), "items") == "client"
+    call = fields.text("call_id")
+    if kind == "tool_search_call":
+        arguments = search_arguments(fields)
+        if not client or call is None:  # its provider's own doing
+            return None
+        name = names.of(Given("search", SEARCH))
+        return "assistant", [ToolCall(call, name, arguments, fields.path)]
+    more = tools.read_more(fields.any("tools"), fields.where("tools"))
+    if not client or call is None:
+        return None
+    found = ", ".join(tool.name for tool in more)
+    text = Text(f"Tools that can be called now: {found or 'none'}.")
+    return "tool", [ToolResult(call, (text,), at=fields.path)]
+
+
+def _of_others(fields: Fields, kind: Any) -> None:
+    """Leave out an item that only one provider knows: of a tool that it has run, or of its own.
+
+    Raises:
+        Unexpressible: it may not be left out.
+    """
+    if is_dropped(kind, terms().drop):
+        lose(Loss(fields.where("type"), "", shown(kind)), told=True)
+        fields.forget()
+        return
+    setting = "hosted_tools" if is_hosted(kind) else "items"
+    raise fields.unexpressible("type", value=kind, setting=setting)
 
 
 def _thought(fields: Fields) -> Thought:

@@ -1,6 +1,11 @@
 """Items of a response's output: what begins each, what more of it is, and how it ends."""
 
+import json
 from typing import Any
+
+from broker.dialects.neutral.given import INPUT
+from broker.dialects.neutral.writing.part import without_none
+from broker.dialects.neutral.writing.sole_text import SoleText
 
 
 class Item:
@@ -123,9 +128,12 @@ class Thinking(Item):
 class Call(Item):
     """A call of a function."""
 
-    def __init__(self, id: str, place: int, call_id: str, name: str) -> None:
+    def __init__(
+        self, id: str, place: int, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
         super().__init__(id, place)
-        self._fields = {"call_id": call_id, "name": name}
+        self._name = name
+        self._fields = without_none({"call_id": call_id, "name": name, "namespace": namespace})
 
     def whole(self, status: str) -> dict[str, Any]:
         return {
@@ -141,5 +149,62 @@ class Call(Item):
         return [self._within("function_call_arguments.delta", delta=text)]
 
     def end(self) -> list[dict[str, Any]]:
-        fields = {"name": self._fields["name"], "arguments": self._text}
+        fields = {"name": self._name, "arguments": self._text}
         return [self._within("function_call_arguments.done", **fields), *super().end()]
+
+
+class CustomCall(Item):
+    """A call of a custom tool, which a function of one argument stands for."""
+
+    def __init__(
+        self, id: str, place: int, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
+        super().__init__(id, place)
+        self._fields = without_none({"call_id": call_id, "name": name, "namespace": namespace})
+        self._input = SoleText(INPUT)
+
+    def whole(self, status: str) -> dict[str, Any]:
+        return {"id": self.id, "type": "custom_tool_call", **self._fields, "input": self._text}
+
+    def more(self, text: str) -> list[dict[str, Any]]:
+        return self._add(self._input.feed(text))
+
+    def end(self) -> list[dict[str, Any]]:
+        rest = self._add(self._input.end())
+        done = self._within("custom_tool_call_input.done", input=self._text)
+        return [*rest, done, *super().end()]
+
+    def _add(self, text: str) -> list[dict[str, Any]]:
+        if not text:
+            return []
+        self._texts.append(text)
+        return [self._within("custom_tool_call_input.delta", delta=text)]
+
+
+class SearchCall(Item):
+    """A search for tools that the client is asked for; its arguments come when it is done."""
+
+    def __init__(self, id: str, place: int, call_id: str) -> None:
+        super().__init__(id, place)
+        self._call_id = call_id
+
+    def whole(self, status: str) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "type": "tool_search_call",
+            "status": status,
+            "execution": "client",
+            "call_id": self._call_id,
+            "arguments": {} if status == "in_progress" else self._arguments(),
+        }
+
+    def more(self, text: str) -> list[dict[str, Any]]:
+        self._texts.append(text)
+        return []
+
+    def _arguments(self) -> Any:
+        """What was asked for, an object; anything else as it came."""
+        try:
+            return json.loads(self._text)
+        except (ValueError, RecursionError):
+            return self._text

@@ -4,6 +4,7 @@ Every piece of an answer is an item of its own, one after another; the last even
 all. Ids of items are made of the answer's, so that the same answer gives the same bytes.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from broker.dialects.neutral import errors, usage
@@ -19,19 +20,40 @@ from broker.dialects.neutral.event import (
     TextDelta,
     ThoughtDelta,
 )
+from broker.dialects.neutral.given import Given
 from broker.dialects.neutral.sequence import Sequence
 from broker.dialects.neutral.signature import Signature, seal
 from broker.dialects.neutral.usage import Usage
-from broker.dialects.neutral.writing.item import Call, Item, Spoken, Thinking
+from broker.dialects.neutral.writing.item import (
+    Call,
+    CustomCall,
+    Item,
+    SearchCall,
+    Spoken,
+    Thinking,
+)
+from broker.dialects.responses.echo import echoed
 
 _INCOMPLETE = {"length": "max_output_tokens", "filter": "content_filter"}
 
 
 class ResponsesWriter:
-    """Writes one answer. ``created`` is Unix seconds; ``echo`` are fields of the request that
-    the response repeats."""
+    """Writes one answer.
 
-    def __init__(self, created: int, echo: dict[str, Any] | None = None) -> None:
+    ``created`` is Unix seconds; ``request`` is repeated in the response. ``given`` has what
+    functions stand for, by their names; ``name`` is what ids of items are made of (empty: the
+    provider's id of the answer).
+    """
+
+    def __init__(
+        self,
+        created: int,
+        request: dict[str, Any] | None = None,
+        given: Mapping[str, Given] | None = None,
+        name: str = "",
+    ) -> None:
+        self._given = given or {}
+        self._name = name
         self._usage: dict[str, Any] | None = None
         self._sequence = Sequence()
         self._stop = Stop("end")
@@ -46,12 +68,9 @@ class ResponsesWriter:
             "error": None,
             "incomplete_details": None,
             "model": "",
-            "parallel_tool_calls": True,
-            "tool_choice": "auto",
-            "tools": [],
-            **(echo or {}),
             "output": [],
             "usage": None,
+            **echoed(request or {}),
         }
 
     def feed(self, event: Event) -> list[dict[str, Any]]:
@@ -88,7 +107,7 @@ class ResponsesWriter:
             case Signed(signature):
                 return self._sign(signature)
             case CallStart(_, id, name):
-                return self._begin(Call(*self._next("fc"), call_id=id, name=name))
+                return self._begin(self._call(id, name))
             case ArgumentsDelta(_, text):
                 assert self._open is not None
                 return self._open.more(text)
@@ -106,7 +125,18 @@ class ResponsesWriter:
     def _next(self, prefix: str) -> tuple[str, int]:
         """Id and place of the next item."""
         place = len(self._items) + (self._open is not None)
-        return f"{prefix}_{self._response['id']}_{place}", place
+        return f"{prefix}_{self._name or self._response['id']}_{place}", place
+
+    def _call(self, id: str, name: str) -> Item:
+        """The call of a function, in the caller's words for it."""
+        given = self._given.get(name) or Given("function", name)
+        match given.kind:
+            case "custom":
+                return CustomCall(*self._next("ctc"), id, given.name, given.namespace)
+            case "search":
+                return SearchCall(*self._next("tsc"), id)
+            case _:
+                return Call(*self._next("fc"), id, given.name, given.namespace)
 
     def _say(self, kind: str, text: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
