@@ -71,7 +71,9 @@ class Caller:
         try:
             await self._begin(step)
             self._refuse_foreign(step.target)
-            await self._stream(step.target, self._call(step.target, joining, policy), passage, intake)
+            await self._stream(
+                step.target, self._call(step.target, joining, policy), passage, intake
+            )
         except ProviderFailure as error:
             return self._failed(passage, intake, intake.judged(error.failure))
         except BaseException:

@@ -278,9 +278,7 @@ async def test_a_cut_answer_goes_on_at_a_target_of_another_dialect(
     extra = {"client_metadata": {"session": "s"}}
     tools: Any = [*TOOLS, {"type": "web_search", "external_web_access": False}]
     more: Any = {"tools": tools, "store": False, "include": ["reasoning.encrypted_content"]}
-    told = await events(
-        sdk, "cut", asks, reasoning={"summary": "auto"}, extra_body=extra, **more
-    )
+    told = await events(sdk, "cut", asks, reasoning={"summary": "auto"}, extra_body=extra, **more)
     whole: Any = told[-1].response  # type: ignore[union-attr]
     assert told[-1].type == "response.completed"
     assert len(text_of(told).split()) == 40

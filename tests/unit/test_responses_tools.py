@@ -37,9 +37,7 @@ def asked(provider: str, drop: tuple[str, ...] = (), **fields: Any) -> dict[str,
 # ── Names ──────────────────────────────────────────────────────────────────────────────
 
 words = st.text("ab_", min_size=1, max_size=70) | st.text(min_size=1, max_size=5)
-givens = st.builds(
-    Given, st.sampled_from(["function", "custom"]), words, st.none() | words
-)
+givens = st.builds(Given, st.sampled_from(["function", "custom"]), words, st.none() | words)
 
 
 @given(st.lists(givens, max_size=8, unique=True))
@@ -82,9 +80,11 @@ def test_a_conversation_calls_the_same_names(provider: str) -> None:
         {"type": "function_call", "call_id": "1", "namespace": "a", "name": "b", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "1", "output": "x"},
         {"type": "custom_tool_call", "call_id": "2", "name": "edit", "input": 'a "b"\n'},
-        {"type": "custom_tool_call_output", "call_id": "2", "output": [
-            {"type": "input_text", "text": "done"}
-        ]},
+        {
+            "type": "custom_tool_call_output",
+            "call_id": "2",
+            "output": [{"type": "input_text", "text": "done"}],
+        },
         {"role": "user", "content": "go on"},
     ]
     said = json.dumps(asked(provider, input=[{"role": "user", "content": "x"}, *items]))

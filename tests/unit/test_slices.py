@@ -93,3 +93,14 @@ async def test_what_had_come_is_taken_when_the_connection_is_lost() -> None:
     assert b"".join(data for _, data in taken) == flood(3, b"a")
     await until_all(taken, 9)
     assert len(taken) == 2
+
+
+async def test_a_reader_s_resuming_takes_in_no_more_than_is_worked_on() -> None:
+    """As aiohttp resumes a connection after nearly every read of what it has parsed."""
+    taken: list[tuple[str, bytes]] = []
+    one = Followed("one", taken)
+    one.data_received(flood(3, b"a"))
+    one.resume_reading()
+    assert one.paused
+    await until_all(taken, 4)  # the parser is asked to go on, too
+    assert not one.paused

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from broker.dialects.chat.fold import fold
+from broker.dialects.neutral.translation import LONGEST
 from broker.dialects.wire import encode
 from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
@@ -177,6 +178,30 @@ async def test_an_answer_that_cant_be_told_ends_in_the_truth(
     assert failure is not None
     assert (failure.type, failure.code) == ("provider_stream_error", "unexpressible_answer")
     assert (failure.status, failure.provider_status, failure.remedy) == (400, None, "final")
+
+
+def chunk(text: str) -> Frame:
+    event = {"id": "a", "model": "m", "choices": [{"index": 0, "delta": {"content": text}}]}
+    return data_frame(Kind.DIALECT, encode(event))
+
+
+async def test_an_answer_that_is_too_long_for_its_dialect_s_end_is_refused_once() -> None:
+    """What ends a response tells all of it several times over."""
+    fits, more = chunk("a" * LONGEST), chunk("a")
+    _, _, failure = await ask(Scripted([fits]), "chat", "messages")
+    assert failure is None
+    _, _, failure = await ask(Scripted([fits, more]), "chat", "messages")
+    assert failure is not None
+    assert (failure.code, failure.status, failure.remedy) == ("answer_too_large", 400, "final")
+
+
+async def test_a_long_end_is_told_some_at_a_time() -> None:
+    lists, _, failure = await ask(Scripted([chunk("a" * 300_000)] * 3), "chat", "responses")
+    assert failure is None
+    sizes = [[len(frame.body) for frame in frames] for frames in lists]
+    assert max(map(len, sizes)) > 1  # small ones go together
+    assert all(sum(of[:-1]) <= 256 * 1024 for of in sizes)  # nothing is put to what is large
+    assert sum(map(sum, sizes)) > 4 * 900_000
 
 
 async def test_a_picture_among_thoughts_is_part_of_them() -> None:

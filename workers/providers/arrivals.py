@@ -89,10 +89,11 @@ class Arrivals(ResponseHandler):
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         super().resume_reading(resume_parser)
+        if self._held:  # else it would grow, and be copied with every slice
+            self._pause_transport_reading()
         if self._waits and not self._reading_paused:
             self._waits = False
             if self._held:
-                self._pause_transport_reading()
                 floods_of(self._loop).add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -9,7 +9,7 @@ and each frame that comes back is translated by itself, as it comes.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -36,6 +36,8 @@ from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from workers.providers import failures
 from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply, Sink
+
+_AT_ONCE = 256 * 1024  # bytes of frames
 
 
 def speaking(provider: Provider, spoken: str, caller: str, terms: Terms | None = None) -> Provider:
@@ -98,14 +100,14 @@ class TranslatedProvider:
         try:
             async with aclosing(self._provider.stream(asked, theirs)) as stream:
                 async for received in stream:
-                    if frames := answer.take(received):
+                    for frames in answer.take(received):
                         yield frames
                     answer.check()
                     if told.ended:
                         break
             if told.ended:
                 await self._end(asked, theirs)
-            if frames := answer.end():
+            for frames in answer.end():
                 yield frames
             answer.check()
         finally:
@@ -170,24 +172,38 @@ class _Answer:
         self._caller = caller
         self._inbound = Inbound(call.response_id, call.request)
 
-    def take(self, received: list[Frame]) -> list[Frame]:
+    def take(self, received: list[Frame]) -> Iterator[list[Frame]]:
         """The caller's frames for some of the provider's."""
-        frames: list[Frame] = []
-        for kind, body in received:
-            event = decode_object(data_of(body))
-            if event is None:
-                continue  # the provider's decoder lets nothing else through
-            self._whole = self._whole or kind == Kind.WHOLE
-            frames += self._framed(
-                self._told.whole if kind == Kind.WHOLE else self._told.feed, event
-            )
-        return self._noted(frames)
+        return self._grouped(
+            frame for each in received for frame in self._read(each.kind, each.body)
+        )
 
-    def end(self) -> list[Frame]:
-        """The rest of a complete answer."""
-        if self._whole:
-            return []
-        return self._noted(self._framed(lambda _: self._told.end(), {}))
+    def end(self) -> Iterator[list[Frame]]:
+        """The rest of a complete answer, which may tell all of it again."""
+        return (
+            iter(()) if self._whole else self._grouped(self._framed(lambda _: self._told.end(), {}))
+        )
+
+    def _read(self, kind: int, body: bytes) -> Iterator[Frame]:
+        event = decode_object(data_of(body))
+        if event is None:
+            return iter(())  # the provider's decoder lets nothing else through
+        self._whole = self._whole or kind == Kind.WHOLE
+        return self._framed(self._told.whole if kind == Kind.WHOLE else self._told.feed, event)
+
+    def _grouped(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+        """The frames as they are made; of many bytes some at a time, so that each may be sent
+        before the next is there."""
+        group: list[Frame] = []
+        size = 0
+        for frame in frames:
+            group.append(frame)
+            size += len(frame.body)
+            if size > _AT_ONCE:
+                yield self._noted(group)
+                group, size = [], 0
+        if self._noted(group):
+            yield group
 
     def check(self) -> None:
         """Raise ProviderFailure if what was read last is none of an answer."""
@@ -220,15 +236,15 @@ class _Answer:
 
     def _framed(
         self, translate: Callable[[dict[str, Any]], list[dict[str, Any]]], event: dict[str, Any]
-    ) -> list[Frame]:
+    ) -> Iterator[Frame]:
         if self._garbled or self._told.failed is not None:
-            return []
+            return
         try:
-            return [self._frame(each) for each in translate(event)]
+            for each in translate(event):
+                yield self._frame(each)
         # Fields of other types than the dialect's; numbers beyond what can be written.
         except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
             self._garbled = True
-            return []
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         if self._caller == "responses":

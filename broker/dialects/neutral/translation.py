@@ -84,6 +84,12 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
 }
 
 
+LONGEST = 8 * 1024 * 1024  # characters of an answer, several times what any model says at once
+_TOO_LONG = Failed(
+    "invalid_request", f"The answer is longer than {LONGEST:,} characters.", "answer_too_large"
+)
+
+
 class Put(msgspec.Struct, frozen=True):
     """A caller's request as it is put to a provider of another dialect.
 
@@ -217,6 +223,7 @@ class Translation:
 
     def __init__(self, source: Reader, target: Writer, space: str = "", cut: Cut = NOTHING) -> None:
         self.failed: Failed | None = None
+        self._size = 0  # characters told so far
         self._scissors = Scissors(cut) if cut.stop or cut.one_call else None
         self._space = WhiteSpace(space)
         self._stopped = False
@@ -262,6 +269,10 @@ class Translation:
                 if self._stopped and not isinstance(event, Usage | Stop):
                     raise Garbled
                 self._stopped = self._stopped or isinstance(event, Stop)
+                self._size += len(getattr(event, "text", ""))
+                if self._size > LONGEST:
+                    self.failed = _TOO_LONG
+                    break
                 found += self._writer.feed(event)
             except Garbled as error:
                 self.failed = Failed("provider", str(error.__doc__))
