@@ -137,7 +137,7 @@ def requests(draw: st.DrawFn, dialect: str) -> Request:
 
 def _own(draw: st.DrawFn, dialect: str, fields: dict[str, Any]) -> dict[str, Any]:
     """What only this dialect has, or has in another way."""
-    stop = tuple(draw(st.lists(text, max_size=2)))
+    stop = tuple(draw(st.lists(word, max_size=2)))  # blank ones are cut at, not asked
     if dialect == "chat":
         return {
             "seed": draw(maybe(st.integers(0, 99))),

@@ -87,7 +87,7 @@ def essence(request: Request) -> list[Any]:
 
 
 def shows_pictures(request: Request) -> bool:
-    """Whether a tool's result has any, which chat is told behind it: see ``test_losses``."""
+    """Whether a tool's result has any, which chat is told behind it: see ``test_served``."""
     parts = [part for message in request.messages for part in message.parts]
     results = [part for part in parts if isinstance(part, ToolResult)]
     return any(isinstance(part, Image) for result in results for part in result.parts)

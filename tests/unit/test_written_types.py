@@ -18,8 +18,9 @@ from broker.dialects.neutral.translation import translate_request
 from broker.errors import Unexpressible
 from tests.unit.neutral_answers import CALLERS
 from tests.unit.neutral_requests import requests
-from tests.unit.test_losses import BASE, SERVED, Served
+from tests.unit.test_losses import BASE
 from tests.unit.test_neutral_requests import WRITE
+from tests.unit.test_served import SERVED, Served
 
 TYPES: dict[str, TypeAdapter[Any]] = {
     "chat": TypeAdapter(Chat),
