@@ -86,9 +86,7 @@ class Work:
             name = secrets.token_hex(12)
             upload = Upload(name, self._storage.upload(key, name, body))
         del body, data
-        lost = expressible(
-            self._settings, dialect.name, call, policy.targets, policy.drop_tools
-        )
+        lost = expressible(self._settings, dialect.name, call, policy.targets, policy.drop_tools)
         return (
             Examined(
                 request_id=request_id,

@@ -1,6 +1,7 @@
 """Tools of the responses dialect that no other has: as functions, and their calls told back."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def function(name: str) -> dict[str, Any]:
 
 
 def space(name: str, *tools: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "namespace", "name": name, "description": f"All of {name}.", "tools": tools}
+    return {"type": "namespace", "name": name, "description": f"All of {name}.", "tools": [*tools]}
 
 
 def asked(provider: str, drop: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
@@ -37,9 +38,7 @@ def asked(provider: str, drop: tuple[str, ...] = (), **fields: Any) -> dict[str,
 # ── Names ──────────────────────────────────────────────────────────────────────────────
 
 words = st.text("ab_", min_size=1, max_size=70) | st.text(min_size=1, max_size=5)
-givens = st.builds(
-    Given, st.sampled_from(["function", "custom"]), words, st.none() | words
-)
+givens = st.builds(Given, st.sampled_from(["function", "custom"]), words, st.none() | words)
 
 
 @given(st.lists(givens, max_size=8, unique=True))
@@ -82,9 +81,11 @@ def test_a_conversation_calls_the_same_names(provider: str) -> None:
         {"type": "function_call", "call_id": "1", "namespace": "a", "name": "b", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "1", "output": "x"},
         {"type": "custom_tool_call", "call_id": "2", "name": "edit", "input": 'a "b"\n'},
-        {"type": "custom_tool_call_output", "call_id": "2", "output": [
-            {"type": "input_text", "text": "done"}
-        ]},
+        {
+            "type": "custom_tool_call_output",
+            "call_id": "2",
+            "output": [{"type": "input_text", "text": "done"}],
+        },
         {"role": "user", "content": "go on"},
     ]
     said = json.dumps(asked(provider, input=[{"role": "user", "content": "x"}, *items]))
@@ -200,7 +201,7 @@ def test_a_search() -> None:
 def test_an_input_is_told_as_it_comes(text: str, cuts: list[int], ascii: bool) -> None:
     arguments = json.dumps({"input": text}, ensure_ascii=ascii)
     places = sorted({0, *(min(cut, len(arguments)) for cut in cuts), len(arguments)})
-    pieces = [arguments[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [arguments[a:b] for a, b in pairwise(places)]
     found = told("edit", *pieces, edit=Given("custom", "edit"))
     (item,) = found[-1]["response"]["output"]
 

@@ -45,7 +45,9 @@ def echoed(request: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, default in DEFAULTS.items():
         value = None if key in _MADE else request.get(key)
-        if isinstance(value, msgspec.Raw) and (isinstance(default, dict | list) or key in _LOOKED_AT):
+        if isinstance(value, msgspec.Raw) and (
+            isinstance(default, dict | list) or key in _LOOKED_AT
+        ):
             value = msgspec.json.decode(value)
         match key:
             case "tools" if isinstance(value, list):

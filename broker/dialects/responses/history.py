@@ -84,7 +84,9 @@ def without_history(request: Item) -> Item:
     bare["input"] = (
         [each for each in asked if reference_of(each) is None]
         if isinstance(asked, list)
-        else "" if asked is None else asked
+        else ""
+        if asked is None
+        else asked
     )
     return bare
 
