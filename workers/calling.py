@@ -58,7 +58,6 @@ class Caller:
         self._providers = providers
         self._breakers = breakers
         self._attaching = Attaching()
-        self._preparing = Preparing(providers.offload, hold.claim)
         self._hurried = 0  # deliveries so far that said something
         self._hurries = False  # whether one that says nothing yet goes out at once too
 
@@ -227,7 +226,8 @@ class Caller:
             await self._receive(target, call, passage, intake)
             return
         provider = self._settings.providers[target.provider]
-        call = await self._preparing.prepared(call, target.provider, provider, intake.partial)
+        preparing = Preparing(self._providers.offload, self._hold.claim)
+        call = await preparing.prepared(call, target.provider, provider, intake.partial)
         try:
             await self._receive(target, call, passage, intake)
         finally:

@@ -126,10 +126,12 @@ async def test_an_item_is_referred_to_at_any_target(
         url = f"{bob.base_url}responses"
         body = {"model": TARGETS[then], "input": [{"type": "item_reference", "id": item}]}
         headers = {"authorization": f"Bearer {BOB}"}
-        async with aiohttp.ClientSession() as session:
-            async with session.post(url, json=body, headers=headers) as response:
-                assert response.status == 404
-                refused.add((await response.text()).replace(str(item), "ITEM"))
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.post(url, json=body) as response,
+        ):
+            assert response.status == 404
+            refused.add((await response.text()).replace(str(item), "ITEM"))
     (answer,) = refused
     error = json.loads(answer)["error"]
     assert (error["code"], error["param"]) == ("item_not_found", "input[0]")
@@ -168,7 +170,7 @@ async def test_reasoning_is_told_again_to_whose_it_is(sdk: AsyncOpenAI, prompt: 
 
 @pytest.mark.parametrize("model", AGENTS)
 async def test_tools_of_the_dialects_own(sdk: AsyncOpenAI, prompt: str, model: str) -> None:
-    """Offered, called, streamed and answered, in one conversation by its ids and in one by items."""
+    """Offered, called, streamed and answered, in one conversation."""
     patch = '*** Begin Patch\n+ "ä\\n" \U0001f600\n*** End Patch'
     lines = [
         prompt,

@@ -1,6 +1,7 @@
 """Tools of the responses dialect that no other has: as functions, and their calls told back."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def function(name: str) -> dict[str, Any]:
 
 
 def space(name: str, *tools: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "namespace", "name": name, "description": f"All of {name}.", "tools": tools}
+    return {"type": "namespace", "name": name, "description": f"All of {name}.", "tools": [*tools]}
 
 
 def asked(provider: str, drop: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def test_a_search() -> None:
 def test_an_input_is_told_as_it_comes(text: str, cuts: list[int], ascii: bool) -> None:
     arguments = json.dumps({"input": text}, ensure_ascii=ascii)
     places = sorted({0, *(min(cut, len(arguments)) for cut in cuts), len(arguments)})
-    pieces = [arguments[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [arguments[a:b] for a, b in pairwise(places)]
     found = told("edit", *pieces, edit=Given("custom", "edit"))
     (item,) = found[-1]["response"]["output"]
 

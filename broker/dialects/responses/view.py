@@ -19,6 +19,7 @@ from broker.dialects.chat.errors import terminal_error
 from broker.dialects.responses.echo import DEFAULTS
 from broker.dialects.responses.event import made_frame, numbered
 from broker.dialects.responses.gathered import ENDS
+from broker.dialects.wire import encode
 from broker.frames import Frame, Kind, data_of
 from broker.model import Job, JobState, Terminal
 
@@ -91,7 +92,7 @@ def error_event(terminal: Terminal) -> dict[str, Any]:
 
 def closing(created_ms: int) -> str:
     """What the terminal of a job that fails tells its view of it: when it was made."""
-    return '{"created_at":%d}' % (created_ms // 1000)
+    return encode({"created_at": created_ms // 1000}).decode()
 
 
 def last_shown(job: Job) -> int:
