@@ -134,6 +134,12 @@ class MethodNotAllowed(StreamholdError):
     code = "method_not_allowed"
 
 
+class UpgradeRequired(StreamholdError):
+    """There is no WebSocket at this path."""
+
+    code = "websocket_not_supported"
+
+
 class UnknownModel(StreamholdError):
     """The model does not exist."""
 

@@ -38,6 +38,7 @@ from broker.errors import (
     NotAuthenticated,
     StoreAway,
     StreamholdError,
+    UpgradeRequired,
 )
 from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
@@ -142,6 +143,8 @@ class Door:
                 await Response(status_code=204)(scope, receive, stamped)
                 return
             scope["account"] = await self._account(scope, headers)
+            if b"sec-websocket-key" in headers:
+                raise UpgradeRequired("Send the call as an HTTP request.")
         except StreamholdError as error:
             await _refusal(scope, error)(scope, receive, stamped)
             return

@@ -31,6 +31,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
+    errors.UpgradeRequired: 426,
     errors.AccountBusy: 429,
     errors.TooManyCalls: 429,
     errors.HeadTooLarge: 431,
@@ -108,6 +109,8 @@ def _json(
         headers["connection"] = "close"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
+    if status == 426:  # and says to what, as RFC 9110 asks (15.5.22)
+        headers |= {"upgrade": "HTTP/1.1", "connection": "upgrade"}
     if not error.retryable and status not in (401, 404, 405):
         headers["x-should-retry"] = "false"
     return Response(_encode(body), status, headers, media_type)
