@@ -140,6 +140,12 @@ class UpgradeRequired(StreamholdError):
     code = "websocket_not_supported"
 
 
+class SocketExpired(StreamholdError):
+    """This WebSocket has been open for as long as one may be; open a new one to go on."""
+
+    code = "websocket_connection_limit_reached"
+
+
 class UnknownModel(StreamholdError):
     """The model does not exist."""
 

@@ -1,15 +1,26 @@
 """The application: routes, the door in front of them, errors rendered in one place."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
+from broker.api import (
+    count_tokens,
+    events,
+    health,
+    jobs,
+    openapi,
+    providers,
+    responses,
+    responses_socket,
+)
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
@@ -49,12 +60,36 @@ class Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
+class Behind:
+    """The surface behind its door, for calls that are made here, of somebody who was let in."""
+
+    def __init__(self, handlers: Mapping[Any, Any]) -> None:
+        self._handlers = handlers
+        self._app: ASGIApp | None = None
+
+    def open(self, app: ASGIApp) -> None:
+        """Lead to this one."""
+        self._app = ExceptionMiddleware(app, handlers=self._handlers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+
 def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
     calls = {dialect.path: _inference(dialect) for dialect in DIALECTS.values()}
+    handlers: dict[Any, Any] = {
+        StreamholdError: on_streamhold_error,
+        HTTPException: on_http_exception,
+        ClientDisconnect: on_client_gone,
+    }
+    behind = Behind(handlers)
+    socket = responses_socket.ResponsesSocket(behind)
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in calls.items()),
+            Route(RESPONSES.path, socket, methods=["GET"]),
             Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route(_RESPONSE, responses.retrieve, methods=["GET"]),
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
@@ -78,14 +113,10 @@ def create_app(core: Core) -> Starlette:
             Route("/metrics", health.metrics, methods=["GET"]),
         ],
         middleware=[Middleware(Door, settings=core.settings, booth=core.booth)],
-        exception_handlers={
-            StreamholdError: on_streamhold_error,
-            HTTPException: on_http_exception,
-            ClientDisconnect: on_client_gone,
-            Exception: on_defect,
-        },
+        exception_handlers={**handlers, Exception: on_defect},
         lifespan=core.lifespan,
     )
     app.router.middleware_stack = Shortcut(app.router.middleware_stack, calls)
+    behind.open(app.router)
     app.router.redirect_slashes = False  # a redirect would name our own scheme and host
     return app

@@ -77,7 +77,7 @@ async def read_body(request: Request, limits: BodyLimits) -> Body:
         second, more = _part_of(request, message), message.get("more_body", False)
     if not (second or more) and len(first) <= MOST_BYTES and parts_in(first) <= MOST_PARTS:
         return Body(first)
-    reading = _Reading(limits, declared)
+    reading = Reading(limits, declared)
     try:
         await reading.add(first)
         await reading.add(second)
@@ -91,7 +91,7 @@ async def read_body(request: Request, limits: BodyLimits) -> Body:
     return Body(reading.data if reading.reserved else bytes(reading.data), reading.reserved)
 
 
-class _Reading:
+class Reading:
     """A body that comes in parts, or is large."""
 
     def __init__(self, limits: BodyLimits, declared: int) -> None:

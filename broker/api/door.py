@@ -65,6 +65,7 @@ _SINGLE = {
     )
 }
 _ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#@\s]+)(?P<path>/[^?#]*)?\Z", re.IGNORECASE)
+_SOCKETS = frozenset(("/v1/responses",))  # paths at which a WebSocket may be opened
 _OPEN = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
@@ -143,7 +144,7 @@ class Door:
                 await Response(status_code=204)(scope, receive, stamped)
                 return
             scope["account"] = await self._account(scope, headers)
-            if b"sec-websocket-key" in headers:
+            if b"sec-websocket-key" in headers and scope["path"] not in _SOCKETS:
                 raise UpgradeRequired("Send the call as an HTTP request.")
         except StreamholdError as error:
             await _refusal(scope, error)(scope, receive, stamped)

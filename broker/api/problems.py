@@ -19,6 +19,7 @@ from broker.model import Failure, new_request_id
 # The first class in an error's ancestry that is listed gives its status.
 STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.BadRequest: 400,
+    errors.SocketExpired: 400,
     errors.NotAuthenticated: 401,
     errors.Forbidden: 403,
     errors.UnknownPath: 404,

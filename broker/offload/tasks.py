@@ -61,6 +61,14 @@ class Counted(msgspec.Struct, frozen=True):
     betas: list[str] = []
 
 
+class Open(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is an event of a WebSocket's client: see ``responses.socket_event.parts_of``.
+
+    What comes back is what is short of it; the payload: the size of its input (8 bytes), the
+    input, and the rest.
+    """
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
@@ -100,7 +108,7 @@ class Prepared(msgspec.Struct, frozen=True):
     space: str = ""
 
 
-Task = Examine | Items | Count | Prepare
+Task = Examine | Items | Count | Open | Prepare
 
 
 class Failed(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from broker.dialects.neutral.translation import put_to
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.resource import input_page
+from broker.dialects.responses.socket_event import parts_of
 from broker.dialects.wire import encode
 from broker.errors import JobGone
 from broker.model import Outline, check_request_id, job_key, request_digest
@@ -27,6 +28,7 @@ from broker.offload.tasks import (
     Examine,
     Examined,
     Items,
+    Open,
     Prepare,
     Prepared,
     Task,
@@ -48,6 +50,7 @@ class Work:
             Examine: self._examine,
             Items: self._items,
             Count: self._count,
+            Open: self._open,
             Prepare: self._prepare,
         }
 
@@ -108,6 +111,10 @@ class Work:
         call |= task.headers
         model, betas = check_count(call)
         return Counted(model, betas), msgspec.json.encode(call)
+
+    def _open(self, _task: Open, data: bytearray) -> Outcome:
+        parts = parts_of(data)
+        return parts.asked, len(parts.input).to_bytes(8, "big") + parts.input + parts.rest
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider
