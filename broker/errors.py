@@ -79,6 +79,12 @@ class UnsupportedMediaType(StreamholdError):
     code = "unsupported_media_type"
 
 
+class UnknownEncoding(UnsupportedMediaType):
+    """The body comes in a content encoding that is not spoken here."""
+
+    code = "unsupported_content_encoding"
+
+
 class SlowRequest(StreamholdError):
     """The request did not come in in time."""
 

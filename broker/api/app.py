@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,6 +25,8 @@ from broker.api import (
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
+from broker.api.passed_on import PassedOn
+from broker.api.paths import meant
 from broker.api.problems import (
     on_client_gone,
     on_defect,
@@ -60,6 +63,20 @@ class Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
+class Meant:
+    """ASGI: what no route takes is tried once more where it was meant to go, then refused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = meant(scope["path"])
+        if path == scope["path"]:
+            raise HTTPException(404)
+        scope["path"], scope["raw_path"] = path, quote(path).encode()
+        await self._app(scope, receive, send)
+
+
 class Behind:
     """The surface behind its door, for calls that are made here, of somebody who was let in."""
 
@@ -84,12 +101,19 @@ def create_app(core: Core) -> Starlette:
         HTTPException: on_http_exception,
         ClientDisconnect: on_client_gone,
     }
+    passed = {
+        "/embeddings": PassedOn("/embeddings", ("responses", "chat")),
+        "/completions": PassedOn("/completions", ("responses", "chat")),
+        "/responses/input_tokens": PassedOn("/responses/input_tokens", ("responses",)),
+        "/responses/compact": PassedOn("/responses/compact", ("responses",)),
+    }
     behind = Behind(handlers)
     socket = responses_socket.ResponsesSocket(behind)
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in calls.items()),
             Route(RESPONSES.path, socket, methods=["GET"]),
+            *(Route(f"/v1{below}", each, methods=["POST"]) for below, each in passed.items()),
             Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route(_RESPONSE, responses.retrieve, methods=["GET"]),
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
@@ -118,5 +142,6 @@ def create_app(core: Core) -> Starlette:
     )
     app.router.middleware_stack = Shortcut(app.router.middleware_stack, calls)
     behind.open(app.router)
+    app.router.default = Meant(app.router.middleware_stack)
     app.router.redirect_slashes = False  # a redirect would name our own scheme and host
     return app

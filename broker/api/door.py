@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.api.booth import Booth
 from broker.api.options import NAMED_BY_PROXY
 from broker.api.origins import Headers, Origins
+from broker.api.paths import meant
 from broker.api.problems import error_response
 from broker.api.stamps import stamp
 from broker.api.stream import ComeAgain, cursor_of
@@ -144,7 +145,7 @@ class Door:
                 await Response(status_code=204)(scope, receive, stamped)
                 return
             scope["account"] = await self._account(scope, headers)
-            if b"sec-websocket-key" in headers and scope["path"] not in _SOCKETS:
+            if b"sec-websocket-key" in headers and meant(scope["path"]) not in _SOCKETS:
                 raise UpgradeRequired("Send the call as an HTTP request.")
         except StreamholdError as error:
             await _refusal(scope, error)(scope, receive, stamped)

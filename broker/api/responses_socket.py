@@ -22,23 +22,25 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.api.body import Body, Reading
-from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.conversations import Kept
+from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.headers import header
 from broker.api.lane import PATH, Calls, Headers, Telling, error_event, in_lane
 from broker.api.warmed import warmed
 from broker.api.websocket import DEFECT, NORMAL, RESTART, TOO_BIG, WebSocket, accept
 from broker.dialects.responses import socket_event as said
 from broker.errors import (
+    JobGone,
+    JobNotFound,
     MethodNotAllowed,
+    PreviousNotFound,
     SocketExpired,
     StreamholdError,
     TooLarge,
     TooManyCalls,
 )
-from broker.model import check_request_id
-from broker.offload.size import MOST_BYTES
 from broker.offload.budget import Reserved
+from broker.offload.size import MOST_BYTES
 from broker.offload.tasks import Open
 
 _MOST_ASKED = 16  # responses of a connection that are not over, in all its lanes
@@ -194,8 +196,6 @@ class _Session:
             raise SocketExpired()
         if self._asked >= _MOST_ASKED:
             raise TooManyCalls(f"A connection may have {_MOST_ASKED} at once.")
-        if parts.asked.key is not None:
-            check_request_id(parts.asked.key)
 
     def _begin(self, lane: str | None, wanted: _Wanted) -> None:
         self._asked += 1
@@ -259,6 +259,7 @@ class _Session:
         """Make a response.
 
         Raises:
+            PreviousNotFound: what it goes on from is not there, here or in the store.
             BadRequest: its input is wrong. UnknownModel: no such model, where nobody else says so.
         """
         asked, conversations = wanted.parts.asked, self._core.conversations
@@ -268,6 +269,8 @@ class _Session:
         if kept is not None:
             items, base = said.joined([kept.items, items or b""]), kept.previous
             rest = said.replaced(rest, base)
+        elif base is not None:
+            await self._check_kept(base)
         body = said.body_of(rest, items)
         if not asked.generate:
             name = f"resp_{secrets.token_hex(20)}"
@@ -283,6 +286,23 @@ class _Session:
         if telling.failed:
             self._forget(asked.previous)
         return telling
+
+    async def _check_kept(self, name: str) -> None:
+        """Return if a response is one to go on from; what is none of ours the call itself judges.
+
+        Raises:
+            PreviousNotFound: it is not there any more, or somebody else's.
+        """
+        store = self._core.store
+        key = await store.response_ids.key_of(name)
+        if key is None:
+            return
+        try:
+            job = await store.jobs.get(key)
+        except (JobNotFound, JobGone):
+            job = None
+        if job is None or job.account != self._account or (job.state.final and not job.keep):
+            raise PreviousNotFound(f"It is {name!r}.", param="previous_response_id")
 
     def _headers(self, asked: said.Asked, size: int) -> Headers:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % size)]

@@ -69,6 +69,19 @@ class Open(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
 
+class Pass(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is the body of a call that is passed on: see ``dialects.passed``."""
+
+    dialect: str
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What ``passed_call`` finds; the payload that comes back is the rest."""
+
+    model: str
+    names: str | None = None
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
@@ -108,7 +121,7 @@ class Prepared(msgspec.Struct, frozen=True):
     space: str = ""
 
 
-Task = Examine | Items | Count | Open | Prepare
+Task = Examine | Items | Count | Open | Pass | Prepare
 
 
 class Failed(msgspec.Struct, frozen=True):

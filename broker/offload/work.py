@@ -13,6 +13,7 @@ from broker.dialects.body import decode_object, short_fields
 from broker.dialects.messages.request import check_count
 from broker.dialects.neutral.expressible import expressible
 from broker.dialects.neutral.translation import put_to
+from broker.dialects.passed import passed_call
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.resource import input_page
@@ -29,6 +30,8 @@ from broker.offload.tasks import (
     Examined,
     Items,
     Open,
+    Pass,
+    Passed,
     Prepare,
     Prepared,
     Task,
@@ -51,6 +54,7 @@ class Work:
             Items: self._items,
             Count: self._count,
             Open: self._open,
+            Pass: self._pass,
             Prepare: self._prepare,
         }
 
@@ -115,6 +119,10 @@ class Work:
     def _open(self, _task: Open, data: bytearray) -> Outcome:
         parts = parts_of(data)
         return parts.asked, len(parts.input).to_bytes(8, "big") + parts.input + parts.rest
+
+    def _pass(self, task: Pass, data: bytearray) -> Outcome:
+        call = passed_call(task.dialect, data)
+        return Passed(call.model, call.names), call.rest
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from broker.dialects.wire import encode
-from broker.errors import BadRequest
+from broker.errors import BadRequest, BadRequestId
+from broker.model import REQUEST_ID
 
 CREATE = "response.create"
 RESUME = "response.resume"
@@ -100,6 +101,8 @@ def _create(fields: Raws, lane: str | None, after: int | None) -> Parts:
     if _value(fields, "background", bool | None):
         raise BadRequest("A WebSocket's responses are not in the background.", param="background")
     key = _value(fields, "idempotency_key", str | None)
+    if key is not None and not REQUEST_ID.match(key):
+        raise BadRequestId(param="idempotency_key")
     if after is not None and key is None:
         raise BadRequest("It needs the 'idempotency_key' of a response.", param="starting_after")
     generate = _value(fields, "generate", bool | None) is not False
