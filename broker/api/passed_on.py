@@ -23,7 +23,7 @@ from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.problems import failure_response
 from broker.dialects.kept import naming_refused
 from broker.dialects.passed import passed_call
-from broker.errors import OtherDialect
+from broker.errors import OtherDialect, PreviousNotFound
 from broker.model import Failure
 from broker.offload.tasks import Pass, Passed
 from broker.refusal import ERROR_BODY, refused
@@ -101,7 +101,7 @@ class PassedOn:
 
         Raises:
             UnknownModel: no such model. OtherDialect: none of them speaks the dialect.
-            ForeignId, PreviousNotFound: it names what none of them may be asked for.
+            ForeignId, PreviousNotFound: it names what they may not be asked for.
         """
         settings = core.settings
         targets = policy_for(settings, asked.model).targets
@@ -116,6 +116,8 @@ class PassedOn:
             )
         may = [at for at in spoken if not asked.names or settings.takes_foreign_ids(at.provider)]
         if not may and asked.names:
+            if asked.names == "previous_response_id":
+                raise PreviousNotFound("Send its items in its place.", param=asked.names)
             raise naming_refused(asked.names)
         return may
 

@@ -13,7 +13,8 @@ _LONGEST = 2048  # characters of a path that are looked at
 _GEMINI = re.compile(
     r"/v1(beta|alpha|beta1)?/.+:(stream)?(generate|count|embed|batch|predict)[A-Za-z]*\Z"
     r"|/v1(beta|alpha|beta1)/(models|files|cachedContents)(/|\Z)"
-    r"|/upload/v1beta/"
+    r"|/upload/v1beta/",
+    re.IGNORECASE,
 )
 _BELOW = re.compile(r"/.+/(chat/completions|completions|embeddings|messages|responses)\Z")
 _OPENAI = re.compile(

@@ -99,7 +99,8 @@ async def test_lanes_run_beside_each_other(deployment: Deployment, prompt: str) 
         await ask(socket, f"{prompt} slow", SLOW, stream_id="slow")
         while json.loads(await socket.recv())["type"] != "response.output_text.delta":
             pass
-        await ask(socket, f"{prompt} fast", stream_id="fast")
+        fast = "sim-responses/tokens=20,interval=10ms"
+        await ask(socket, f"{prompt} fast", fast, stream_id="fast")
         seen = []
         async with asyncio.timeout(20):
             while not seen or not is_end(seen[-1]):
