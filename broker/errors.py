@@ -141,7 +141,7 @@ class MethodNotAllowed(StreamholdError):
 
 
 class UpgradeRequired(StreamholdError):
-    """There is no WebSocket at this path."""
+    """No WebSocket can be opened by this request."""
 
     code = "websocket_not_supported"
 

@@ -166,7 +166,9 @@ class Connection(TCPServer):
             self.watch.closes()
             http = self._http
             if http is not None and http.successor is not None:
-                self.writer.write(http.successor.farewell(1001))
+                self.writer.write(
+                    http.successor.farewell(1012 if self.config.crowd.ended else 1001)
+                )
                 http.successor.gone()
             self.writer.close()
 

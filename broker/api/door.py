@@ -146,7 +146,7 @@ class Door:
                 return
             scope["account"] = await self._account(scope, headers)
             if b"sec-websocket-key" in headers and meant(scope["path"]) not in _SOCKETS:
-                raise UpgradeRequired("Send the call as an HTTP request.")
+                raise UpgradeRequired("There is none at this path: go on over HTTP.")
         except StreamholdError as error:
             await _refusal(scope, error)(scope, receive, stamped)
             return

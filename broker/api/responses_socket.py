@@ -32,12 +32,12 @@ from broker.dialects.responses import socket_event as said
 from broker.errors import (
     JobGone,
     JobNotFound,
-    MethodNotAllowed,
     PreviousNotFound,
     SocketExpired,
     StreamholdError,
     TooLarge,
     TooManyCalls,
+    UpgradeRequired,
 )
 from broker.offload.budget import Reserved
 from broker.offload.size import MOST_BYTES
@@ -68,7 +68,7 @@ class ResponsesSocket:
         request = Request(scope, receive, send)
         core = core_of(request)
         if header(request, b"sec-websocket-key") is None:
-            raise MethodNotAllowed("It takes POST, and GET to open a WebSocket.")
+            raise UpgradeRequired("It asks for none, or a proxy in between left that out.")
         core.admit()
         socket = await accept(request, core.settings.server.socket_time)
         await _Session(core, request, socket, self._app).run()
@@ -279,10 +279,14 @@ class _Session:
             return await Telling(self._socket, asked.lane).all(events)
         wanted.release()  # it is counted as the call's from here on
         held = None if asked.store or len(items or b"") > conversations.most else items or b""
+        counted = self._core.offload.budget.reserve(self._account, len(held or b""))
         telling = Telling(self._socket, asked.lane)
         if held is not None:
             telling.ended = lambda data: self._ended(asked.lane, held, base, data)
-        await self._calls.make(telling, "POST", PATH, self._headers(asked, len(body)), body)
+        try:
+            await self._calls.make(telling, "POST", PATH, self._headers(asked, len(body)), body)
+        finally:
+            counted.release()
         if telling.failed:
             self._forget(asked.previous)
         return telling

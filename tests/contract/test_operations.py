@@ -29,6 +29,7 @@ async def test_every_route_is_described(api: aiohttp.ClientSession) -> None:
         "POST /v1/chat/completions",
         "POST /v1/messages",
         "POST /v1/messages/count_tokens",
+        "GET /v1/responses",
         "POST /v1/responses",
         "POST /v1/responses/compact",
         "POST /v1/responses/input_tokens",

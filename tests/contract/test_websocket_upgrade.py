@@ -35,6 +35,26 @@ async def test_its_error_has_the_sdks_shape(deployment: Deployment) -> None:
     assert json.loads(body)["error"]["code"] == "websocket_not_supported"
 
 
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"upgrade": "", "connection": "close", "sec-websocket-key": ""}, 426),
+        ({"upgrade": "other"}, 426),
+        ({"sec-websocket-version": "8"}, 426),
+        ({"sec-websocket-key": "bm90IHNpeHRlZW4="}, 400),
+        ({"sec-websocket-key": "?"}, 400),
+    ],
+)
+async def test_where_there_is_one_and_it_is_not_asked_for(
+    deployment: Deployment, change: dict[str, str], status: int
+) -> None:
+    """A proxy may have left the upgrade out: then too the client goes on over HTTP at once."""
+    headers = {**UPGRADE, "authorization": f"Bearer {ALICE}", **change}
+    headers = {name: value for name, value in headers.items() if value}
+    answer, body = await fetch("GET", f"{deployment.urls[0]}/v1/responses", headers=headers)
+    assert (answer.status, "error" in json.loads(body)) == (status, True)
+
+
 async def test_without_a_key_it_says_that_first(deployment: Deployment) -> None:
     answer, _ = await fetch("GET", f"{deployment.urls[0]}/v1/models", headers=UPGRADE)
     assert answer.status == 401

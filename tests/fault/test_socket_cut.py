@@ -83,3 +83,46 @@ async def test_a_drain_ends_what_is_idle_and_waits_for_the_rest(deployment: Depl
         assert end.rcvd is not None
         assert end.rcvd.code == 1012
     assert deployment.sim_calls("drained") == 1
+
+
+async def test_a_large_conversation_goes_on(tmp_path: Path) -> None:
+    """Its messages are taken apart by the child; what it goes on from stays with the connection."""
+    deployment = Deployment(tmp_path, config="[server]\nmax_body = 8_000_000\n")
+    try:
+        async with (
+            asyncio.timeout(60),
+            connect(_url(deployment, 0), max_size=None) as socket,
+        ):
+            previous, items = None, [{"role": "user", "content": "x" * 2_000_000}]
+            for turn in range(3):
+                ask = {"type": "response.create", "model": "sim-responses/tokens=3,interval=0"}
+                more = {"store": False, "input": items, "previous_response_id": previous}
+                await socket.send(json.dumps({**ask, **more}))
+                event: dict[str, Any] = {"type": ""}
+                while not event["type"].startswith(("response.completed", "error")):
+                    event = json.loads(await socket.recv())
+                assert event["type"] == "response.completed", (turn, event)
+                previous = event["response"]["id"]
+                items = [{"role": "user", "content": f"more {turn}"}]
+    finally:
+        deployment.close()
+
+
+async def test_slow_and_old_ones_are_closed(tmp_path: Path) -> None:
+    config = "[server]\nbody_timeout = 1.0\nsocket_time = 3.0\n"
+    deployment = Deployment(tmp_path, config=config)
+    try:
+        async with asyncio.timeout(60):
+            async with connect(_url(deployment, 0)) as slow:
+                slow.transport.write(b"\x81\xfe\x10\x00aaaaxxx")  # 3 bytes of a message of 4096
+                assert (await _rest(slow, [])).rcvd.code == 1008  # type: ignore[union-attr]
+            seen: list[dict[str, Any]] = []
+            async with connect(_url(deployment, 0)) as old:
+                end = await _rest(old, seen)
+            assert [event["error"]["code"] for event in seen] == [
+                "websocket_connection_limit_reached"
+            ]
+            assert end.rcvd is not None
+            assert end.rcvd.code in (1000, 1001)
+    finally:
+        deployment.close()
