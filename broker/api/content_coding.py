@@ -112,7 +112,7 @@ class _Zstd:
             if self._undo is None:
                 if not data:
                     return
-                options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+                options = {int(zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
                 self._undo, self._ended = zstd.ZstdDecompressor(options=options), False
             try:
                 piece = self._undo.decompress(data, PIECE)

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Scope
 from broker import log
 from broker.api.problems import error_response
 from broker.api.websocket import WebSocket
+from broker.dialects.responses.gathered import LIFE
+from broker.dialects.responses.socket_event import going_on_from
 from broker.dialects.wire import encode
 from broker.errors import StreamholdError
 from broker.model import new_request_id
@@ -28,6 +30,8 @@ _NOT_HANDED_ON = frozenset(
     )
 )
 _ENDS = (b"event: response.completed\n", b"event: response.incomplete\n")
+_FAILURES = (b"event: error\n", b"event: response.failed\n")
+_LIVES = tuple(f"event: {kind}\n".encode() for kind in LIFE)
 _NOTHING_LEFT = {
     "type": "invalid_request_error",
     "code": "stream_ended",
@@ -107,19 +111,21 @@ class Calls:
 class Telling:
     """An ASGI ``send``. ``ended`` is called with the event of a response that can be gone on from.
 
-    ``whole`` says that all was told, ``failed`` that there is nothing to go on from.
+    ``previous`` is what the response goes on from, if the call was not told so. ``whole`` says that
+    all was told, ``failed`` that there is nothing to go on from.
     """
 
     def __init__(self, socket: WebSocket, lane: str | None) -> None:
         self.whole = False
         self.failed = False
         self.ended: Callable[[bytes], None] | None = None
+        self.previous: str | None = None
         self._socket = socket
         self._lane = lane
         self._status = 0
         self._headers: Headers = []
         self._streams = False
-        self._rest = b""
+        self._rest = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -128,12 +134,13 @@ class Telling:
             self._streams = self._status == 200 and kind.startswith(b"text/event-stream")
             return
         last = not message.get("more_body", False)
-        self._rest += message.get("body", b"")
         if self._streams:
-            await self._tell()
+            await self._tell(message.get("body", b""))
             self.whole = self.whole or last
-        elif last:
-            await self.refuse(_refusal(self._status, self._headers, self._rest))
+            return
+        self._rest += message.get("body", b"")
+        if last:
+            await self.refuse(_refusal(self._status, self._headers, bytes(self._rest)))
 
     async def refuse(self, event: bytes) -> None:
         """Tell of an error in place of an answer."""
@@ -147,18 +154,26 @@ class Telling:
         await self._socket.send([in_lane(event, self._lane) for event in events])
         return self
 
-    async def _tell(self) -> None:
-        *blocks, self._rest = self._rest.split(b"\n\n")
+    async def _tell(self, more: bytes) -> None:
+        begin = max(0, len(self._rest) - 1)
+        self._rest += more
+        end = self._rest.rfind(b"\n\n", begin)
+        if end < 0:
+            return
+        blocks = bytes(self._rest[:end]).split(b"\n\n")
+        del self._rest[: end + 2]
         texts: list[bytes] = []
         for block in blocks:
             _, found, data = (b"\n" + block).rpartition(b"\ndata: ")
             if not found:
                 continue
-            if any(end in block for end in _ENDS):
-                if self.ended is not None:
-                    self.ended(data)
-            elif b"event: error\n" in block or b"event: response.failed\n" in block:
+            head = block[: -len(data)]
+            if self.previous is not None and any(kind in head for kind in _LIVES):
+                data = going_on_from(data, self.previous)
+            if any(kind in head for kind in _FAILURES):
                 self.failed = True
+            elif self.ended is not None and any(kind in head for kind in _ENDS):
+                self.ended(data)
             texts.append(in_lane(data, self._lane))
         if texts:
             await self._socket.send(texts)

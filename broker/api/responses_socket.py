@@ -13,26 +13,20 @@ How the connection ends:
 """
 
 import asyncio
-import secrets
 from collections import deque
 from typing import NamedTuple
 
-import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.api.body import Body, Reading
-from broker.api.conversations import Kept
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.headers import header
-from broker.api.lane import PATH, Calls, Headers, Telling, error_event, in_lane
-from broker.api.warmed import warmed
+from broker.api.lane import Calls, error_event, in_lane
+from broker.api.socket_turns import Turns
 from broker.api.websocket import DEFECT, NORMAL, RESTART, TOO_BIG, WebSocket, accept
 from broker.dialects.responses import socket_event as said
 from broker.errors import (
-    JobGone,
-    JobNotFound,
-    PreviousNotFound,
     SocketExpired,
     StreamholdError,
     TooLarge,
@@ -44,7 +38,7 @@ from broker.offload.size import MOST_BYTES
 from broker.offload.tasks import Open
 
 _MOST_ASKED = 16  # responses of a connection that are not over, in all its lanes
-_LEAVING = 5.0  # seconds for its responses to notice that the client has left
+_LEAVING = 5.0  # seconds for its responses to notice that the client has left, and for its end
 
 
 class _Wanted(NamedTuple):
@@ -70,7 +64,7 @@ class ResponsesSocket:
         if header(request, b"sec-websocket-key") is None:
             raise UpgradeRequired("It asks for none, or a proxy in between left that out.")
         core.admit()
-        socket = await accept(request, core.settings.server.socket_time)
+        socket = await accept(request, core.settings.server.socket_time + _LEAVING)
         await _Session(core, request, socket, self._app).run()
 
 
@@ -83,10 +77,9 @@ class _Session:
         self._account = account_of(request)
         self._socket = socket
         self._gone = asyncio.Event()
-        self._calls = Calls(app, request.scope, self._gone)
-        self._key = header(request, b"idempotency-key")  # the first response's
-        self._number = core.conversations.connect()
-        self._latest: dict[str | None, str] = {}  # by lane, the response that is kept
+        calls = Calls(app, request.scope, self._gone)
+        self._turns = Turns(core, self._account, socket, calls)
+        self._turns.key = header(request, b"idempotency-key")
         self._lanes: dict[str | None, deque[_Wanted]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = 0
@@ -133,8 +126,7 @@ class _Session:
             await asyncio.wait(self._tasks, timeout=_LEAVING)
         for task in self._tasks:
             task.cancel()
-        for name in self._latest.values():
-            self._core.conversations.drop(self._number, name)
+        self._turns.end()
         await closing
 
     async def _drain(self) -> None:
@@ -236,104 +228,11 @@ class _Session:
     async def _respond(self, wanted: _Wanted) -> None:
         asked = wanted.parts.asked
         try:
-            telling = await (
-                self._create(wanted) if asked.kind == said.CREATE else self._go_on(asked)
-            )
+            telling = await self._turns.take(wanted.parts, wanted.release)
         except StreamholdError as error:
-            self._forget(asked.previous)
             await self._socket.send([in_lane(error_event(error), asked.lane)])
             return
         finally:
             wanted.release()
         if not telling.whole and not self._gone.is_set():
             await self._socket.close(RESTART, "The stream was cut off. Come again.")
-
-    async def _go_on(self, asked: said.Asked) -> Telling:
-        """Tell of a response that was made before."""
-        telling = Telling(self._socket, asked.lane)
-        target = f"{PATH}/{asked.response_id}?stream=true&starting_after={asked.after or 0}"
-        await self._calls.make(telling, "GET", target, [], b"")
-        return telling
-
-    async def _create(self, wanted: _Wanted) -> Telling:
-        """Make a response.
-
-        Raises:
-            PreviousNotFound: what it goes on from is not there, here or in the store.
-            BadRequest: its input is wrong. UnknownModel: no such model, where nobody else says so.
-        """
-        asked, conversations = wanted.parts.asked, self._core.conversations
-        items = said.items_of(wanted.parts.input) if wanted.parts.input else None
-        rest, base = wanted.parts.rest, asked.previous
-        kept = conversations.find(self._number, base) if base is not None else None
-        if kept is not None:
-            items, base = said.joined([kept.items, items or b""]), kept.previous
-            rest = said.replaced(rest, base)
-        elif base is not None:
-            await self._check_kept(base)
-        body = said.body_of(rest, items)
-        if not asked.generate:
-            name = f"resp_{secrets.token_hex(20)}"
-            events = warmed(self._core, name, asked.previous, body)
-            self._keep(asked.lane, name, Kept(items or b"", base))
-            return await Telling(self._socket, asked.lane).all(events)
-        wanted.release()  # it is counted as the call's from here on
-        held = None if asked.store or len(items or b"") > conversations.most else items or b""
-        counted = self._core.offload.budget.reserve(self._account, len(held or b""))
-        telling = Telling(self._socket, asked.lane)
-        if held is not None:
-            telling.ended = lambda data: self._ended(asked.lane, held, base, data)
-        try:
-            await self._calls.make(telling, "POST", PATH, self._headers(asked, len(body)), body)
-        finally:
-            counted.release()
-        if telling.failed:
-            self._forget(asked.previous)
-        return telling
-
-    async def _check_kept(self, name: str) -> None:
-        """Return if a response is one to go on from; what is none of ours the call itself judges.
-
-        Raises:
-            PreviousNotFound: it is not there any more, or somebody else's.
-        """
-        store = self._core.store
-        key = await store.response_ids.key_of(name)
-        if key is None:
-            return
-        try:
-            job = await store.jobs.get(key)
-        except (JobNotFound, JobGone):
-            job = None
-        if job is None or job.account != self._account or (job.state.final and not job.keep):
-            raise PreviousNotFound(f"It is {name!r}.", param="previous_response_id")
-
-    def _headers(self, asked: said.Asked, size: int) -> Headers:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % size)]
-        key, self._key = asked.key or self._key, None
-        if key is not None:
-            headers.append((b"idempotency-key", key.encode("latin-1", "replace")))
-        if asked.after is not None:
-            headers.append((b"last-event-id", b"%d" % asked.after))
-        return headers
-
-    def _ended(self, lane: str | None, items: bytes, base: str | None, data: bytes) -> None:
-        """Keep what a response leaves to go on from."""
-        try:
-            name, output = said.answered(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return  # a provider's, which nobody can go on from
-        self._keep(lane, name, Kept(said.joined([items, output]), base))
-
-    def _keep(self, lane: str | None, name: str, kept: Kept) -> None:
-        conversations = self._core.conversations
-        former = self._latest.pop(lane, None)
-        if former is not None:
-            conversations.drop(self._number, former)
-        if conversations.keep(self._number, self._account, name, kept):
-            self._latest[lane] = name
-
-    def _forget(self, name: str | None) -> None:
-        """A response that went on from this one has failed: its client is to send all again."""
-        if name is not None:
-            self._core.conversations.drop(self._number, name)

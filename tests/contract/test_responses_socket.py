@@ -101,7 +101,7 @@ async def test_lanes_run_beside_each_other(deployment: Deployment, prompt: str) 
             pass
         fast = "sim-responses/tokens=20,interval=10ms"
         await ask(socket, f"{prompt} fast", fast, stream_id="fast")
-        seen = []
+        seen: list[Event] = []
         async with asyncio.timeout(20):
             while not seen or not is_end(seen[-1]):
                 seen.append(json.loads(await socket.recv()))
@@ -117,6 +117,7 @@ async def test_it_goes_on_from_its_last(deployment: Deployment, prompt: str, sto
         await ask(socket, f"{prompt} more", store=store, previous_response_id=first)
         second = (await until_end(socket))[-1]
         assert second["type"] == "response.completed", second
+        assert second["response"]["previous_response_id"] == first
         third = second["response"]["id"]
         await ask(socket, f"{prompt} last", store=store, previous_response_id=third)
         assert (await until_end(socket))[-1]["type"] == "response.completed"
@@ -253,8 +254,8 @@ async def test_the_same_key_is_the_same_response(deployment: Deployment, prompt:
 
 async def test_leaving_cancels_if_that_was_asked(deployment: Deployment, prompt: str) -> None:
     before = deployment.sim_aborted
-    options = {"x_streamhold_on_disconnect": "cancel", "x_streamhold_grace": "1"}
-    async with opened(deployment, **options) as socket:
+    cancel = {"x_streamhold_on_disconnect": "cancel", "x_streamhold_grace": "1"}
+    async with opened(deployment, 0, ALICE, **cancel) as socket:
         await ask(socket, prompt, SLOW)
         for _ in range(6):
             await socket.recv()

@@ -168,6 +168,17 @@ def replaced(rest: bytes, previous: str | None) -> bytes:
     return encode(fields)
 
 
+def going_on_from(event: bytes, previous: str) -> bytes:
+    """An event that holds a response, which says what it goes on from."""
+    fields = _fields(event)
+    try:
+        response: dict[str, Any] = dict(_fields(fields["response"]))
+    except (KeyError, msgspec.DecodeError):
+        return event
+    response["previous_response_id"] = previous
+    return encode({**fields, "response": response})
+
+
 class _Response(msgspec.Struct):
     id: str = ""
     output: list[msgspec.Raw] = []
