@@ -24,7 +24,7 @@ from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.headers import header
 from broker.api.lane import Calls, error_event, in_lane
 from broker.api.socket_turns import Turns
-from broker.api.websocket import DEFECT, NORMAL, RESTART, TOO_BIG, WebSocket, accept
+from broker.api.websocket import DEFECT, NORMAL, POLICY, RESTART, TOO_BIG, WebSocket, accept
 from broker.dialects.responses import socket_event as said
 from broker.errors import (
     SocketExpired,
@@ -38,6 +38,7 @@ from broker.offload.size import MOST_BYTES
 from broker.offload.tasks import Open
 
 _MOST_ASKED = 16  # responses of a connection that are not over, in all its lanes
+_MOST_WRONG = 100  # messages in a row that ask for nothing; then it is no client
 _LEAVING = 5.0  # seconds for its responses to notice that the client has left, and for its end
 
 
@@ -86,6 +87,7 @@ class _Session:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._expired = False
+        self._wrong = 0  # messages in a row that asked for nothing
 
     # ── The connection ───────────────────────────────────────────────────────────────────
 
@@ -97,6 +99,9 @@ class _Session:
         try:
             while (data := await self._message()) is not None:
                 await self._take(data)
+                if self._wrong > _MOST_WRONG:
+                    code = POLICY
+                    break
         except TooLarge as error:
             await self._socket.send([error_event(error)])
             code = TOO_BIG
@@ -111,9 +116,12 @@ class _Session:
             raise
         finally:
             core.open.leave(self)
+            if self._socket.open:
+                for end in ends:
+                    end.cancel()
+            await self._leave(code)
             for end in ends:
                 end.cancel()
-            await self._leave(code)
 
     def look(self, now: float) -> None:
         """Show the client, and all between, that the connection is in use."""
@@ -175,11 +183,13 @@ class _Session:
             if not said.is_note(parts.asked.kind):
                 self._admit(parts)
                 self._begin(lane, _Wanted(parts, body.reserved))
+                self._wrong = 0
                 return
         except StreamholdError as error:
             if lane is None and body.reserved is None:
                 lane = said.lane_in(body.data)
             await self._socket.send([in_lane(error_event(error), lane)])
+        self._wrong += 1
         if body.reserved is not None:
             body.reserved.release()
 

@@ -31,6 +31,7 @@ from broker.model import new_request_id
 NORMAL, GOING, POLICY, TOO_BIG, DEFECT, RESTART = 1000, 1001, 1008, 1009, 1011, 1012
 
 _AHEAD = 8  # fragments that are read before they are asked for
+_AT_ONCE = 64  # frames that are looked at in one turn of the loop
 _KEY = 16  # bytes
 
 
@@ -93,8 +94,8 @@ class WebSocket:
         if self.open:
             frame = self.farewell(code, reason)
             self._stop()
-            await self._protocol.send(RawData(frame))
             self._watch.closes()
+            await self._protocol.send(RawData(frame))
         await self._over.wait()  # the deadline ends a connection that says no more
         await self._protocol.send(Closed())
 
@@ -112,7 +113,9 @@ class WebSocket:
         if self._over.is_set():
             return
         self._frames.receive_data(data)
-        for event in self._frames.events():
+        for number, event in enumerate(self._frames.events(), 1):
+            if number % _AT_ONCE == 0:  # frames may be tiny, and many
+                await asyncio.sleep(0)
             if isinstance(event, Message):
                 await self._take(event)
             elif isinstance(event, Ping):
