@@ -100,6 +100,12 @@ class UnsupportedMediaType(StreamholdError):
     code = "unsupported_media_type"
 
 
+class UnknownEncoding(UnsupportedMediaType):
+    """The body comes in a content encoding that is not spoken here."""
+
+    code = "unsupported_content_encoding"
+
+
 class SlowRequest(StreamholdError):
     """The request did not come in in time."""
 
@@ -153,6 +159,18 @@ class MethodNotAllowed(StreamholdError):
     """This path does not take this method."""
 
     code = "method_not_allowed"
+
+
+class UpgradeRequired(StreamholdError):
+    """No WebSocket can be opened by this request."""
+
+    code = "websocket_not_supported"
+
+
+class SocketExpired(StreamholdError):
+    """This WebSocket has been open for as long as one may be; open a new one to go on."""
+
+    code = "websocket_connection_limit_reached"
 
 
 class UnknownModel(StreamholdError):

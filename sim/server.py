@@ -8,6 +8,8 @@
 | ``POST /v1/responses/{id}/cancel`` | stops one in the background; counted as aborted |
 | ``POST /v1/messages`` | the same, as a message |
 | ``POST /v1/messages/count_tokens`` | ``{"input_tokens"}``; not counted as a call |
+| ``POST /v1/embeddings``, ``/v1/completions`` | see ``sim.passed`` |
+| ``POST /v1/responses/input_tokens``, ``/compact`` | the same |
 | ``POST /v1beta/models/{model}:generateContent`` | the same, as Gemini has it, and with
   ``:streamGenerateContent?alt=sse`` as events |
 | ``GET /v1/models`` | the one model with a plain name |
@@ -27,7 +29,7 @@ from ipaddress import ip_address
 import uvloop
 from aiohttp import web
 
-from sim import gemini, messages, responses_render, responses_request
+from sim import gemini, messages, passed, responses_render, responses_request
 from sim.answer import CREATED, Answer, compose
 from sim.background import Background, going_on
 from sim.behaviour import Behaviour, BehaviourError, parse
@@ -78,6 +80,10 @@ def create_app() -> web.Application:
     app[_BACKGROUND] = {}
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_post("/v1/embeddings", _passed(passed.embeddings))
+    app.router.add_post("/v1/completions", _passed(passed.completion))
+    app.router.add_post("/v1/responses/input_tokens", _passed(passed.input_tokens))
+    app.router.add_post("/v1/responses/compact", _passed(passed.compacted))
     app.router.add_post("/v1/responses", _respond)
     app.router.add_get("/v1/responses/{id}", _response)
     app.router.add_post("/v1/responses/{id}/cancel", _cancel)
@@ -210,6 +216,23 @@ async def _count_tokens(request: web.Request) -> web.StreamResponse:
         return bad_key(request)
     refusal = await refuse(request, behaviour)
     return refusal or web.json_response({"input_tokens": asked.prompt_tokens})
+
+
+def _passed(answer: passed.Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler of what is asked and answered in one step."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            asked = passed.decode(await request.read())
+        except RequestError as error:
+            return answer_error(request, 400, f"The request can't be read: {error}")
+
+        async def play_it(_behaviour: Behaviour, _ordinal: int) -> web.StreamResponse:
+            return web.Response(body=answer(asked), content_type="application/json")
+
+        return await _counted(request, asked.model, asked.prompt, play_it)
+
+    return handle
 
 
 def _keys(request: web.Request) -> tuple[str, ...]:

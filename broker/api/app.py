@@ -1,18 +1,33 @@
 """The application: routes, the door in front of them, errors rendered in one place."""
 
 from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.api import count_tokens, events, front, health, jobs, openapi, providers, responses
+from broker.api import (
+    count_tokens,
+    events,
+    front,
+    health,
+    jobs,
+    openapi,
+    providers,
+    responses,
+    responses_socket,
+)
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
+from broker.api.passed_on import PassedOn
+from broker.api.paths import meant
 from broker.api.problems import (
     on_client_gone,
     on_defect,
@@ -49,12 +64,57 @@ class Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
+class Meant:
+    """ASGI: what no route takes is tried once more where it was meant to go, then refused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = meant(scope["path"])
+        if path == scope["path"]:
+            raise HTTPException(404)
+        scope["path"], scope["raw_path"] = path, quote(path).encode()
+        await self._app(scope, receive, send)
+
+
+class Behind:
+    """The surface behind its door, for calls that are made here, of somebody who was let in."""
+
+    def __init__(self, handlers: Mapping[Any, Any]) -> None:
+        self._handlers = handlers
+        self._app: ASGIApp | None = None
+
+    def open(self, app: ASGIApp) -> None:
+        """Lead to this one."""
+        self._app = ExceptionMiddleware(app, handlers=self._handlers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+
 def create_app(core: Core) -> Starlette:
     """The ASGI application of one process."""
     calls = {dialect.path: _inference(dialect) for dialect in DIALECTS.values()}
+    handlers: dict[Any, Any] = {
+        StreamholdError: on_streamhold_error,
+        HTTPException: on_http_exception,
+        ClientDisconnect: on_client_gone,
+    }
+    passed = {
+        "/embeddings": PassedOn("/embeddings", ("responses", "chat")),
+        "/completions": PassedOn("/completions", ("responses", "chat")),
+        "/responses/input_tokens": PassedOn("/responses/input_tokens", ("responses",)),
+        "/responses/compact": PassedOn("/responses/compact", ("responses",)),
+    }
+    behind = Behind(handlers)
+    socket = responses_socket.ResponsesSocket(behind)
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in calls.items()),
+            Route(RESPONSES.path, socket, methods=["GET"]),
+            *(Route(f"/v1{below}", each, methods=["POST"]) for below, each in passed.items()),
             Route("/v1/messages/count_tokens", count_tokens.count_tokens, methods=["POST"]),
             Route(_RESPONSE, responses.retrieve, methods=["GET"]),
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
@@ -79,14 +139,11 @@ def create_app(core: Core) -> Starlette:
             Route("/metrics", health.metrics, methods=["GET"]),
         ],
         middleware=[Middleware(Door, settings=core.settings, booth=core.booth)],
-        exception_handlers={
-            StreamholdError: on_streamhold_error,
-            HTTPException: on_http_exception,
-            ClientDisconnect: on_client_gone,
-            Exception: on_defect,
-        },
+        exception_handlers={**handlers, Exception: on_defect},
         lifespan=core.lifespan,
     )
     app.router.middleware_stack = Shortcut(app.router.middleware_stack, calls)
+    behind.open(app.router)
+    app.router.default = Meant(app.router.middleware_stack)
     app.router.redirect_slashes = False  # a redirect would name our own scheme and host
     return app

@@ -1,15 +1,18 @@
 """Request bodies: JSON only, and no more of it than the limit.
 
-A large one (``broker.offload.size``) counts against the budget of its process and account from
+One that comes compressed (``broker.api.content_coding``) is what it stands for. A large one
+(``broker.offload.size``) counts against the budget of its process and account from
 then on; when there is no room nothing more is read of it, which slows its sender down.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.types import Message, Scope
 
+from broker.api.content_coding import PIECE, undoing
 from broker.api.headers import header
 from broker.api.problems import LATE
 from broker.errors import BadRequest, SlowRequest, TooLarge, UnsupportedMediaType
@@ -54,7 +57,7 @@ async def read_json(request: Request, limit: int) -> bytes:
     """
     _check_head(request, limit)
     data = bytearray()  # a list of parts of a byte or two would take twenty times as much
-    async for part in _parts(request):
+    async for part in _undone(request, limit):
         data += part
         if len(data) > limit:
             raise TooLarge(f"It may have {limit} bytes.")
@@ -69,6 +72,8 @@ async def read_body(request: Request, limits: BodyLimits) -> Body:
         Overloaded: too many large bodies are being worked on.
     """
     declared = _check_head(request, limits.size)
+    if header(request, b"content-encoding") is not None:
+        return await _read_undone(request, limits)
     message = await request.receive()
     first, more = _part_of(request, message), message.get("more_body", False)
     second = b""
@@ -77,7 +82,7 @@ async def read_body(request: Request, limits: BodyLimits) -> Body:
         second, more = _part_of(request, message), message.get("more_body", False)
     if not (second or more) and len(first) <= MOST_BYTES and parts_in(first) <= MOST_PARTS:
         return Body(first)
-    reading = _Reading(limits, declared)
+    reading = Reading(limits, declared)
     try:
         await reading.add(first)
         await reading.add(second)
@@ -91,7 +96,19 @@ async def read_body(request: Request, limits: BodyLimits) -> Body:
     return Body(reading.data if reading.reserved else bytes(reading.data), reading.reserved)
 
 
-class _Reading:
+async def _read_undone(request: Request, limits: BodyLimits) -> Body:
+    """The body of a call that may be compressed."""
+    reading = Reading(limits, 0)
+    try:
+        async for piece in _undone(request, limits.size):
+            await reading.add(piece)
+    except BaseException:
+        reading.give_up()
+        raise
+    return Body(reading.data if reading.reserved else bytes(reading.data), reading.reserved)
+
+
+class Reading:
     """A body that comes in parts, or is large."""
 
     def __init__(self, limits: BodyLimits, declared: int) -> None:
@@ -142,6 +159,30 @@ def _part_of(request: Request, message: Message) -> bytes:
         raise BadRequest("The connection ended within the body.")
     part: bytes = message.get("body", b"")
     return part
+
+
+async def _undone(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """What the body stands for, in parts; others have their turn in between.
+
+    Raises:
+        UnknownEncoding: it is in a coding that is not spoken here. BadRequest: it is not in the
+            coding that it names, or not all of it is there. TooLarge: as it comes, it is too large.
+    """
+    undo = undoing(header(request, b"content-encoding"))
+    size = 0
+    async for part in _parts(request):
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"It may have {limit} bytes.")
+        if undo is None:
+            yield part
+            continue
+        for piece in undo.feed(part):
+            yield piece
+            if len(piece) == PIECE:
+                await asyncio.sleep(0)
+    if undo is not None and not undo.whole:
+        raise BadRequest("The body ends before it is complete, by its Content-Encoding.")
 
 
 async def _parts(request: Request) -> AsyncIterator[bytes]:

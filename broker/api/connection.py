@@ -164,6 +164,12 @@ class Connection(TCPServer):
             self.abort()
         else:
             self.watch.closes()
+            http = self._http
+            if http is not None and http.successor is not None:
+                self.writer.write(
+                    http.successor.farewell(1012 if self.config.crowd.ended else 1001)
+                )
+                http.successor.gone()
             self.writer.close()
 
     def late_head(self) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from broker import log
 from broker.api.body import BodyLimits
 from broker.api.booth import Booth
+from broker.api.conversations import Conversations
 from broker.api.metrics import Metrics
 from broker.api.passing import Passing
 from broker.api.rounds import Rounds
@@ -53,6 +54,7 @@ class Core:
         self.booth = Booth(settings, self.store.ticket_key)
         self.offload = Offload(settings)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
+        self.conversations = Conversations()
         self.draining = asyncio.Event()
         self.failed = False
         self.followed: dict[Reader, Cut] = {}  # what a drain waits for, and its end

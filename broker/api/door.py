@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.api.booth import Booth
 from broker.api.options import NAMED_BY_PROXY
 from broker.api.origins import Headers, Origins
+from broker.api.paths import meant
 from broker.api.problems import error_response
 from broker.api.stamps import stamp
 from broker.api.stream import ComeAgain, cursor_of
@@ -38,6 +39,7 @@ from broker.errors import (
     NotAuthenticated,
     StoreAway,
     StreamholdError,
+    UpgradeRequired,
 )
 from broker.model import REQUEST_ID, new_request_id
 from broker.settings import Settings
@@ -64,6 +66,7 @@ _SINGLE = {
     )
 }
 _ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#@\s]+)(?P<path>/[^?#]*)?\Z", re.IGNORECASE)
+_SOCKETS = frozenset(("/v1/responses",))  # paths at which a WebSocket may be opened
 _OPEN = frozenset(("/", "/healthz", "/readyz", "/metrics", "/openapi.json"))  # no key needed
 
 
@@ -142,6 +145,8 @@ class Door:
                 await Response(status_code=204)(scope, receive, stamped)
                 return
             scope["account"] = await self._account(scope, headers)
+            if b"sec-websocket-key" in headers and meant(scope["path"]) not in _SOCKETS:
+                raise UpgradeRequired("There is none at this path: go on over HTTP.")
         except StreamholdError as error:
             await _refusal(scope, error)(scope, receive, stamped)
             return

@@ -5,7 +5,9 @@ and to WebSocket. Nothing here needs either: browsers speak HTTP/2 over TLS only
 front, which speaks HTTP/1.1 to us; and an event costs five times as much over it. What they bring
 is trouble, before any key is asked for: settings that can't be decoded raise with the caller's
 headers in the trace, a handshake that is refused leaves its connection open. So requests to
-upgrade are answered as if they were none (RFC 9110 allows it), and other versions refused.
+upgrade are answered as if they were none (RFC 9110 allows it), and other versions refused. One
+endpoint takes a connection over that asks for a WebSocket (``broker.api.websocket``), which gets
+all that comes on it from then on.
 
 Three more things are done otherwise than hypercorn does them:
 
@@ -17,7 +19,7 @@ Three more things are done otherwise than hypercorn does them:
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData
@@ -47,15 +49,34 @@ _NAMED = {
 }
 
 
+class Successor(Protocol):
+    """What a connection has become."""
+
+    async def receive(self, data: bytes) -> None:
+        """Take what the client has sent."""
+
+    def gone(self) -> None:
+        """The client has left."""
+
+    def late(self) -> None:
+        """A message is not there in time."""
+
+    def farewell(self, code: int, reason: str = "") -> bytes:
+        """The bytes that end it."""
+
+
 class Http1(H11Protocol):
     """The protocol of one connection. ``over`` says that nothing is read any more."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.over = False
+        self.asks_for_websocket = False
+        self.successor: Successor | None = None
         connection = cast(Any, self.send).__self__
-        self._watch: Watch = connection.watch
+        self.watch: Watch = connection.watch
         self._reader: asyncio.StreamReader = connection.reader
+        self.transport: asyncio.Transport = connection.writer.transport
 
     @property
     def hears(self) -> bool:
@@ -64,11 +85,15 @@ class Http1(H11Protocol):
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RawData):
-            if not self.over:
+            if self.successor is not None:
+                await self.successor.receive(event.data)
+            elif not self.over:
                 self.connection.receive_data(event.data)
                 await self._handle_events()
         else:
             self.over = True
+            if self.successor is not None:
+                self.successor.gone()
             await super().handle(event)
             await self.can_read.set()  # for a request that has come before its turn
 
@@ -85,13 +110,16 @@ class Http1(H11Protocol):
                 break
             if event is h11.PAUSED:
                 await self._turn(connection)
+                if self.successor is not None:
+                    await self.successor.receive(connection.trailing_data[0])
+                    return
             elif isinstance(event, h11.Request):
                 await self._begin(connection, event)
             elif self.stream is None:  # it is answered, and its connection closing
                 break
             elif isinstance(event, h11.Data):
                 data = Body(stream_id=STREAM_ID, data=event.data)
-                await self._watch.take(len(event.data), self.stream.handle(data))
+                await self.watch.take(len(event.data), self.stream.handle(data))
             elif isinstance(event, h11.EndOfMessage):
                 await self.stream.handle(EndBody(stream_id=STREAM_ID))
             else:  # the client's end of the connection is closed
@@ -126,12 +154,16 @@ class Http1(H11Protocol):
             self.task_group.spawn(stream.app_put, {"type": "http.disconnect"})
 
     async def _begin(self, connection: h11.Connection, request: h11.Request) -> None:
-        self._watch.answers()
+        self.watch.answers()
         if request.http_version not in _VERSIONS:
             await self._refuse(BadRequest("This is HTTP/1.1, or 1.0."))
             return
+        self.asks_for_websocket = False
         if connection._cstate.pending_switch_proposals:
             connection._cstate.pending_switch_proposals.clear()
+            self.asks_for_websocket = (b"upgrade", b"websocket") in [
+                (name, value.lower()) for name, value in request.headers
+            ]
             request = _without_upgrade(request)
         await self._create_stream(request)
 
@@ -162,17 +194,29 @@ class Http1(H11Protocol):
         self.keep_alive_requests += 1
         await self.context.mark_request()
 
+    async def become(self, successor: Successor, head: bytes) -> None:
+        """Leave HTTP: send the head that says so, and hand on all that comes from now on.
+
+        The application goes on, and the server takes no notice of it.
+        """
+        stream = self.stream
+        assert isinstance(stream, HTTPStream)  # else no application has been asked
+        stream.closed = True
+        self.stream, self.successor = None, successor
+        await self.send(RawData(head))
+        await self.can_read.set()
+
     def _time(self, connection: h11.Connection) -> None:
         """Tell the deadline what is still to come."""
-        if self.over:
+        if self.over or self.successor is not None:
             return
         theirs = connection.their_state
         if theirs is h11.SEND_BODY and connection.our_state is h11.SEND_RESPONSE:
-            self._watch.body()
-        elif self._watch.state is State.BODY:
-            self._watch.answers()
+            self.watch.body()
+        elif self.watch.state is State.BODY:
+            self.watch.answers()
         elif theirs is h11.IDLE and connection.trailing_data[0]:
-            self._watch.head()
+            self.watch.head()
 
     # ── Refusals of what no application has seen ─────────────────────────────────────────
 
@@ -188,6 +232,9 @@ class Http1(H11Protocol):
         It hears that the connection has ended, and finds in its scope why. False if the body is
         not waited for any more.
         """
+        if self.successor is not None:
+            self.successor.late()
+            return True
         stream, connection = self.stream, self.connection
         if (
             not isinstance(stream, HTTPStream)

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api import messages_described, responses_described
+from broker.api import messages_described, passed_described, responses_described
 from broker.api.answers import answered
 from broker.api.asked import REQUEST_ID, asked
 from broker.api.options import DESCRIBED, header_of
@@ -48,6 +48,7 @@ def describe() -> _Schema:
                 **_chat_paths(),
                 **responses_described.paths([_KEY, _LAST, *_NARROWING]),
                 **messages_described.paths([_KEY, _LAST, *_NARROWING]),
+                **passed_described.paths(),
                 **_job_paths(),
                 **_provider_paths(),
                 **_other_paths(),
@@ -58,6 +59,7 @@ def describe() -> _Schema:
                 **answered(),
                 **responses_described.schemas(),
                 **messages_described.schemas(),
+                **passed_described.schemas(),
                 **asked(),
             },
             "securitySchemes": {

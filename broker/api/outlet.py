@@ -56,6 +56,11 @@ class Outlet:
         self._left: Left | None = None
 
     @property
+    def protocol(self) -> H11Protocol:
+        """The server's, of the connection."""
+        return self._protocol
+
+    @property
     def unread(self) -> bool:
         """Whether some of the request's body has still to come in."""
         return self._connection.their_state is h11.SEND_BODY

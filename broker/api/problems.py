@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from broker import errors, log
+from broker.api.paths import hint, is_gemini, meant
+from broker.dialects.messages.dialect import MESSAGES
 from broker.dialects.native import failure_object
 from broker.dialects.registry import dialect_at
 from broker.model import Failure, new_request_id
@@ -19,6 +21,7 @@ from broker.model import Failure, new_request_id
 # The first class in an error's ancestry that is listed gives its status.
 STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.BadRequest: 400,
+    errors.SocketExpired: 400,
     errors.NotAuthenticated: 401,
     errors.Forbidden: 403,
     errors.UnknownPath: 404,
@@ -31,6 +34,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestIdReused: 422,
+    errors.UpgradeRequired: 426,
     errors.AccountBusy: 429,
     errors.TooManyCalls: 429,
     errors.HeadTooLarge: 431,
@@ -45,6 +49,7 @@ STATUSES: dict[type[errors.StreamholdError], int] = {
     errors.StreamholdError: 500,
 }
 LATE = "late"  # in a scope: the request's body was not there in time
+_LONGEST_PATH = 200  # characters of a path that are repeated
 RETRY_AFTER = 1  # seconds, with every 429 and 503 of our own
 
 
@@ -56,7 +61,7 @@ def status_of(error: errors.StreamholdError) -> int:
 def error_response(path: str, error: errors.StreamholdError) -> Response:
     """The answer for an error of our own."""
     status = status_of(error)
-    dialect = dialect_at(path)
+    dialect = dialect_at(meant(path))
     if dialect is not None:
         message = error.message
         if isinstance(error, errors.Unexpressible):
@@ -84,7 +89,7 @@ def failure_response(path: str, failure: Failure, *, final: bool) -> Response:
         headers["x-should-retry"] = "false"
     if failure.retry_after is not None or failure.status == 503:
         headers["retry-after"] = str(max(RETRY_AFTER, round(failure.retry_after or 0)))
-    dialect = dialect_at(path)
+    dialect = dialect_at(meant(path))
     if dialect is not None:
         body = dialect.failure(failure)
         return Response(_encode(body), failure.status, headers, "application/json")
@@ -111,6 +116,10 @@ def _json(
         headers["connection"] = "close"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, errors.UnknownEncoding):  # RFC 9110, 12.5.3
+        headers["accept-encoding"] = "gzip, deflate, zstd"
+    if status == 426:  # and says to what, as RFC 9110 asks (15.5.22)
+        headers |= {"upgrade": "HTTP/1.1", "connection": "upgrade"}
     if not error.retryable and status not in (401, 404, 405):
         headers["x-should-retry"] = "false"
     return Response(_encode(body), status, headers, media_type)
@@ -132,9 +141,11 @@ async def on_streamhold_error(request: Request, error: Exception) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's handler for its own errors: no route, wrong method."""
     assert isinstance(error, HTTPException)
-    path = request.url.path
-    if error.status_code != 405:
-        return error_response(path, errors.UnknownPath(path))
+    path: str = request.scope["path"]
+    if error.status_code != 405 or is_gemini(path):
+        shown = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+        at = MESSAGES.path if "anthropic-version" in request.headers else path
+        return error_response(at, errors.UnknownPath(f"{shown} {hint(path)}"))
     allowed = ", ".join(_methods(request))
     response = error_response(path, errors.MethodNotAllowed(f"It takes {allowed}."))
     response.headers["allow"] = allowed

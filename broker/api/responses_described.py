@@ -12,6 +12,7 @@ _ERRORS = {
     413: "Too large",
     415: "Not JSON",
     422: "The request id names another request",
+    426: "No upgrade to a WebSocket, or of another version",
     429: "The provider's limit, or the account's",
     502: "No provider answered",
     503: "Not now; see Retry-After",
@@ -68,10 +69,14 @@ def paths(headers: list[_Schema]) -> _Schema:
             "required": True,
             "content": {"application/json": _refer("ResponsesRequest")},
         },
-        "responses": {"200": _answer(), **_END, **_errors(*_ERRORS)},
+        "responses": {
+            "200": _answer(),
+            **_END,
+            **_errors(*(status for status in _ERRORS if status != 426)),
+        },
     }
     return {
-        "/v1/responses": {"post": create},
+        "/v1/responses": {"post": create, "get": _connect()},
         _ONE: {"get": _retrieve(), "delete": _delete()},
         f"{_ONE}/cancel": {"post": _cancel()},
         f"{_ONE}/input_items": {"get": _list_input()},
@@ -90,6 +95,17 @@ def _retrieve() -> _Schema:
             {**last, "description": "The same cursor.", "schema": _CURSOR},
         ],
         "responses": {"200": _answer(), **_END, **_errors(400, 404, 410, 503)},
+    }
+
+
+def _connect() -> _Schema:
+    return {
+        "operationId": "connectResponses",
+        "summary": "Open a WebSocket, over which responses are asked for and told",
+        "responses": {
+            "101": {"description": "It is open; messages are JSON"},
+            **_errors(400, 426, 503),
+        },
     }
 
 

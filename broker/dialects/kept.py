@@ -30,11 +30,20 @@ def check_kept(dialect: str, request: dict[str, Any]) -> None:
 
 def refusal_of(dialect: str, request: dict[str, Any]) -> BadRequest | None:
     """The same as a value."""
-    for param in _FOUND[dialect](request):
-        if param == "previous_response_id":
-            return PreviousNotFound("It is none of this broker's.", param=param)
-        return ForeignId(param=param)
-    return None
+    param = named_in(dialect, request)
+    return None if param is None else naming_refused(param)
+
+
+def named_in(dialect: str, request: dict[str, Any]) -> str | None:
+    """Where a request first names something that its provider keeps; None if it does not."""
+    return next(iter(_FOUND[dialect](request)), None)
+
+
+def naming_refused(param: str) -> BadRequest:
+    """What there is to say of a request that names something there."""
+    if param == "previous_response_id":
+        return PreviousNotFound("It is none of this broker's.", param=param)
+    return ForeignId(param=param)
 
 
 def _of_chat(request: dict[str, Any]) -> Iterator[str]:

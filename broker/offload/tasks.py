@@ -82,13 +82,34 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     follows: bool
 
 
+class Open(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is an event of a WebSocket's client: see ``responses.socket_event.parts_of``.
+
+    What comes back is what is short of it; the payload: the size of its input (8 bytes), the
+    input, and the rest.
+    """
+
+
+class Pass(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The payload is the body of a call that is passed on: see ``dialects.passed``."""
+
+    dialect: str
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What ``passed_call`` finds; the payload that comes back is the rest."""
+
+    model: str
+    names: str | None = None
+
+
 class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
     ``resolve`` says what is written out first; ``partial`` is the part of an answer to go on from,
-    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response before,
-    ``name`` its own in the settings; ``drop`` are the hosted tools that the route leaves out. Its
-    payload comes back.
+    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response
+    before, ``name`` its own in the settings; ``drop`` are the hosted tools that the route leaves
+    out. Its payload comes back.
     """
 
     key: str
@@ -129,7 +150,7 @@ class Prepared(msgspec.Struct, frozen=True):
     given: dict[str, Given] = {}
 
 
-Task = Examine | Items | Count | Prepare
+Task = Examine | Items | Count | Open | Pass | Prepare
 
 
 class Failed(msgspec.Struct, frozen=True):

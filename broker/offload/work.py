@@ -15,10 +15,12 @@ from broker.dialects.messages.request import check_count
 from broker.dialects.neutral.expressible import expressible
 from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import Put, put
+from broker.dialects.passed import passed_call
 from broker.dialects.posted import Way, posted
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.history import names_history
 from broker.dialects.responses.resource import input_page
+from broker.dialects.responses.socket_event import parts_of
 from broker.dialects.wire import encode
 from broker.errors import JobGone
 from broker.model import Outline, check_request_id, job_key, request_digest
@@ -31,6 +33,9 @@ from broker.offload.tasks import (
     Examine,
     Examined,
     Items,
+    Open,
+    Pass,
+    Passed,
     Prepare,
     Prepared,
     Task,
@@ -52,6 +57,8 @@ class Work:
             Examine: self._examine,
             Items: self._items,
             Count: self._count,
+            Open: self._open,
+            Pass: self._pass,
             Prepare: self._prepare,
         }
 
@@ -113,6 +120,14 @@ class Work:
         call |= task.headers
         model, betas = check_count(call)
         return Counted(model, betas, count(call)), msgspec.json.encode(call)
+
+    def _open(self, _task: Open, data: bytearray) -> Outcome:
+        parts = parts_of(data)
+        return parts.asked, len(parts.input).to_bytes(8, "big") + parts.input + parts.rest
+
+    def _pass(self, task: Pass, data: bytearray) -> Outcome:
+        call = passed_call(task.dialect, data)
+        return Passed(call.model, call.names), call.rest
 
     def _prepare(self, task: Prepare, _data: bytearray) -> Outcome:
         dialect, provider = DIALECTS[task.dialect], task.provider

@@ -66,6 +66,7 @@ class Server(Section, frozen=True):
     # else they send a call into one that is being closed.
     keep_alive: float = 75.0
     stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
+    socket_time: float = 3600.0  # a WebSocket is closed after so long
     passed_calls: int = 8  # to count_tokens, of one account at once in a process
     passed_timeout: float = 30.0  # one of them, over all targets
 

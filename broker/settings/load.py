@@ -256,7 +256,7 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
     "server": (
         *("max_body", "header_hold", "ping", "send_timeout", "backlog", "grace"),
         *("head_timeout", "body_timeout", "body_rate", "keep_alive", "max_parts"),
-        *("passed_calls", "passed_timeout"),
+        *("passed_calls", "passed_timeout", "socket_time"),
     ),
     "store": (
         *("partitions", "stream_ttl", "record_ttl", "timeout", "catch_ups", "max_queued"),

@@ -35,6 +35,9 @@ SOCKET = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
     b"Connection: upgrade\r\n",
 )
+OPENED = head(
+    b"GET /v1/responses", KEY, b"Connection: upgrade\r\nUpgrade: websocket\r\n", SOCKET[0]
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ LEFT = {
     "an upgrade: h2c": Left(upgrade(b"h2c", b"HTTP2-Settings: AAMAAABk\r\n"), (200,)),
     "an upgrade: h2c, unreadable": Left(upgrade(b"h2c", b"HTTP2-Settings: ///\r\n"), (200,)),
     "an upgrade: h2c, then half a preface": Left(upgrade(b"h2c") + PREFACE[:9], (200, 408)),
-    "an upgrade: websocket": Left(upgrade(b"websocket", *SOCKET[:1]), (200,)),
+    "an upgrade: websocket": Left(upgrade(b"websocket", *SOCKET[:1]), (426,)),
     "an upgrade: websocket, malformed": Left(upgrade(b"websocket"), (200,)),
     "an upgrade: websocket, then a frame": Left(upgrade(b"websocket") + b"\x89\x80", (200, 408)),
     "an upgrade: websocket, posted": Left(post(JOBS, length(2), b"Upgrade: websocket\r\n"), (408,)),
@@ -97,6 +100,23 @@ LEFT = {
     "an upgrade: nonsense": Left(upgrade(b"\xff,,/"), (200,)),
     "an upgrade: with a body": Left(upgrade(b"websocket", length(9)), (200,)),
     "an upgrade: a key, no more": Left(upgrade(b"x", KEY), (200,)),
+    "a websocket": Left(OPENED, (101,)),
+    "a websocket: no key": Left(OPENED.replace(KEY, b""), (401,)),
+    "a websocket: half a message": Left(OPENED + b"\x81\xfe\x10\x00aaaaxxx", (101,)),
+    "a websocket: a message that trickles": Left(
+        OPENED + b"\x81\xff\x00\x00\x00\x00\x00\x01\x00\x00aaaa", (101,), b"x"
+    ),
+    "a websocket: half a frame's head": Left(OPENED + b"\x81\xfe\x10", (101,)),
+    "a websocket: an endless message": Left(
+        OPENED + b"\x01\x80aaaa", (101,), b"\x00\xfe\x40\x00aaaa" + b"x" * 0x4000
+    ),
+    "a websocket: many messages": Left(OPENED, (101,), b"\x81\x81aaaa{" * 100),
+    "a websocket: pings": Left(OPENED, (101,), b"\x89\x80aaaa"),
+    "a websocket: garbage": Left(OPENED + b"\xff" * 99, (101,)),
+    "a websocket: no mask": Left(OPENED + b"\x81\x05hello", (101,)),
+    "a websocket: no UTF-8": Left(OPENED + b"\x81\x82aaaa\x9e\x9e", (101,)),
+    "a websocket: a good-bye": Left(OPENED + b"\x88\x80aaaa", (101,)),
+    "a websocket: HTTP again": Left(OPENED + HEALTH, (101,)),
     "a tunnel": Left(b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + KEY + b"\r\n", (404,)),
     "half a preface": Left(PREFACE[:12], (408,)),
     "a preface": Left(PREFACE, (400,)),

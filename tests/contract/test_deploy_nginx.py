@@ -23,6 +23,7 @@ EVENTS = "/v1/jobs/r1/events"
 RESULT = "/v1/jobs/r1/result"
 CHAT = "/v1/chat/completions"
 RETRY = "/v1/jobs/r1/retry"
+ONCE = (RETRY, "/v1/embeddings", "/v1/completions", "/v1/responses/compact")  # each is paid
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +130,7 @@ POSTS = (
 )
 
 
-@pytest.mark.parametrize("path", [*POSTS, RETRY])
+@pytest.mark.parametrize("path", [*POSTS, *ONCE])
 async def test_a_post_passes_over_a_draining_process(
     proxy: Proxy, http: aiohttp.ClientSession, path: str
 ) -> None:
@@ -141,7 +142,7 @@ async def test_a_post_passes_over_a_draining_process(
     assert all([await request.json() == {"a": 1} for request in alive.requests])
 
 
-@pytest.mark.parametrize("path", [*POSTS, RETRY])
+@pytest.mark.parametrize("path", [*POSTS, *ONCE])
 async def test_a_post_passes_over_a_dead_process(
     proxy: Proxy, http: aiohttp.ClientSession, path: str
 ) -> None:
@@ -183,28 +184,42 @@ async def test_each_call_has_a_name_of_its_own(proxy: Proxy, http: aiohttp.Clien
     assert len({request.headers["x-streamhold-request-id"] for request in asked}) == 2
 
 
+@pytest.mark.parametrize("path", ONCE)
 async def test_a_retry_that_was_sent_is_not_sent_again(
-    proxy: Proxy, http: aiohttp.ClientSession
+    proxy: Proxy, http: aiohttp.ClientSession, path: str
 ) -> None:
     for upstream in proxy.upstreams:
         upstream.dies = True
-    async with http.post(proxy.url + RETRY) as response:
+    async with http.post(proxy.url + path) as response:
         assert response.status == 503
         assert response.headers["retry-after"] == "1"
     assert sum(len(upstream.requests) for upstream in proxy.upstreams) == 1
 
 
+@pytest.mark.parametrize("path", ONCE)
 async def test_a_retry_is_not_sent_again_by_way_of_a_draining_process(
-    proxy: Proxy, http: aiohttp.ClientSession
+    proxy: Proxy, http: aiohttp.ClientSession, path: str
 ) -> None:
     """One answers 503, the other takes the call and dies: it may have done it."""
     draining, dying = proxy.upstreams
     draining.status = 503
     dying.dies = True
     for number in range(1, 4):
-        async with http.post(proxy.url + RETRY) as response:
+        async with http.post(proxy.url + path) as response:
             assert response.status == 503
         assert len(dying.requests) == number
+
+
+async def test_an_upgrade_is_handed_on(proxy: Proxy, http: aiohttp.ClientSession) -> None:
+    for upgrade in ("websocket", ""):
+        headers = {"upgrade": upgrade, "connection": "upgrade"} if upgrade else {}
+        async with http.get(f"{proxy.url}/v1/responses", headers=headers) as response:
+            assert response.status == 200
+        (request,) = [each for upstream in proxy.upstreams for each in upstream.requests]
+        assert request.headers.get("upgrade", "") == upgrade
+        assert request.headers["connection"] == ("upgrade" if upgrade else "close")
+        for upstream in proxy.upstreams:
+            upstream.requests.clear()
 
 
 async def test_with_no_process_left_callers_are_told_to_come_back(
@@ -216,7 +231,7 @@ async def test_with_no_process_left_callers_are_told_to_come_back(
         assert response.status == 200
         assert response.content_type == "text/event-stream"
         assert (await response.text()).startswith("event: retry\nretry: 1000\ndata: {")
-    for path in (*POSTS, RETRY):
+    for path in (*POSTS, *ONCE):
         async with http.post(proxy.url + path, json={}) as response:
             assert (response.status, response.headers["retry-after"]) == (503, "1")
             assert (await response.json())["error"]["type"] == "server_error"

@@ -49,9 +49,11 @@ HEADERS = frozenset(
         "access-control-allow-origin",
         "access-control-expose-headers",
         "location",
+        "accept-encoding",
+        "upgrade",
     ]
 )
-_CHAT = ("/v1/chat/", "/v1/models", "/v1/responses")
+_NATIVE = ("/v1/jobs", "/v1/providers", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _ELSEWHERE = frozenset((401, 403, 404, 405))
 _ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
 
@@ -147,24 +149,28 @@ def in_the_surfaces_shape(exchange: Exchange) -> Iterator[str]:
     if answer.status == 503 and request.path == "/readyz":
         return
     body = exchange.body()
-    if request.path.startswith(_CHAT):
-        error = body.get("error") if isinstance(body, dict) else None
-        if answer.media != "application/json" or not isinstance(error, dict):
-            yield f"no chat error: {answer.media} {answer.body[:200]!r}"
-        elif not error.keys() >= {"message", "type", "param", "code"}:
-            yield f"a chat error with {sorted(error)}"
-    elif request.path.startswith("/v1/messages"):
+    if request.path.startswith("/v1/messages"):
         error = body.get("error") if isinstance(body, dict) else None
         if answer.media != "application/json" or not isinstance(error, dict):
             yield f"no messages error: {answer.media} {answer.body[:200]!r}"
         elif not error.keys() >= {"message", "type"}:
             yield f"a messages error with {sorted(error)}"
+    elif request.path[:1] == "/" and request.path != "/" and not _is_native(request.path):
+        error = body.get("error") if isinstance(body, dict) else None
+        if answer.media != "application/json" or not isinstance(error, dict):
+            yield f"no chat error: {answer.media} {answer.body[:200]!r}"
+        elif not error.keys() >= {"message", "type", "param", "code"}:
+            yield f"a chat error with {sorted(error)}"
     elif answer.media != "application/problem+json" or not isinstance(body, dict):
         yield f"no problem details: {answer.media} {answer.body[:200]!r}"
     elif not body.keys() >= {"type", "title", "status", "detail", "code"}:
         yield f"problem details with {sorted(body)}"
     elif body["status"] != answer.status:
         yield f"problem details of a {body['status']} in a {answer.status}"
+
+
+def _is_native(path: str) -> bool:
+    return any(path == name or path.startswith(f"{name}/") for name in _NATIVE)
 
 
 def as_described(exchange: Exchange) -> Iterator[str]:

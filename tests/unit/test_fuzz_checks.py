@@ -57,7 +57,7 @@ FINE = {
         answer(503, {"error": CHAT}, "application/json", ("retry-after", "1")),
     ),
     "a wrong method": (replace(JOB, method=b"PUT"), problem(405)),
-    "no path": (replace(JOB, target=b"/x"), problem(404)),
+    "no path": (replace(JOB, target=b"/x"), chat_error(404)),
     "a head": (replace(JOB, method=b"HEAD"), replace(problem(), body=b"")),
     "refused by the server": (replace(JOB, legal=False), problem(501)),
     "refused without a path": (replace(CALL, legal=False), problem(400)),
@@ -113,7 +113,7 @@ BAD = {
     "a schema that is not kept": (JOB, answer(200, {"a": 1}, "application/json"), ["as_described"]),
     "an operation that is not described": (
         replace(JOB, target=b"/x"),
-        problem(410),
+        chat_error(410),
         ["as_described"],
     ),
     "a 404 for a wrong method": (replace(JOB, method=b"PUT"), problem(), ["as_described"]),
