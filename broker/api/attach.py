@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
 from broker.api.folding import Folding
+from broker.api.joining import Hold
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
 from broker.errors import BadCursor, FramesLost, JobNotFound, OtherDialect
@@ -175,6 +176,19 @@ async def resume(
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms
     return reader
+
+
+async def held(core: Core, job: Job, reader: Reader) -> Hold | None:
+    """The hold of a reader that goes on with a joinable job by its address; else None.
+
+    Raises:
+        StoreAway: the reader is closed.
+    """
+    try:
+        return await core.joining.hold(job, reader.cursor)
+    except BaseException:
+        reader.close()
+        raise
 
 
 async def collect(core: Core, reader: Reader, folding: Folding) -> Terminal:

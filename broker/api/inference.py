@@ -26,10 +26,9 @@ from broker.api.examined import examined, submission_of
 from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.joined import follow_any
-from broker.api.joining import hand_over, handed_over
+from broker.api.joining import hand_over, handed_over, sends
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
-from broker.api.outlet import connection_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
 from broker.dialects.body import decode_object
@@ -55,9 +54,7 @@ class Inference:
             if (hold := handed_over(scope)) is not None:
                 hold.left()
             raise
-        if (hold := handed_over(scope)) is not None:
-            connection = connection_of(scope)
-            hold.ends(connection.transport if connection else None, more=len(response.body))
+        sends(scope, handed_over(scope), response)
         await response(scope, receive, send)
 
     async def create(self, request: Request) -> Response:

@@ -11,15 +11,18 @@ whose job it names itself, nor one that resumes. What the store keeps of them, a
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Scope
 
+from broker.api.outlet import connection_of
 from broker.api.taken import Taken
 from broker.errors import StoreAway
+from broker.model import Job
 from broker.queue import Submission
 from broker.store.joins import BEAT, SETTLING, Ending, Joins, Seen, name_of
 from broker.store.keys import Partition
@@ -90,14 +93,41 @@ class Joining:
             StoreAway.
         """
         name = name_of(submission.account, submission.digest, submission.options.targets)
-        self._marks += 1
-        hold = Hold(self, name, f"{self._holder}/{self._marks}", seconds)
-        self._held[hold.mark] = hold
+        hold = self._new(name, seconds)
         try:
             await self._find(hold, submission)
         except BaseException:  # it may be entered all the same
             hold.left()
             raise
+        return hold
+
+    async def hold(self, job: Job, cursor: int) -> Hold | None:
+        """A hold for a reader that goes on with a job by its address; None if there is none.
+
+        Raises:
+            StoreAway.
+        """
+        seconds = job.options.join
+        if not seconds:
+            return None
+        hold = self._new(name_of(job.account, job.digest, job.options.targets), seconds)
+        hold.key = job.key
+        try:
+            held = await self._joins.hold(
+                hold.name, hold.key, self._holder, hold.mark, begun=cursor > 0
+            )
+        except BaseException:
+            hold.left()
+            raise
+        if held:
+            return hold
+        self._held.pop(hold.mark, None)
+        return None
+
+    def _new(self, name: str, seconds: float) -> Hold:
+        self._marks += 1
+        hold = Hold(self, name, f"{self._holder}/{self._marks}", seconds)
+        self._held[hold.mark] = hold
         return hold
 
     async def _find(self, hold: Hold, submission: Submission) -> None:
@@ -219,3 +249,21 @@ def handed_over(scope: Scope) -> Hold | None:
     """The hold that was left to the answer, taken from it."""
     hold: Hold | None = scope.pop(_SCOPE, None)
     return hold
+
+
+@contextmanager
+def answering(hold: Hold | None) -> Iterator[None]:
+    """While a whole answer is made: without one its reader has left."""
+    try:
+        yield
+    except BaseException:
+        if hold is not None:
+            hold.left()
+        raise
+
+
+def sends(scope: Scope, hold: Hold | None, response: Response) -> None:
+    """A whole answer is going to be sent: report whether it was taken."""
+    if hold is not None:
+        connection = connection_of(scope)
+        hold.ends(connection.transport if connection else None, more=len(response.body))

@@ -123,6 +123,18 @@ class Joins:
             case _:
                 return Joined(request_id)
 
+    async def hold(self, name: str, key: str, holder: str, mark: str, *, begun: bool) -> bool:
+        """Hold a reader that comes back to a joinable job; false if there is none to be held.
+
+        ``begun``: it has read some of the stream, and goes before one that seems to be there.
+
+        Raises:
+            StoreAway: it may be held by now, under this mark.
+        """
+        prefix = self.home(name).prefix
+        reply = await self._scripts.run("hold", prefix, name, key, holder, mark, int(begun))
+        return bool(reply)
+
     async def report(
         self, partition: Partition, holder: str, seen: Sequence[Seen], kept: dict[str, float]
     ) -> None:

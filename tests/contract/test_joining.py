@@ -307,6 +307,31 @@ async def test_joining_keeps_a_job_that_its_readers_leaving_would_cancel(
     assert (second, text.count("[DONE]")) == (first, 1)
 
 
+@pytest.mark.parametrize("how", ["events", "result"])
+async def test_an_answer_that_was_read_by_the_jobs_address_was_taken(
+    deployment: Deployment, apis: list[aiohttp.ClientSession], prompt: str, how: str
+) -> None:
+    call = body("chat", prompt, stream=True)
+    headers = {"authorization": f"Bearer {ANN}"}
+    _, first, _ = await post(apis[0], call, cut=True)
+    path = {"events": "events?view=dialect", "result": "result?wait=10"}[how]
+    async with apis[1].get(f"/v1/jobs/{first}/{path}", headers=headers) as response:
+        assert response.status == 200
+        await response.read()
+    assert (await post(apis[0], call))[1] != first
+
+
+async def test_a_look_at_the_native_view_is_no_reading(
+    deployment: Deployment, apis: list[aiohttp.ClientSession], prompt: str
+) -> None:
+    call = body("chat", prompt, stream=True)
+    headers = {"authorization": f"Bearer {ANN}"}
+    _, first, _ = await post(apis[0], call, cut=True)
+    async with apis[1].get(f"/v1/jobs/{first}/events", headers=headers) as response:
+        await response.read()
+    assert (await post(apis[0], call))[1] == first
+
+
 @pytest.mark.parametrize("value", ["-1", "nan", "forever", "86401", ""])
 async def test_a_time_out_of_its_range_is_refused(
     apis: list[aiohttp.ClientSession], prompt: str, value: str

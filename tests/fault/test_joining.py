@@ -8,6 +8,7 @@ import pytest
 from rig.answers import uncut
 from rig.cluster import Cluster, ask
 from rig.keyless import Call
+from rig.retry_storm import independent_pairs, retry_storm
 from tests.fault.conftest import Make
 
 MODEL = "sim/tokens=60,interval=30ms"
@@ -147,3 +148,17 @@ async def test_what_is_not_asked_for_is_not_joined(make_cluster: Make) -> None:
     cluster.signal_api(0, signal.SIGKILL)
     await call(cluster, "plain", 1).finish()
     assert await cluster.sim_calls("plain") == 2
+
+
+async def test_many_that_come_again_at_once_are_one_inference_each(make_cluster: Make) -> None:
+    """A share of ``scripts/faults join``."""
+    cluster = await make_cluster(apis=2, workers=1)
+    storm = await retry_storm(cluster, 60, "sim/tokens=60,interval=100ms")
+    assert (storm.calls, storm.broken, storm.apart) == (60, 0, 0)
+
+
+async def test_independent_equal_calls_are_never_joined(make_cluster: Make) -> None:
+    """A share of ``scripts/faults join``."""
+    cluster = await make_cluster(apis=2, workers=1)
+    pairs = await independent_pairs(cluster, 150, "sim/tokens=3,interval=5ms")
+    assert (pairs.joined, pairs.broken, pairs.calls) == (0, 0, 300)

@@ -269,6 +269,22 @@ async def test_a_call_that_a_proxy_sends_again_is_the_same_call(
     assert len(await entries(store)) == 1, "it is the second one's now"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_reader_that_goes_on_by_the_jobs_address_holds_it_again(
+    store: Store, one: Api, two: Api, begun: bool
+) -> None:
+    key = job_key("acme", "a")
+    await one.call("a")
+    assert await store.joins.hold(NAME, key, "api-2", "m1", begun=begun) is begun, "it is read"
+    await one.say("a", "left")
+    assert await store.joins.hold(NAME, key, "api-2", "m2", begun=False) is not begun
+    two.marks["a"] = "m1" if begun else "m2"
+    assert (await one.call("b")).waits_since, "the one before has no say any more"
+    await two.say("a", "ended")
+    assert not await store.joins.hold(NAME, key, "api-2", "m3", begun=True)
+    assert await one.call("b") == Joined("b")
+
+
 async def test_other_accounts_requests_and_targets_are_others() -> None:
     names = [
         name_of("acme", "d1"),
