@@ -48,7 +48,9 @@ async def retry_storm(cluster: Cluster, clients: int, model: str) -> Storm:
     await asyncio.gather(*(each.finish(_WAIT) for each in again))
 
     whole = {prompt: uncut(model.removeprefix("sim/"), prompt)["content"] for prompt in prompts}
-    broken = sum(not each.ended or each.text != whole[p] for each, p in zip(again, prompts))
+    broken = sum(
+        not each.ended or each.text != whole[p] for each, p in zip(again, prompts, strict=True)
+    )
     apart = Counter(each.request_id for each in lost) - Counter(each.request_id for each in again)
     return Storm(
         clients=clients,

@@ -31,6 +31,8 @@ from broker.tail import Reader, Tail
 
 _AGAIN = 0.02  # seconds between two questions once the news of a cut has settled; twice as long
 _AGAIN_MOST = 0.1  # each time, up to this
+_A_LOOK = 0.001  # seconds more for each equal call that the store has to look at
+_TURN = 0.005  # seconds in which questions are gathered, and leavings that came with them are seen
 _KEEP = 20.0  # seconds after which the store is told to keep what is held
 _AT_ONCE = 500  # readers in one report
 _AWAY = 0.1  # seconds between tries while the store is away
@@ -147,7 +149,7 @@ class Joining:
             if not found.waits_since:
                 break
             since = found.waits_since
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, found.equals * _A_LOOK))
             pause = _AGAIN if pause == SETTLING else min(2 * pause, _AGAIN_MOST)
         hold.request_id, hold.joined = found.request_id, found.joined
         hold.key = msgspec.structs.replace(submission, request_id=found.request_id).key
@@ -179,7 +181,7 @@ class Joining:
                 async with asyncio.timeout(BEAT if busy else None):
                     await self._wake.wait()
             self._wake.clear()
-            await asyncio.sleep(0)  # a leaving that came in with the question is known first
+            await asyncio.sleep(_TURN)
             keeps = loop.time() - self._kept_at >= _KEEP
             try:
                 await self._report(beats=True, keeps=keeps)

@@ -36,6 +36,7 @@ SETTLING = 0.2  # seconds in which the news of a cut may still be on its way
 LAPSE = 2.0  # seconds without a beat after which a process is gone,
 UNCONNECTED = 1.0  # if it has no connection
 LONGEST = 5.0  # seconds that a call waits to know what became of its equals
+MOST = 1000  # equal calls at once; what goes beyond is not joinable
 
 Ending = Literal["left", "ended"]
 
@@ -43,12 +44,14 @@ Ending = Literal["left", "ended"]
 class Joined(NamedTuple):
     """What a call got: the request id of its job, and whether that is another call's.
 
-    ``waits_since`` (ms of the store's clock): it is not known yet; ask again with that.
+    ``waits_since`` (ms of the store's clock): it is not known yet; ask again with that. ``equals``:
+    among so many equal calls.
     """
 
     request_id: str
     joined: bool = False
     waits_since: int = 0
+    equals: int = 0
 
 
 class Seen(NamedTuple):
@@ -114,12 +117,13 @@ class Joins:
             since,
             *self._times,
             self._keys.asked_prefix,
+            MOST,
         )
         match reply[0]:
             case b"joined":
                 return Joined(reply[1].decode(), joined=True)
             case b"wait":
-                return Joined(request_id, waits_since=int(reply[1]))
+                return Joined(request_id, waits_since=int(reply[1]), equals=int(reply[2]))
             case _:
                 return Joined(request_id)
 
@@ -145,9 +149,7 @@ class Joins:
         """
         flat = [part for each in seen for part in each]
         names = [part for name, s in kept.items() for part in (name, round(s * 1000))]
-        await self._scripts.run(
-            "readers", partition.prefix, holder, 1, len(seen), *flat, *names
-        )
+        await self._scripts.run("readers", partition.prefix, holder, 1, len(seen), *flat, *names)
 
     def beat(self, partition: Partition, holder: str) -> Order:
         """The order of a beat that a process's loop is too busy to send."""

@@ -226,9 +226,7 @@ async def test_who_says_that_a_call_is_joinable(
     assert (second == first) is joins
 
 
-async def test_not_for_longer_than_asked(
-    apis: list[aiohttp.ClientSession], prompt: str
-) -> None:
+async def test_not_for_longer_than_asked(apis: list[aiohttp.ClientSession], prompt: str) -> None:
     call, short = body("chat", prompt, stream=True), {"x-streamhold-join": "0.5"}
     _, first, _ = await post(apis[0], call, short, cut=True)
     await asyncio.sleep(0.9)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.model import job_key
-from broker.store import Store
+from broker.store import Store, joins
 from broker.store.joins import LAPSE, LONGEST, SETTLING, UNCONNECTED, Ending, Joined, Seen, name_of
 from tests.store.conftest import Open
 from tests.store.samples import new_job, now_ms, raw
@@ -123,7 +123,7 @@ async def test_a_beat_from_before_the_news_has_settled_decides_nothing(
     await one.call("a")
     await one.silent(0.3)
     since = await long_ago(store, 0.4)
-    assert await two.call("b", since=since) == Joined("b", waits_since=since)
+    assert (await two.call("b", since=since)).waits_since == since
 
 
 async def test_a_beat_of_a_stand_in_keeps_readers_and_decides_nothing(
@@ -135,7 +135,7 @@ async def test_a_beat_of_a_stand_in_keeps_readers_and_decides_nothing(
     script, prefix, args = store.joins.beat(store.joins.home(NAME), "api-1")
     await store._scripts.run(script, prefix, *args)
     since = await long_ago(store)
-    assert await two.call("b", since=since) == Joined("b", waits_since=since)
+    assert (await two.call("b", since=since)).waits_since == since
     assert await two.call("b", since=await long_ago(store, LONGEST)) == Joined("b")
 
 
@@ -308,6 +308,19 @@ async def test_entries_are_kept_for_what_was_asked_and_a_minute(store: Store, on
     assert 60_000 < await raw(store).pttl(key) <= 70_000, "while it is read"
     await store.joins.report(store.joins.home(NAME), "api-1", [], {"nothing": 10.0})
     assert not await raw(store).exists(place(store, "join:nothing"))
+
+
+async def test_beyond_the_most_calls_are_their_own_and_not_kept(
+    store: Store, one: Api, two: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joins, "MOST", 3)
+    for name in ("a", "b", "c", "d"):
+        assert await one.call(name, since=await long_ago(store)) == Joined(name)
+    assert (await two.call("e")).equals == 3
+    await one.say("d", "left")
+    assert (await two.call("e")).waits_since
+    await one.say("b", "left")
+    assert await two.call("e") == Joined("b", joined=True)
 
 
 async def test_what_was_damaged_is_thrown_away(store: Store, one: Api) -> None:
