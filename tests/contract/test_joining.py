@@ -131,7 +131,7 @@ async def test_an_answer_that_was_over_before_the_retry_is_joined(
     async def ended() -> bool:
         headers = {"authorization": f"Bearer {ANN}"}
         async with apis[0].get(f"/v1/jobs/{first}", headers=headers) as response:
-            return (await response.json())["state"] == "completed"
+            return bool((await response.json())["state"] == "completed")
 
     await until(ended)
     _, second, text = await post(apis[1], call)

@@ -242,7 +242,7 @@ async def test_who_was_joined_has_no_say_any_more(store: Store, one: Api, two: A
     assert (await two.call("b")).joined
     before = await entries(store)
     for ending in ("left", "ended"):
-        await one.say("a", ending)  # type: ignore[arg-type]
+        await one.say("a", ending)
         assert await entries(store) == before
     await two.say("a", "ended")
     assert await entries(store) == {}
