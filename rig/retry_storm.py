@@ -14,13 +14,14 @@ _WAIT = 120.0  # seconds
 
 
 class Storm(NamedTuple):
-    """What became of ``clients`` that were all lost and came again.
+    """What became of ``clients``, of which ``lost`` were lost and came again.
 
     ``calls`` the provider saw; ``broken`` did not get their whole answer; ``apart`` came to other
     jobs than those that were lost, or several to one; ``slowest`` seconds until an answer began.
     """
 
     clients: int
+    lost: int
     calls: int
     broken: int
     apart: int
@@ -39,25 +40,27 @@ async def retry_storm(cluster: Cluster, clients: int, model: str) -> Storm:
         body = ask(model, prompts[number], stream=True)
         return Call(cluster.session, cluster.urls[api], body)
 
-    lost = [call(number, number % 2) for number in range(clients)]
-    await asyncio.gather(*(each.under_way() for each in lost))
+    calls = [call(number, number % 2) for number in range(clients)]
+    await asyncio.gather(*(each.under_way(2) for each in calls))
     cluster.signal_api(0, signal.SIGKILL)
-    await asyncio.gather(*(each.leave() for each in lost[1::2]))
-    await asyncio.gather(*(each.finish() for each in lost[::2]))
-    again = [call(number, 1) for number in range(clients)]
-    await asyncio.gather(*(each.finish(_WAIT) for each in again))
+    await asyncio.gather(*(each.leave() for each in calls[1::2]))
+    await asyncio.gather(*(each.finish() for each in calls[::2]))
+    lost = [number for number, each in enumerate(calls) if not each.ended]
+    again = {number: call(number, 1) for number in lost}
+    await asyncio.gather(*(each.finish(_WAIT) for each in again.values()))
 
+    last = [again.get(number, each) for number, each in enumerate(calls)]
     whole = {prompt: uncut(model.removeprefix("sim/"), prompt)["content"] for prompt in prompts}
-    broken = sum(
-        not each.ended or each.text != whole[p] for each, p in zip(again, prompts, strict=True)
-    )
-    apart = Counter(each.request_id for each in lost) - Counter(each.request_id for each in again)
+    right = [each.ended and each.text == whole[p] for each, p in zip(last, prompts, strict=True)]
+    apart = Counter(calls[number].request_id for number in lost)
+    apart -= Counter(each.request_id for each in again.values())
     return Storm(
         clients=clients,
+        lost=len(lost),
         calls=int((await cluster.sim_counts())["total"]) - before,
-        broken=broken,
+        broken=right.count(False),
         apart=apart.total(),
-        slowest=max(each.answered_after for each in again),
+        slowest=max((each.answered_after for each in again.values()), default=0.0),
     )
 
 

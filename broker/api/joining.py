@@ -104,7 +104,7 @@ class Joining:
         return hold
 
     async def hold(self, job: Job, cursor: int) -> Hold | None:
-        """A hold for a reader that goes on with a job by its address; None if there is none.
+        """A hold for a reader that goes on with a job by its address; None if it isn't joinable.
 
         Raises:
             StoreAway.
@@ -121,10 +121,10 @@ class Joining:
         except BaseException:
             hold.left()
             raise
-        if held:
-            return hold
-        self._held.pop(hold.mark, None)
-        return None
+        if not held:  # somebody else seems to read, who may leave; then what was read here counts
+            self._held.pop(hold.mark, None)
+            hold.mark = ""
+        return hold
 
     def _new(self, name: str, seconds: float) -> Hold:
         self._marks += 1
@@ -168,6 +168,8 @@ class Joining:
     def say(self, hold: Hold, ending: Ending) -> None:
         """Report what became of a hold's reader, at once."""
         self._held.pop(hold.mark, None)
+        if not hold.mark and ending == "left":
+            return
         seen = Seen(hold.name, hold.key, hold.mark, ending)
         self._unsaid.setdefault(self._joins.home(hold.name), []).append(seen)
         self._wake.set()

@@ -285,6 +285,19 @@ async def test_a_reader_that_goes_on_by_the_jobs_address_holds_it_again(
     assert await one.call("b") == Joined("b")
 
 
+async def test_what_was_read_to_its_end_beside_a_reader_that_left_is_taken(
+    store: Store, one: Api, two: Api
+) -> None:
+    home = store.joins.home(NAME)
+    seen = Seen(NAME, job_key("acme", "a"), "", "ended")
+    await one.call("a")
+    await store.joins.report(home, "api-2", [seen], {})
+    assert len(await entries(store)) == 1, "it is read"
+    await one.say("a", "left")
+    await store.joins.report(home, "api-2", [seen], {})
+    assert await two.call("b") == Joined("b")
+
+
 async def test_other_accounts_requests_and_targets_are_others() -> None:
     names = [
         name_of("acme", "d1"),

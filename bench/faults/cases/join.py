@@ -5,7 +5,7 @@ from rig.retry_storm import independent_pairs, retry_storm
 
 _CLIENTS = 500
 _PAIRS = 10_000
-_LONG = "sim/tokens=150,interval=100ms"
+_LONG = "sim/tokens=60,interval=500ms"
 _SHORT = "sim/tokens=3,interval=5ms"
 
 
@@ -17,6 +17,7 @@ async def measure(start: Start) -> Found:
     return Found(
         [
             sheet.none("calls_beyond_turns", storm.calls - storm.clients, f"{_CLIENTS} turns"),
+            sheet.none("ended_too_early", _CLIENTS - storm.lost, "clients that were not lost"),
             sheet.none("turns_broken", storm.broken),
             sheet.none("turns_not_joined", storm.apart),
             sheet.figure("slowest_answer", "s", storm.slowest, note="until its head"),

@@ -4,7 +4,7 @@
 -- KEYS[1]  the partition's prefix P: join:* readers awake
 -- ARGV     holder (this process), whether its loop says so itself (1 or 0), how many readers are
 --          meant, for each of them DK, JK or "" if it is not known, mark, what became of it: "left"
---          (it may be joined) or "ended" (not any more); then pairs of DK and the seconds asked (ms)
+--          (it may be joined) or "ended" (not any more; without a mark: if nobody else reads); then pairs of DK and the seconds asked (ms)
 --          of entries that are to be kept
 -- Returns  nothing
 -- Invariant: a reader's entry is changed only under the mark that it is held with.
@@ -19,7 +19,9 @@ for i = 4, ends, 4 do
   local rows = jk ~= '' and {jk, try('HGET', key, jk)} or try('HGETALL', key) or {}
   for n = 1, #rows, 2 do
     local is = rows[n + 1] and entry_of(rows[n + 1])
-    if is and is.mark == mark and is.left == 0 then
+    if is and mark == '' then
+      if is.left > 0 and what == 'ended' then redis.call('HDEL', key, rows[n]) end
+    elseif is and is.mark == mark and is.left == 0 then
       if what == 'ended' then
         redis.call('HDEL', key, rows[n])
       else
