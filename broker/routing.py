@@ -80,6 +80,7 @@ class Policy(NamedTuple):
     deadline: float | None = None  # seconds from the job's creation
     hold_tool_calls: bool = False
     drop_tools: tuple[str, ...] = ()  # hosted ones, that other dialects are asked without
+    join: float | None = None  # see ``settings.Route``
 
 
 class Standing(NamedTuple):
@@ -153,6 +154,7 @@ def _policy(settings: Settings, model: str, options: Options) -> Policy:
         deadline=_shorter(route.deadline, options.deadline),
         hold_tool_calls=route.hold_tool_calls,
         drop_tools=route.drop_tools,
+        join=route.join,
     )
 
 

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
 from broker.api.folding import Folding
+from broker.api.joining import Hold
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
 from broker.errors import BadCursor, FramesLost, JobNotFound
@@ -34,7 +35,8 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
-    policy = policy_for(settings, submission.request["model"], options)
+    narrowing = options if options.join is None else msgspec.structs.replace(options, join=None)
+    policy = policy_for(settings, submission.request["model"], narrowing)
     if submission.examined is not None:  # the child has looked
         lost = submission.examined.lost
     else:
@@ -49,6 +51,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         limits=core.limits_of(submission.account),
         admitted=core.has_memory,
         lost=lost,
+        join=policy.join if options.join is None else options.join,
     )
 
 
@@ -62,7 +65,16 @@ async def submit(core: Core, submission: Submission) -> bool:
 
 
 async def follow(core: Core, submission: Submission) -> Reader:
-    """Create the job, or find it, and follow it from the start.
+    """Create the job, or find it, and follow it from the start: see ``follow_made``."""
+    return (await follow_made(core, submission))[0]
+
+
+async def follow_made(
+    core: Core, submission: Submission, found: str = "attached"
+) -> tuple[Reader, Creation]:
+    """Create the job, or find it, and follow it from the start; and what became of it.
+
+    ``found`` is what a job that is there already counts as.
 
     The subscription stands before the job does: a new job's stream needs no catching up.
 
@@ -72,22 +84,24 @@ async def follow(core: Core, submission: Submission) -> Reader:
     if len(submission.body) > _LARGE:
         reader = await core.tail.follow(submission.key, 0)
         try:
-            creation = await _create(core, submission)
+            creation = await _create(core, submission, found)
         except BaseException:
             reader.close()
             raise
     else:
-        make = partial(_create, core, submission)
+        make = partial(_create, core, submission, found)
         reader, creation = await core.tail.follow_new(submission.key, make)
     reader.grace_ms = creation.grace_ms
     if creation.created:
         reader.begin()
-    return reader
+    return reader, creation
 
 
-async def _create(core: Core, submission: Submission, over: Executor | None = None) -> Creation:
+async def _create(
+    core: Core, submission: Submission, found: str = "attached", over: Executor | None = None
+) -> Creation:
     creation = await enqueue(core.store, submission, over=over)
-    core.metrics.calls.labels("created" if creation.created else "attached").inc()
+    core.metrics.calls.labels("created" if creation.created else found).inc()
     return creation
 
 
@@ -153,6 +167,19 @@ async def resume(
     reader = await core.tail.follow(job.key, cursor)
     reader.grace_ms = None if job.state.final else job.grace_ms
     return reader
+
+
+async def held(core: Core, job: Job, reader: Reader) -> Hold | None:
+    """The hold of a reader that goes on with a joinable job by its address; else None.
+
+    Raises:
+        StoreAway: the reader is closed.
+    """
+    try:
+        return await core.joining.hold(job, reader.cursor)
+    except BaseException:
+        reader.close()
+        raise
 
 
 async def collect(core: Core, reader: Reader, folding: Folding) -> Terminal:

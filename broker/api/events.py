@@ -5,11 +5,20 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from broker.api.attach import check_cursor, collect, find_job, known, resume, while_connected
+from broker.api.attach import (
+    check_cursor,
+    collect,
+    find_job,
+    held,
+    known,
+    resume,
+    while_connected,
+)
 from broker.api.core import core_of
 from broker.api.folding import Folding
 from broker.api.headers import header
 from broker.api.jobs import job_response, key_of
+from broker.api.joining import answering, sends
 from broker.api.locations import located
 from broker.api.options import NAMED_BY_PROXY
 from broker.api.problems import failure_response
@@ -47,6 +56,8 @@ async def stream_events(request: Request) -> Response:
         asked = {"model": job.model, "stream_options": {"include_usage": usage}}
         own = await view_of(core, dialect, job.key, asked) if its_own else None
         reader = await resume(core, job, cursor, dialect.last_shown if its_own else None)
+        if its_own and reader is not None and not request.scope.get("ticket"):
+            reader.hold = await held(core, job, reader)
     except (Draining, StoreAway) as error:
         passed_on = isinstance(error, Draining) and header(request, NAMED_BY_PROXY)
         if its_own or passed_on:
@@ -69,18 +80,24 @@ async def get_result(request: Request) -> Response:
         return _pending(job)
     reader = await core.tail.follow(job.key, 0)
     reader.grace_ms = job.grace_ms
-    folding = Folding(DIALECTS[job.dialect])
-    try:
-        async with asyncio.timeout(None if job.state.final else wait):
-            terminal = await while_connected(request, collect(core, reader, folding))
-    except TimeoutError:
-        return _pending(await known(core, job.key))
-    headers = {"x-request-id": job.request_id}
-    if terminal.error is not None:
-        response = failure_response(request.url.path, terminal.error, final=True)
-        response.headers.update(headers)
+    hold = None if request.scope.get("ticket") else await held(core, job, reader)
+    with answering(hold):
+        folding = Folding(DIALECTS[job.dialect])
+        try:
+            async with asyncio.timeout(None if job.state.final else wait):
+                terminal = await while_connected(request, collect(core, reader, folding))
+        except TimeoutError:
+            if hold is not None:
+                hold.left()
+            return _pending(await known(core, job.key))
+        headers = {"x-request-id": job.request_id}
+        if terminal.error is not None:
+            response = failure_response(request.url.path, terminal.error, final=True)
+            response.headers.update(headers)
+        else:
+            response = Response(await folding.encoded(), 200, headers, "application/json")
+        sends(request.scope, hold, response)
         return response
-    return Response(await folding.encoded(), 200, headers, "application/json")
 
 
 async def _job(request: Request, cursor: int = 0) -> Job:

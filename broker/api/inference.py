@@ -16,7 +16,6 @@ from broker.api.attach import (
     check_cursor,
     collect,
     find_job,
-    follow,
     narrowed,
     resume,
     while_connected,
@@ -26,6 +25,8 @@ from broker.api.core import Core, account_of, body_limits_of, core_of, request_i
 from broker.api.examined import examined, submission_of
 from broker.api.folding import Folding
 from broker.api.headers import header
+from broker.api.joined import follow_any
+from broker.api.joining import hand_over, handed_over, sends
 from broker.api.locations import in_its_dialect
 from broker.api.lost import lost_header
 from broker.api.options import from_headers
@@ -49,7 +50,13 @@ class Inference:
         self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.create(Request(scope, receive, send))
+        try:
+            response = await self.create(Request(scope, receive, send))
+        except BaseException:
+            if (hold := handed_over(scope)) is not None:
+                hold.left()
+            raise
+        sends(scope, handed_over(scope), response)
         await response(scope, receive, send)
 
     async def create(self, request: Request) -> Response:
@@ -61,7 +68,7 @@ class Inference:
         if after is None:
             options = from_headers(request.scope["headers"])
             submission = narrowed(core, submission, options)
-            reader = await follow(core, submission)
+            reader, submission = await follow_any(core, request, submission)
         else:
             found = await self._attach(core, submission, cursors.parse(after))
             if found is None:
@@ -70,6 +77,7 @@ class Inference:
         replays = header(request, b"idempotency-key") is not None
         if submission.request.get("stream"):
             return self._streamed(core, request, reader, submission, replays)
+        hand_over(request, reader)
         response = await self._answered(core, request, reader, submission, replays)
         response.headers.update(lost_header(submission.lost))
         return response

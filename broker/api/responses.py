@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker import cursor as cursors
-from broker.api.attach import check_cursor, find_job, known, resume
+from broker.api.attach import check_cursor, find_job, held, known, resume
 from broker.api.core import Core, account_of, core_of
 from broker.api.folding import Folding
 from broker.api.inference import Inference
@@ -81,6 +81,7 @@ async def retrieve(request: Request) -> Response:
     headers = {"x-request-id": job.request_id, **located(request)}
     if reader is None:
         return Response(status_code=204, headers=headers)
+    reader.hold = await held(core, job, reader)
     view = ResponsesView(request.path_params["response_id"], job.model)
     return StreamResponse(core, reader, view, headers)
 

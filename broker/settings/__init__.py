@@ -67,6 +67,9 @@ class Server(Section, frozen=True):
     keep_alive: float = 75.0
     stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
     socket_time: float = 3600.0  # a WebSocket is closed after so long
+    # For so many seconds calls of clients that are known to repeat a lost call without a key are
+    # joined; 0 is off. See ``broker.api.known_retriers``.
+    join_known: float = 120.0
     passed_calls: int = 8  # to count_tokens, of one account at once in a process
     passed_timeout: float = 30.0  # one of them, over all targets
 
@@ -216,6 +219,9 @@ class Route(Section, frozen=True):
     # Hosted tools of the responses dialect that targets of another one are asked without: see
     # ``broker.dialects.neutral.dropping``.
     drop_tools: tuple[str, ...] = ()
+    # For so many seconds after its reader was lost, a call without a key is joined by an equal one;
+    # 0 is off. None: as the account says.
+    join: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -228,6 +234,7 @@ class Account(Section, frozen=True):
 
     key_sha256: tuple[str, ...]
     concurrency: int | None = None  # jobs open (queued or running) at once; None: no limit
+    join: float | None = None  # as in Route; None: for known clients, ``server.join_known``
 
 
 class Settings(Section, frozen=True, dict=True):

@@ -50,6 +50,8 @@ def test_a_proxys_name_for_the_call_is_no_option() -> None:
         ("on_disconnect", "continue", "continue"),
         ("grace", "1", 1.0),
         ("grace", "2.5", 2.5),
+        ("join", "120", 120.0),
+        ("join", "0", 0.0),
     ],
 )
 def test_a_header_sets_its_option(name: str, text: str, value: Any) -> None:
@@ -65,7 +67,8 @@ def test_all_of_them_together() -> None:
         priority="batch",
         on_disconnect="cancel",
         grace="5",
-    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0)
+        join="120",
+    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0, 120.0)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,8 @@ def test_all_of_them_together() -> None:
         ("grace", "0.5"),
         ("grace", "nan"),
         ("grace", "10s"),
+        ("join", "-1"),
+        ("join", "86401"),
     ],
 )
 def test_a_wrong_value_names_its_header(name: str, text: str) -> None:
@@ -125,6 +130,7 @@ def test_a_header_that_comes_twice_is_refused() -> None:
         ({"attempts": 0}, "attempts"),
         ({"deadline": 0}, "deadline"),
         ({"grace": 0}, "grace"),
+        ({"join": -1}, "join"),
     ],
 )
 def test_options_of_a_body_are_held_to_the_same_ranges(body: Any, param: str) -> None:

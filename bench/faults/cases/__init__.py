@@ -3,6 +3,7 @@
 from bench.faults.case import Case
 from bench.faults.cases import (
     cancel,
+    join,
     loss_table,
     rolling,
     store_lost,
@@ -19,6 +20,7 @@ CASES: dict[str, Case] = {
     "rolling": rolling.measure,
     "cancel": cancel.measure,
     "storm": storm.measure,
+    "join": join.measure,
     "store-pause": store_pause.measure,
     "store-lost": store_lost.measure,
 }
