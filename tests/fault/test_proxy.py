@@ -20,8 +20,8 @@ from tests.contract.sdk import begin, text_of, whole
 from tests.fault.conftest import Make
 from tests.soak.proxy import Link
 
-TOKENS = 60
-SIM = f"tokens={TOKENS},interval=40ms"
+TOKENS = 150
+SIM = f"tokens={TOKENS},interval=50ms"
 CONFIG = """
 [server]
 ping = 0.3
@@ -100,8 +100,7 @@ DIALECTS = pytest.mark.parametrize("read", [chat, messages, responses])
 async def check(scene: Scene, seen: list[str]) -> None:
     """The text is the provider's, all of it, and it was asked once."""
     assert len("".join(seen).split()) == TOKENS
-    (choice,) = uncut(SIM, "prompt")["choices"].values()
-    assert "".join(seen) == choice["content"]
+    assert "".join(seen) == uncut(SIM, "prompt")["content"]
     assert await scene.cluster.sim_calls("prompt") == 1
 
 
@@ -111,7 +110,7 @@ async def test_a_stream_while_the_api_is_killed(scene: Scene, read: Reading) -> 
     seen: list[str] = []
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(read(scene, seen))
-        group.create_task(scene.kill_at(lambda: len(seen), 3, 20))
+        group.create_task(scene.kill_at(lambda: len(seen), 3, 30))
     await check(scene, seen)
 
 

@@ -51,7 +51,7 @@ class Exchange:
         self._names_it = self.manner.keyed and own is None  # the key is ours
         self._digest: bytes | None = None
         key = own if not self._names_it else self._key()
-        self.call = self._new_call(key if self.manner.keyed else None)
+        self.call = self._new_call(key if self.manner.known_by_key else None)
         self._answer: Answer | None = None
         self._over = False  # the program has its answer, or a failure
         self._headers = heads.end_to_end(request.headers)

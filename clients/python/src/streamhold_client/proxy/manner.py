@@ -23,6 +23,11 @@ class Manner:
     keyed: bool = False
     ends: Ends | None = None
 
+    @property
+    def known_by_key(self) -> bool:
+        """Whether a good answer says which key it is of: a body may name its job otherwise."""
+        return self.keyed and self.ends is not None
+
 
 _EVENTS = re.compile(r"/v1/jobs/[^/]+/events/?$")
 _TWICE = re.compile(
