@@ -26,4 +26,5 @@ def proxy(ctx: click.Context) -> None:
         raise click.ClickException(
             "The client package is not installed: pip install 'streamhold-client[proxy]'"
         ) from None
-    ctx.exit(command.main(["proxy", *ctx.args], "streamhold"))
+    program = ctx.parent.command_path if ctx.parent is not None else "streamhold"
+    ctx.exit(command.main(["proxy", *ctx.args], program))
