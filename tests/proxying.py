@@ -159,6 +159,19 @@ def answer(heard: Heard, body: bytes, status: str = "200 OK", *lines: str) -> by
     return head(heard, size, *lines, status=status, kind="application/json") + body
 
 
+WORDS = 9
+WHOLE = events(WORDS)
+
+
+def says(data: Callable[[Heard], bytes]) -> Script:
+    """What answers every request so."""
+
+    async def script(heard: Heard, writer: StreamWriter) -> None:
+        writer.write(data(heard))
+
+    return script
+
+
 # ── What a program says and hears ────────────────────────────────────────────────────────
 
 
@@ -227,6 +240,13 @@ async def call(url: str, request: bytes) -> Got:
         return await program.call(request)
     finally:
         program.leave()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return once it holds, of what the test itself runs."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - it may hang on anything
+            await asyncio.sleep(0.01)
 
 
 def free_port() -> int:

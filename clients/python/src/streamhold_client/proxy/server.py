@@ -14,12 +14,13 @@ from streamhold_client.proxy import heads, refusals
 from streamhold_client.proxy.client import Client
 from streamhold_client.proxy.exchange import Exchange, GaveUp
 from streamhold_client.proxy.hosts import is_loopback, is_own
+from streamhold_client.proxy.losses import FAULTS, Broken, Lost, Silent
 from streamhold_client.proxy.orphans import Orphans
+from streamhold_client.proxy.pool import Pool
 from streamhold_client.proxy.refusals import Refusal
 from streamhold_client.proxy.request import Headers, Request
 from streamhold_client.proxy.settings import Settings
 from streamhold_client.proxy.told import Told, tell
-from streamhold_client.proxy.upstream import FAULTS, Broken, Lost, Pool, Silent
 
 _BACKLOG = 4096
 _CANCELS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds before each try

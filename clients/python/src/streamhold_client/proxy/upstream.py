@@ -1,43 +1,17 @@
-"""Connections to the broker: one answer at a time on each, pushed to whoever takes it."""
+"""One connection to the broker: one answer at a time, pushed to whoever takes it."""
 
 import asyncio
-import socket
-import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property
 from typing import cast
 
 import httptools
 
-from streamhold_client.faults import Faults
-from streamhold_client.proxy.settings import Broker
+from streamhold_client.proxy.losses import Lost, Silent
+from streamhold_client.proxy.request import Headers
 
-_CONNECT = 10.0  # seconds
-_IDLE = 100  # connections kept
 _HELD = 64 * 1024  # bytes of a body that are taken before anybody wants them
 _MOST_HEAD = 256 * 1024  # bytes of an answer's head
-
-
-class Lost(ConnectionError):
-    """The connection ended before the answer did."""
-
-
-class Unsent(Lost):
-    """There was no connection."""
-
-
-class Silent(TimeoutError):
-    """Nothing came for too long."""
-
-
-class Broken(Exception):
-    """The stream can't be gone on with."""
-
-
-FAULTS = Faults((Lost,), (Unsent,), (Silent,), (Lost, Silent), Broken)
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
@@ -206,9 +180,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.usable = True
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            keep_alive(sock)
 
     def data_received(self, data: bytes) -> None:
         unasked = self.usable or self._complete
@@ -307,100 +278,3 @@ class Connection(asyncio.Protocol):
             self._complete = True
         else:
             self._headers = []  # of a 1xx
-
-
-class Pool:
-    """Makes connections, and keeps those whose answers came to their end."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._idle: list[Connection] = []
-        self._tls = ssl.create_default_context() if broker.tls else None
-
-    async def ask(
-        self,
-        head: bytes,
-        body: bytes = b"",
-        *,
-        is_head: bool = False,
-        fresh: bool = False,
-        silence: float | None = None,
-    ) -> Answer:
-        """The head of the answer.
-
-        Args:
-            head: the request's.
-            body: the request's.
-            is_head: the method is HEAD.
-            fresh: the connection must not have been used before.
-            silence: seconds without a byte after which it counts as lost.
-
-        Raises:
-            Lost, Silent: it has none; Unsent, if no server can have seen the request.
-        """
-        while not fresh and self._idle:
-            connection = self._idle.pop()
-            if not connection.usable:
-                continue
-            try:
-                return await _asked(connection, head, body, is_head, silence)
-            except Lost:
-                continue  # the server closed it meanwhile; nothing of an answer came
-        return await _asked(await self._connect(), head, body, is_head, silence)
-
-    async def _connect(self) -> Connection:
-        broker, loop = self._broker, asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_CONNECT):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._keep), broker.host, broker.port, ssl=self._tls
-                )
-        except TimeoutError:
-            raise Unsent("no connection in time") from None
-        except (OSError, ssl.SSLError) as error:
-            raise Unsent(_why(error)) from None
-        return connection
-
-    def _keep(self, connection: Connection) -> None:
-        if len(self._idle) < _IDLE:
-            self._idle.append(connection)
-        else:
-            connection.abort()
-
-    def close(self) -> None:
-        for connection in self._idle:
-            connection.abort()
-        self._idle.clear()
-
-
-def keep_alive(sock: socket.socket) -> None:
-    """Have the system notice within half a minute that the other machine is gone.
-
-    A whole answer is silent until the model is done: nothing else tells a lost network then.
-    """
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
-        ("TCP_KEEPIDLE", 15),
-        ("TCP_KEEPINTVL", 5),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", 30_000),  # milliseconds
-    ):
-        option = getattr(socket, name, None)
-        if option is not None:
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-async def _asked(
-    connection: Connection, head: bytes, body: bytes, is_head: bool, silence: float | None
-) -> Answer:
-    try:
-        return await connection.ask(head, body, is_head=is_head, silence=silence)
-    except BaseException:
-        connection.release()
-        raise
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or type(error).__name__
