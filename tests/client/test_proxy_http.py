@@ -1,4 +1,4 @@
-"""The proxy between a program and a broker that is told what to do: HTTP on both sides, to the byte."""
+"""The proxy between a program and a broker that is told what to do: HTTP on both its sides."""
 
 import asyncio
 import gzip

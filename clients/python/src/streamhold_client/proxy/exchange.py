@@ -148,7 +148,7 @@ class Exchange:
             client.whole(status, answer.raw_headers, None)
         else:
             client.begin(
-                status, answer.raw_headers, retries=self._outgoing.names_it and is_failure(status)
+                status, answer.raw_headers, retries=self._outgoing.names_it and _is_failure(status)
             )
             client.on_pause = self._hold_back
             self._loop.call_soon(client.flush)
@@ -267,7 +267,7 @@ def _is_not_now(answer: Answer) -> bool:
     return answer.status_code in _NOT_NOW and is_passing(answer)
 
 
-def is_failure(status: int) -> bool:
+def _is_failure(status: int) -> bool:
     """Whether a program may try a call that was answered so again."""
     return status >= 500 or status in (408, 409, 425, 429)
 

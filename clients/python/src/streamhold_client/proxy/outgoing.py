@@ -58,7 +58,7 @@ class Outgoing:
 
     def _key(self) -> str:
         """The key of an earlier call that this one goes on with, or a new one."""
-        request, orphans = self._request, self._proxy.orphans
+        orphans = self._proxy.orphans
         if orphans:
             key = orphans.take(self.digest(), self.number, self.join)
             if key is not None:
