@@ -1,0 +1,170 @@
+"""One client on one target dialect in one scenario: run it, and say what came of it."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from tests.agents import packages
+from tests.agents.clients.client import LINE, MADE, NOTE, Call, Client, Place
+from tests.agents.packages import Package
+from tests.agents.stand import QUICK, SLOW, Stand, model, small
+
+_PATIENCE = 180  # seconds for a client's whole turn
+_NOWHERE = "http://127.0.0.1:9"  # what a client calls elsewhere ends here
+JOIN = {"x-streamhold-join": "120"}
+
+
+class Scenario(Enum):
+    """What happens meanwhile: name, API processes, whether the first answer's reader is killed."""
+
+    LOOP = "loop"
+    KILL = "killed"
+    JOIN = "killed, join"
+    JOIN_TWO = "killed, join, two"
+    SIDECAR = "killed, sidecar"
+    SIDECAR_TWO = "killed, sidecar, two"
+
+    @property
+    def apis(self) -> int:
+        """How many API processes it takes."""
+        return 2 if self.value.endswith("two") else 1
+
+    @property
+    def kills(self) -> bool:
+        """Whether the API process that is read dies in mid-answer."""
+        return self is not Scenario.LOOP
+
+    @property
+    def joins(self) -> bool:
+        """Whether the client sends the header that lets a retry join its first try."""
+        return self in (Scenario.JOIN, Scenario.JOIN_TWO)
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether the client calls the sidecar."""
+        return self in (Scenario.SIDECAR, Scenario.SIDECAR_TWO)
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What came of a cell; ``problems`` is empty where all is as it must be."""
+
+    client: str
+    version: str
+    surface: str
+    dialect: str
+    scenario: Scenario
+    problems: list[str]
+    calls: int  # that the provider had of the model
+    seconds: float
+    folder: Path | None = None  # what the client printed, in ``out`` and ``err``
+
+
+def run(
+    client: Client, package: Package, stand: Stand, dialect: str, scenario: Scenario, folder: Path
+) -> Result:
+    """Run one cell in a folder of its own, which is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("home/tmp", "work"):
+        (folder / name).mkdir(parents=True)
+    word = f"word-{secrets.token_hex(6)}"
+    (folder / "work" / NOTE).write_text(word + "\n")
+    stand.wait_until_whole()
+    stand.reset()
+    began = time.monotonic()
+    problems: list[str] = []
+    try:
+        url = stand.sidecar_url if scenario.sidecar else stand.url
+    except AssertionError as error:
+        problems.append(str(error))
+    else:
+        place = Place(
+            home=folder / "home",
+            work=folder / "work",
+            programs=package.programs,
+            url=url,
+            model=model(dialect, slow=scenario.kills),
+            small=small(dialect),
+            headers=JOIN if scenario.joins else {},
+            prompt=client.prompt,
+        )
+        problems += _run(client, place, stand, scenario, folder)
+        problems += _missing(client, folder, word)
+    calls = stand.calls(SLOW if scenario.kills else QUICK)
+    if calls != client.turns:
+        problems.append(f"{calls} provider calls, {client.turns} are right")
+    return Result(
+        client=client.name,
+        version=package.version,
+        surface=client.surface,
+        dialect=dialect,
+        scenario=scenario,
+        problems=problems,
+        calls=calls,
+        seconds=time.monotonic() - began,
+        folder=folder,
+    )
+
+
+def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder: Path) -> list[str]:
+    """Run the client to its end, and kill what it reads from; what went wrong."""
+    problems = []
+    with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
+        call = client.prepare(place)
+        process = subprocess.Popen(
+            call.words,
+            cwd=place.work,
+            env=_environment(place, call),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            if scenario.kills:
+                failure = stand.kill_in_answer(SLOW, client.turns, 60)
+                problems += [failure] if failure else []
+            code = process.wait(_PATIENCE)
+            problems += [f"ended with {code}"] if code else []
+        except subprocess.TimeoutExpired:
+            problems.append(f"not done after {_PATIENCE} s")
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    return problems
+
+
+def _environment(place: Place, call: Call) -> dict[str, str]:
+    outside = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
+    inside = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    return {
+        "PATH": f"{place.programs}:{packages.PATH}",
+        "HOME": str(place.home),
+        "TMPDIR": str(place.home / "tmp"),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "DO_NOT_TRACK": "1",
+        **outside,
+        **inside,
+        **call.env,
+    }
+
+
+def _missing(client: Client, folder: Path, word: str) -> list[str]:
+    """What the turn has not brought: its effect, once, and the last answer's text."""
+    problems = []
+    made = folder / "work" / MADE
+    found = made.read_text() if made.exists() else None
+    if found is None or found.strip() != LINE:
+        problems.append(f"{MADE} has {found!r}" if found is not None else f"no {MADE}")
+    if client.reads and word not in (folder / "out").read_text(errors="replace"):
+        problems.append("the last answer has not come")
+    return problems

@@ -1,0 +1,27 @@
+"""aider: has no tools; it writes the files that an answer has."""
+
+import json
+
+from tests.agents.clients.client import KEY, MADE, Call, Client, Place, editing
+
+
+def _prepare(place: Place) -> Call:
+    headers = {"extra_headers": dict(place.headers)} if place.headers else {}
+    model = {"name": f"openai/{place.model}", "edit_format": "whole", "extra_params": headers}
+    # JSON is YAML too.
+    place.write(".aider.model.settings.yml", json.dumps([model]))
+    words = ["--model", f"openai/{place.model}", "--weak-model", f"openai/{place.small}"]
+    quiet = ["--yes-always", "--no-git", "--no-check-update", "--analytics-disable"]
+    plain = ["--no-pretty", "--no-show-model-warnings", "--no-show-release-notes"]
+    asked = ["--message", place.prompt, MADE]
+    return Call(
+        [str(place.programs / "aider"), *words, *quiet, *plain, *asked],
+        {
+            "OPENAI_API_BASE": f"{place.url}/v1",
+            "OPENAI_API_KEY": KEY,
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        },
+    )
+
+
+AIDER = Client("aider", "chat", _prepare, editing(), turns=1, reads=False)

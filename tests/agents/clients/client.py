@@ -1,0 +1,62 @@
+"""What a client is to the runner: how it is configured and called, and what it is asked to do."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+NOTE = "note.txt"  # what a turn is to read, with a word that is in no prompt
+MADE = "made.txt"  # what a turn is to leave behind: one line
+LINE = "done"
+KEY = "sk-agents"  # no account asks for one; the clients do
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One run's throw-away home and folder, and what the client is to speak to."""
+
+    home: Path
+    work: Path
+    programs: Path  # the folder of the client's own programs
+    url: str  # of the API, without /v1
+    model: str
+    small: str  # the model for titles and the like
+    headers: Mapping[str, str]  # to be sent with every call
+    prompt: str
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file into the home."""
+        file = self.home / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A command and what it finds in its environment, beside HOME and PATH."""
+
+    words: list[str]
+    env: dict[str, str] = {}
+
+
+class Client(msgspec.Struct, frozen=True):
+    """One client. ``surface`` is the dialect that it speaks here."""
+
+    name: str
+    surface: str
+    prepare: Callable[[Place], Call]
+    prompt: str
+    turns: int = 2  # calls that the whole takes
+    reads: bool = True  # the note's word comes back in the last answer
+
+
+def calling(tool: str, argument: str = "command", **more: object) -> str:
+    """The prompt that has a client run a command by its tool of this name."""
+    command = f"echo {LINE} >> {MADE}; cat {NOTE}"
+    return f"Do this, please.\nCALL {tool} {json.dumps({argument: command, **more})}\n"
+
+
+def editing() -> str:
+    """The prompt for a client without tools that takes whole files out of the text."""
+    answer = f"Here it is.\n\n{MADE}\n```\n{LINE}\n```\n"
+    return f"Make the file, please.\nSAY {json.dumps(answer)}\n"

@@ -1,0 +1,28 @@
+"""Qwen Code: its environment, and its settings.json for headers."""
+
+import json
+
+from tests.agents.clients.client import KEY, Call, Client, Place, calling
+
+
+def _prepare(place: Place) -> Call:
+    settings = {
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+        "general": {"enableAutoUpdate": False},
+        "security": {"auth": {"selectedType": "openai"}},
+        "model": {
+            "name": place.model,
+            "generationConfig": {"customHeaders": dict(place.headers)},
+        },
+    }
+    place.write(".qwen/settings.json", json.dumps(settings, indent=2))
+    env = {
+        "OPENAI_BASE_URL": f"{place.url}/v1",
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_MODEL": place.model,
+    }
+    return Call([str(place.programs / "qwen"), "--yolo", place.prompt], env)
+
+
+QWEN_CODE = Client("qwen-code", "chat", _prepare, calling("run_shell_command", is_background=False))
