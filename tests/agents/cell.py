@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 
@@ -115,20 +116,23 @@ def run(
 def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder: Path) -> list[str]:
     """Run the client to its end, and kill what it reads from; what went wrong."""
     problems = []
-    with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
-        call = client.prepare(place)
+    call = client.prepare(place)
+    (folder / "in").write_text(call.told)
+    names = {"in": "rb", "out": "wb", "err": "wb"}
+    with ExitStack() as files:
+        told, out, err = (files.enter_context(open(folder / n, m)) for n, m in names.items())
         process = subprocess.Popen(
             call.words,
             cwd=place.work,
             env=_environment(place, call),
-            stdin=subprocess.DEVNULL,
+            stdin=told,
             stdout=out,
             stderr=err,
             start_new_session=True,
         )
         try:
-            if scenario.kills:
-                failure = stand.kill_in_answer(SLOW, client.turns, 60)
+            for number in _deaths(client, scenario):
+                failure = stand.kill_in_answer(SLOW, number, lambda: process.poll() is None)
                 problems += [failure] if failure else []
             code = process.wait(_PATIENCE)
             problems += [f"ended with {code}"] if code else []
@@ -139,6 +143,17 @@ def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     return problems
+
+
+def _deaths(client: Client, scenario: Scenario) -> range:
+    """The answers in the middle of which an API process dies.
+
+    Each of them is meant to be one provider call. Where nothing sees to that, the last one is
+    enough: what retries pay twice for is counted too.
+    """
+    if not scenario.kills:
+        return range(0)
+    return range(client.turns if scenario is Scenario.KILL else 1, client.turns + 1)
 
 
 def _environment(place: Place, call: Call) -> dict[str, str]:

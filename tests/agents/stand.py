@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ PROVIDERS = {
 QUICK, SLOW = "agent,tokens=8,interval=2ms", "agent,tokens=80,interval=50ms"
 _SMALL = "tokens=4,interval=2ms"
 _DEEP = 1.0  # seconds into an answer at which its reader's process is killed
+_PATIENCE = 60.0  # seconds for the next answer to begin
 _READERS = re.compile(r"^streamhold_readers (\d+)", re.MULTILINE)
 
 
@@ -126,13 +128,18 @@ class Stand:
         """How many calls the provider answers now."""
         return int(self._counts["active"])
 
-    def kill_in_answer(self, behaviour: str, number: int, seconds: float) -> str | None:
+    def kill_in_answer(self, behaviour: str, number: int, runs: Callable[[], bool]) -> str | None:
         """Kill -9 the API process that is read, in the middle of answer ``number`` (from 1).
 
-        Returns why that could not be; None if it was done.
+        Waits for that answer as long as the client runs. Returns why that could not be; None if
+        it was done.
         """
-        if not until(lambda: self.calls(behaviour) >= number and self.active > 0, seconds):
-            return f"the provider has not had call {number} after {seconds:.0f} s"
+
+        def begun() -> bool:
+            return self.calls(behaviour) >= number and self.active > 0
+
+        if not until(lambda: begun() or not runs(), _PATIENCE) or not begun():
+            return f"the provider has not had call {number}"
         time.sleep(_DEEP)
         for place, url in enumerate(self.urls):
             found = _READERS.search(_request("GET", url + "/metrics").decode())

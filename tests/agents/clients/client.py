@@ -37,6 +37,7 @@ class Call(msgspec.Struct, frozen=True):
 
     words: list[str]
     env: dict[str, str] = {}
+    told: str = ""  # on its standard input
 
 
 class Client(msgspec.Struct, frozen=True):

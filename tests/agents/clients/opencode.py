@@ -25,9 +25,11 @@ def _prepare(place: Place) -> Call:
         },
     }
     place.write(".config/opencode/opencode.json", json.dumps(config, indent=2))
+    # An argument with blanks would reach the model as a quoted string.
     return Call(
-        [str(place.programs / "opencode"), "run", "--auto", place.prompt],
-        {
+        [str(place.programs / "opencode"), "run", "--auto"],
+        told=place.prompt,
+        env={
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
