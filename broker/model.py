@@ -86,7 +86,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     """How a caller narrows one job, within what its account and the route allow.
 
     ``deadline`` and ``grace`` are seconds. With ``on_disconnect`` ``cancel`` the job is
-    cancelled once nobody has read it for ``grace``; None takes the deployment's own.
+    cancelled once nobody has read it for ``grace``; None takes the deployment's own. ``join``
+    is no narrowing: see ``broker.api.joining``.
     """
 
     targets: tuple[str, ...] | None = None  # of the route's, in the order to be tried
@@ -96,6 +97,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     priority: Literal["interactive", "batch"] = "interactive"
     on_disconnect: Literal["continue", "cancel"] = "continue"
     grace: float | None = None
+    join: float | None = None  # seconds after which a call whose reader was lost is joined no more
 
 
 class Outline(msgspec.Struct, frozen=True):

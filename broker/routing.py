@@ -75,6 +75,7 @@ class Policy(NamedTuple):
     retries: int = 0  # of a target that fell over, before the next one
     deadline: float | None = None  # seconds from the job's creation
     hold_tool_calls: bool = False
+    join: float | None = None  # see ``settings.Route``
 
 
 class Standing(NamedTuple):
@@ -147,6 +148,7 @@ def _policy(settings: Settings, model: str, options: Options) -> Policy:
         retries=retries,
         deadline=_shorter(route.deadline, options.deadline),
         hold_tool_calls=route.hold_tool_calls,
+        join=route.join,
     )
 
 

@@ -35,7 +35,8 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
-    policy = policy_for(settings, submission.request["model"], options)
+    narrowing = options if options.join is None else msgspec.structs.replace(options, join=None)
+    policy = policy_for(settings, submission.request["model"], narrowing)
     if submission.examined is None:  # else the child has looked
         expressible(settings, submission.dialect, submission.request, policy.targets)
     grace = settings.server.grace if options.grace is None else options.grace
@@ -46,6 +47,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
         grace=grace if options.on_disconnect == "cancel" else None,
         limits=core.limits_of(submission.account),
         admitted=core.has_memory,
+        join=policy.join if options.join is None else options.join,
     )
 
 
@@ -71,7 +73,16 @@ async def submit(core: Core, submission: Submission) -> bool:
 
 
 async def follow(core: Core, submission: Submission) -> Reader:
-    """Create the job, or find it, and follow it from the start.
+    """Create the job, or find it, and follow it from the start: see ``follow_made``."""
+    return (await follow_made(core, submission))[0]
+
+
+async def follow_made(
+    core: Core, submission: Submission, found: str = "attached"
+) -> tuple[Reader, Creation]:
+    """Create the job, or find it, and follow it from the start; and what became of it.
+
+    ``found`` is what a job that is there already counts as.
 
     The subscription stands before the job does: a new job's stream needs no catching up.
 
@@ -81,22 +92,24 @@ async def follow(core: Core, submission: Submission) -> Reader:
     if len(submission.body) > _LARGE:
         reader = await core.tail.follow(submission.key, 0)
         try:
-            creation = await _create(core, submission)
+            creation = await _create(core, submission, found)
         except BaseException:
             reader.close()
             raise
     else:
-        make = partial(_create, core, submission)
+        make = partial(_create, core, submission, found)
         reader, creation = await core.tail.follow_new(submission.key, make)
     reader.grace_ms = creation.grace_ms
     if creation.created:
         reader.begin()
-    return reader
+    return reader, creation
 
 
-async def _create(core: Core, submission: Submission, over: Executor | None = None) -> Creation:
+async def _create(
+    core: Core, submission: Submission, found: str = "attached", over: Executor | None = None
+) -> Creation:
     creation = await enqueue(core.store, submission, over=over)
-    core.metrics.calls.labels("created" if creation.created else "attached").inc()
+    core.metrics.calls.labels("created" if creation.created else found).inc()
     return creation
 
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from broker import log
 from broker.api.body import BodyLimits
 from broker.api.booth import Booth
+from broker.api.joining import Joining
 from broker.api.metrics import Metrics
 from broker.api.passing import Passing
 from broker.api.rounds import Rounds
@@ -63,6 +64,9 @@ class Core:
         self._none_followed = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._watched: dict[Reader, int] = {}  # with the grace (ms) of their jobs
+        # What a client has not taken by then, it is cut for.
+        patience = settings.server.send_timeout + settings.server.ping
+        self.joining = Joining(self.store.joins, self.tail, name, patience)
         self.turns = Turns()
         self._stand_in = self.store.stand_in(
             "api", self.turns, self._attendance, every=_ATTEND, stuck=settings.server.stuck
@@ -169,7 +173,8 @@ class Core:
     def _attendance(self) -> list[Order]:
         """What is to be said of them. Called in a thread: it only looks."""
         attended = self._attended()
-        return [self.store.leases.attendance(at, here) for at, here in attended.items()]
+        said = [self.store.leases.attendance(at, here) for at, here in attended.items()]
+        return [*said, *self.joining.orders()]
 
     async def _know_layout(self) -> None:
         """Ask a store that was away at the start how its data is laid out.
@@ -197,6 +202,7 @@ class Core:
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
+            asyncio.create_task(self.joining.run(), name="joining"),
             asyncio.create_task(self.takers.run(), name="takers"),
             asyncio.create_task(self._know_layout(), name="layout"),
         ]
@@ -208,6 +214,7 @@ class Core:
         try:
             yield {"core": self}
         finally:
+            await self.joining.close()
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)

@@ -27,6 +27,7 @@ from time import monotonic  # a loop's clock, without a loop: Python 3.11 asks t
 from typing import Protocol
 
 from broker.api.core import Core
+from broker.api.joining import ends
 from broker.api.line import PIECE, Left, pieces
 from broker.dialects import View
 from broker.errors import FramesLost, StreamholdError
@@ -179,6 +180,7 @@ class Flow:
 
     async def end(self) -> str:
         """Send the end of a stream that has its terminal."""
+        ends(self._reader, self._way.transport)
         self._over = self._sending = True
         await self._way.end()
         return "stalled" if self._stalled else "terminal"

@@ -16,7 +16,6 @@ from broker.api.attach import (
     check_cursor,
     collect,
     find_job,
-    follow,
     narrowed,
     resume,
     while_connected,
@@ -26,8 +25,11 @@ from broker.api.core import Core, account_of, body_limits_of, core_of, request_i
 from broker.api.examined import examined, submission_of
 from broker.api.folding import Folding
 from broker.api.headers import header
+from broker.api.joined import follow_any
+from broker.api.joining import hand_over, handed_over
 from broker.api.locations import in_its_dialect
 from broker.api.options import from_headers
+from broker.api.outlet import connection_of
 from broker.api.problems import failure_response
 from broker.api.stream import StreamResponse
 from broker.dialects.body import decode_object
@@ -47,7 +49,15 @@ class Inference:
         self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.create(Request(scope, receive, send))
+        try:
+            response = await self.create(Request(scope, receive, send))
+        except BaseException:
+            if (hold := handed_over(scope)) is not None:
+                hold.left()
+            raise
+        if (hold := handed_over(scope)) is not None:
+            connection = connection_of(scope)
+            hold.ends(connection.transport if connection else None, more=len(response.body))
         await response(scope, receive, send)
 
     async def create(self, request: Request) -> Response:
@@ -58,7 +68,8 @@ class Inference:
         after = header(request, b"last-event-id")
         if after is None:
             options = from_headers(request.scope["headers"])
-            reader = await follow(core, narrowed(core, submission, options))
+            submission = narrowed(core, submission, options)
+            reader, submission = await follow_any(core, request, submission)
         else:
             found = await self._attach(core, submission, cursors.parse(after))
             if found is None:
@@ -67,6 +78,7 @@ class Inference:
         replays = header(request, b"idempotency-key") is not None
         if submission.request.get("stream"):
             return self._streamed(core, request, reader, submission, replays)
+        hand_over(request, reader)
         return await self._answered(core, request, reader, submission, replays)
 
     async def _answered(

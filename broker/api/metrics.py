@@ -23,7 +23,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.calls = Counter(
             "streamhold_calls",
-            "Calls by what they did: created, attached, resumed or refused",
+            "Calls by what they did: created, attached, joined, resumed or refused",
             ["did"],
             registry=self._registry,
         )

@@ -18,6 +18,7 @@ _RAW_PREFIX = _PREFIX.encode()
 NAMED_BY_PROXY = b"x-streamhold-request-id"
 _NONE = Options()
 _LONGEST = 30 * 24 * 3600.0  # seconds
+_LONGEST_JOIN = 24 * 3600.0  # seconds
 _MOST_TARGETS = 64
 _LONGEST_NAME = 512  # characters of a target's name; each record keeps them
 
@@ -45,6 +46,11 @@ DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
     "grace": (
         {"type": "number", "minimum": 1, "maximum": _LONGEST},
         "Seconds without a reader until then.",
+    ),
+    "join": (
+        {"type": "number", "minimum": 0, "maximum": _LONGEST_JOIN},
+        "Seconds for which an equal call without a key joins this one, if its reader is lost; 0: "
+        "never. Not of jobs that nobody waits for.",
     ),
 }
 
@@ -91,6 +97,7 @@ def check(options: Options) -> Options:
         ("attempts", options.attempts, 1, 100),
         ("deadline", options.deadline, 0.001, _LONGEST),
         ("grace", options.grace, 1, _LONGEST),
+        ("join", options.join, 0, _LONGEST_JOIN),
     )
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
@@ -126,4 +133,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "priority": str,
     "on_disconnect": str,
     "grace": _seconds,
+    "join": _seconds,
 }

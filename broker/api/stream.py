@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from broker import cursor as cursors
 from broker.api.core import Core
 from broker.api.flow import PING, Flow, Onward, retry_event
+from broker.api.joining import ends
 from broker.api.line import Left
 from broker.api.outlet import Outlet, connection_of
 from broker.api.stamps import stamp
@@ -115,6 +116,7 @@ class StreamResponse(EventSourceResponse):
                 raise
             if refusal is not None:
                 flow.closes()
+                ends(self._reader, served.transport, more=len(refusal.body))
                 await refusal(scope, receive, served.asgi)
                 return "terminal"
         rest = await served.begin(start, text)

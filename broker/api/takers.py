@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 _LOOKS = 4  # in the time that a client has
 _AT_ONCE = 100  # connections that are looked at in one turn of the loop
-_TCP_INFO = getattr(socket, "TCP_INFO", 11)
-_ACKNOWLEDGED = 120  # where Linux has ``tcpi_bytes_acked`` in it, an unsigned 64-bit number
+TCP_INFO = getattr(socket, "TCP_INFO", 11)
+ACKNOWLEDGED = 120  # where Linux has ``tcpi_bytes_acked`` in it, an unsigned 64-bit number
 
 
 class Takers:
@@ -45,7 +45,7 @@ class Takers:
     def look(self, connection: asyncio.Transport, now: float) -> None:
         """Cut its client if that has taken nothing for too long, at a time (the loop's)."""
         size = connection.get_write_buffer_size()
-        if not (size or _in_system(connection)):
+        if not (size or in_system(connection)):
             self._owed.pop(connection, None)
             return
         taken = _taken(connection, -size)
@@ -71,7 +71,7 @@ class Takers:
                     await asyncio.sleep(0)
 
 
-def _in_system(connection: asyncio.Transport) -> int:
+def in_system(connection: asyncio.Transport) -> int:
     """Bytes that the system has still to bring to the client; 0 where it doesn't say."""
     with suppress(OSError, ValueError):  # it is closed, or no such system
         number = connection.get_extra_info("socket").fileno()
@@ -81,18 +81,18 @@ def _in_system(connection: asyncio.Transport) -> int:
 
 def _taken(connection: asyncio.Transport, else_: int) -> int:
     """Bytes that the client has acknowledged; what stands for it where the system doesn't say."""
-    with suppress(OSError, ValueError, struct.error), _same(connection) as same:
-        info = same.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _ACKNOWLEDGED + 8)
-        return int(struct.unpack_from("Q", info, _ACKNOWLEDGED)[0])
+    with suppress(OSError, ValueError, struct.error), same_socket(connection) as same:
+        info = same.getsockopt(socket.IPPROTO_TCP, TCP_INFO, ACKNOWLEDGED + 8)
+        return int(struct.unpack_from("Q", info, ACKNOWLEDGED)[0])
     return else_
 
 
-def _same(connection: asyncio.Transport) -> socket.socket:
+def same_socket(connection: asyncio.Transport) -> socket.socket:
     """A socket of one's own for a connection: the transport's says little. Close it."""
     return socket.socket(fileno=os.dup(connection.get_extra_info("socket").fileno()))
 
 
 def _reset_at_close(connection: asyncio.Transport) -> None:
     """Let the system drop what it has for a client that takes nothing: no clean end for it."""
-    with suppress(OSError, ValueError), _same(connection) as same:  # else it is closed
+    with suppress(OSError, ValueError), same_socket(connection) as same:  # else it is closed
         same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

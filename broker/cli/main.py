@@ -17,6 +17,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "api": ("api", "api", "Run one API process."),
     "worker": ("worker", "worker", "Run one worker process."),
     "sim": ("sim", "sim", "Run the simulated provider."),
+    "proxy": (
+        "proxy",
+        "proxy",
+        "Carry calls over lost connections, behind a local port.",
+    ),
     "check": ("check", "check", "Say what is wrong with a configuration, by key."),
     "submit": ("stream", "submit", "Submit a prompt and stream the answer."),
     "tail": ("stream", "tail", "Follow a job's stream, from any cursor."),

@@ -46,6 +46,7 @@ class Submission(msgspec.Struct, frozen=True):
     grace: float | None = None
     limits: Limits = Limits()
     admitted: bool = True
+    join: float | None = None  # what its options or its route say: see ``broker.api.joined``
     keep: bool = False  # the body, for as long as the stream
     examined: Examined | None = None  # what is known of a large body; ``request`` is its outline
 

@@ -61,6 +61,9 @@ class Server(Section, frozen=True):
     # else they send a call into one that is being closed.
     keep_alive: float = 75.0
     stuck: float = 30.0  # a process whose loop is held for so long no longer has its readers
+    # For so many seconds calls of clients that are known to repeat a lost call without a key are
+    # joined; 0 is off. See ``broker.api.known_retriers``.
+    join_known: float = 120.0
     passed_calls: int = 8  # to count_tokens, of one account at once in a process
     passed_timeout: float = 30.0  # one of them, over all targets
 
@@ -197,6 +200,9 @@ class Route(Section, frozen=True):
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
+    # For so many seconds after its reader was lost, a call without a key is joined by an equal one;
+    # 0 is off. None: as the account says.
+    join: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -209,6 +215,7 @@ class Account(Section, frozen=True):
 
     key_sha256: tuple[str, ...]
     concurrency: int | None = None  # jobs open (queued or running) at once; None: no limit
+    join: float | None = None  # as in Route; None: for known clients, ``server.join_known``
 
 
 class Settings(Section, frozen=True, dict=True):

@@ -1,5 +1,6 @@
 """Who may call: accounts by their keys, web pages, and bearers of tickets."""
 
+import math
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -27,6 +28,8 @@ def check(server: Server, accounts: Mapping[str, Account], found: list[str]) -> 
     for name, account in accounts.items():
         if account.concurrency is not None and account.concurrency < 1:
             found.append(f"accounts.{name}.concurrency: must be 1 or more")
+        if account.join is not None and not 0 <= account.join < math.inf:
+            found.append(f"accounts.{name}.join: must be 0 or more")
     _check_keys(accounts, found)
     _check_origins(server, keyed=bool(accounts), found=found)
 

@@ -185,6 +185,8 @@ def _check_route(model: str, route: Route, found: list[str]) -> None:
         found.append(f"routes.{model}.retries: must be 0 or more")
     if route.backoff is not None and not 0 <= route.backoff < math.inf:
         found.append(f"routes.{model}.backoff: must be 0 or more")
+    if route.join is not None and not 0 <= route.join < math.inf:
+        found.append(f"routes.{model}.join: must be 0 or more")
     if route.deadline is not None and not 0 < route.deadline < math.inf:
         found.append(f"routes.{model}.deadline: must be more than 0")
 
@@ -278,7 +280,7 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
     "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
-    "server": ("store_patience", "drain", "stuck"),
+    "server": ("store_patience", "drain", "stuck", "join_known"),
     "store": ("compress_above", "headroom", "max_metadata"),
     "worker": ("backoff", "drain", "keep_acknowledged", "stuck", "account_slots"),
     "timeouts": ("throughput",),

@@ -16,6 +16,7 @@ from broker.store.breakers import Breakers
 from broker.store.connection import ClientLine, make_client, store_errors
 from broker.store.ear import Line
 from broker.store.jobs import Jobs
+from broker.store.joins import Joins
 from broker.store.keys import Keys
 from broker.store.layout import Layout
 from broker.store.leases import Leases
@@ -52,6 +53,7 @@ class Store:
         self._executor = executor
         scripts = Scripts(executor, shebang=shebang)
         self.jobs = Jobs(scripts, client, self.keys, settings)
+        self.joins = Joins(scripts, self.keys, settings)
         self.listing = Listing(client, self.keys)
         lines = line or (lambda: ClientLine(blocking))
         self.queue = Queue(scripts, blocking, self.keys, settings, lines)

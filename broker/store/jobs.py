@@ -81,10 +81,11 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Creation(msgspec.Struct, frozen=True):
-    """Whether a job was created or was there already; ``grace_ms`` as in ``model.Job``."""
+    """Whether a job was created, or was there, in which state; ``grace_ms`` as in ``model.Job``."""
 
     created: bool
     grace_ms: int | None = None
+    state: JobState = JobState.QUEUED
 
 
 def ended(
@@ -139,7 +140,8 @@ class Jobs:
             case b"created":
                 return Creation(True, _ms(new.grace) or None)
             case b"exists":
-                return Creation(False, int(reply[1]) if reply[1] else None)
+                grace_ms = int(reply[1]) if reply[1] else None
+                return Creation(False, grace_ms, JobState(reply[2].decode()))
             case b"upload-lost":
                 raise StoreAway("It lost the body that was uploaded.")
             case b"conflict":

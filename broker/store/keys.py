@@ -63,6 +63,7 @@ class Keys:
         self.partitions = tuple(Partition(n, f"{deployment}:{{p{n}}}:") for n in range(partitions))
         self.channel_prefix = f"{deployment}:c:"  # then a job key: the job's messages
         self.control_prefix = f"{deployment}:w:"  # then a holder: keys of cancelled jobs
+        self.asked_prefix = f"{deployment}:j:"  # then an API process: asked whether it is there
 
     def partition(self, key: str) -> Partition:
         """The partition of a job."""

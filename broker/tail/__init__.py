@@ -50,6 +50,7 @@ class Tail:
         self._keys = store.keys
         self._feeds: dict[str, Feed] = {}
         self._fresh: dict[Feed, None] = {}  # of the messages that came together
+        self._calls: dict[bytes, Callable[[], None]] = {}  # of channels that are no job's
         self._prefix = len(store.keys.channel_prefix)
         self._up = asyncio.Event()
         self._back_at = 0.0  # the loop's time when the connection was back, after a loss
@@ -119,6 +120,10 @@ class Tail:
             self.leave(feed)
             raise
         return Reader(self, feed, 0, generation), made
+
+    def hear(self, channel: str, call: Callable[[], None]) -> None:
+        """Call this whenever anything is published on a channel; to be said before ``run``."""
+        self._calls[channel.encode()] = call
 
     def leave(self, feed: Feed) -> None:
         """A reader has gone; with the last one the subscription ends."""
@@ -203,6 +208,8 @@ class Tail:
         for key in list(self._feeds):
             if key in self._feeds:
                 await self._wire.execute("SUBSCRIBE", self._keys.channel(key))
+        for channel in self._calls:
+            await self._wire.execute("SUBSCRIBE", channel)
         if generation != self.generation:  # another connection by now, with half of them
             raise StoreAway()
         if self.generation:
@@ -221,6 +228,8 @@ class Tail:
         if feed is not None:
             feed.push(parse_message(data))
             self._fresh[feed] = None
+        elif call := self._calls.get(channel):
+            call()
 
     def _on_pushed(self) -> None:
         fresh, self._fresh = self._fresh, {}

@@ -22,7 +22,7 @@ holds whose client takes nothing.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from broker.codec import UnknownTemplate
 from broker.cursor import is_lost
@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from broker.tail import Tail
 
 Sink = Callable[[list[Segment]], bool]
+
+
+class Hold(Protocol):
+    """What a reader stands for besides: its leaving is reported, unless somebody else does it."""
+
+    def left(self) -> None:
+        """The reader left before the end."""
+        ...
+
 
 _FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte is to be soon there
 _PAGE = PAGE  # entries; each full page is followed by one four times as large, up to here
@@ -65,12 +74,14 @@ class Reader:
         "cursor",
         "ended",
         "grace_ms",
+        "hold",
     )
 
     def __init__(self, tail: "Tail", feed: Feed, cursor: int, subscribed: int) -> None:
         self.cursor = cursor
         self.ended = False
         self.grace_ms: int | None = None  # of a job that its readers' leaving cancels
+        self.hold: Hold | None = None
         self._tail = tail
         self._feed = feed
         self._subscribed = subscribed  # the generation of the feed's first subscription
@@ -192,6 +203,8 @@ class Reader:
             self._feed.forget(self._waiter)
             self._waiter = None
         self._tail.leave(self._feed)
+        if self.hold is not None:
+            self.hold.left()
 
     def _take(self, found: list[Segment]) -> list[Segment]:
         # What a retry appends after the terminal is another reader's.
