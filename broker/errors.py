@@ -7,7 +7,10 @@ that maps these classes to statuses and to the error shapes of the dialects.
 ``retryable`` says whether the same call may succeed later, unchanged.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from broker.loss import Loss, worded
 
 
 class StreamholdError(Exception):
@@ -50,9 +53,21 @@ class BadCursor(BadRequest):
 
 
 class Unexpressible(BadRequest):
-    """The request can't be translated into the provider's dialect."""
+    """The request can't be translated into the provider's dialect.
+
+    ``losses`` are all reasons, in the order of the request; ``param`` is the first one's path.
+    """
 
     code = "unexpressible"
+
+    def __init__(
+        self, detail: str = "", *, param: str | None = None, losses: Sequence[Loss] = ()
+    ) -> None:
+        self.losses = tuple(losses)
+        if self.losses:
+            detail = detail or worded(self.losses)
+            param = param or self.losses[0].path
+        super().__init__(detail, param=param)
 
 
 class Unsendable(BadRequest):

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from broker import log
-from broker.errors import StreamholdError, TooLarge
+from broker.errors import StreamholdError, TooLarge, Unexpressible
 from broker.offload.channel import Blocking, ChildGone
 from broker.offload.protocol import Reply, decode_settings, decode_task, encode_reply
 from broker.offload.storage import Storage
@@ -58,7 +58,8 @@ def _serve(channel: Blocking, work: Work, most: int) -> bool:
     try:
         result, payload = work.do(decode_task(about), data)
     except StreamholdError as error:
-        failed = Failed(type(error).__name__, error.detail, error.param)
+        losses = error.losses if isinstance(error, Unexpressible) else ()
+        failed = Failed(type(error).__name__, error.detail, error.param, losses)
     except MemoryError:
         failed = Failed(TooLarge.__name__, "It takes too much memory to be worked on.")
         broken = True

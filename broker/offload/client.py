@@ -12,7 +12,7 @@ import msgspec
 
 import broker
 from broker import errors, log
-from broker.errors import StreamholdError, TooLarge
+from broker.errors import StreamholdError, TooLarge, Unexpressible
 from broker.offload.budget import Budget
 from broker.offload.channel import Channel, ChildGone
 from broker.offload.protocol import decode_reply, encode_settings, encode_task
@@ -165,6 +165,8 @@ def _environment() -> dict[str, str]:
 
 def _error(failed: Failed) -> StreamholdError:
     """The error that a task raised."""
+    if failed.error == Unexpressible.__name__:
+        return Unexpressible(failed.detail, param=failed.param, losses=failed.losses)
     kind: Any = getattr(errors, failed.error, StreamholdError)
     error: StreamholdError = kind(failed.detail, param=failed.param)
     return error

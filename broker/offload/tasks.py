@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from broker.loss import Loss
 from broker.model import Options, Outline
 from broker.settings import Provider
 from broker.store.jobs import Upload
@@ -109,3 +110,4 @@ class Failed(msgspec.Struct, frozen=True):
     error: str
     detail: str
     param: str | None = None
+    losses: tuple[Loss, ...] = ()  # of Unexpressible

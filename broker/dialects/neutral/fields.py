@@ -7,7 +7,9 @@ no counterpart and is refused, unless it says nothing: null, an empty list or ob
 from collections.abc import Iterator
 from typing import Any, Self
 
+from broker.dialects.neutral.refusing import drops, refuse
 from broker.errors import BadRequest, Unexpressible
+from broker.loss import Kind, Loss, shown
 
 _HIGHEST = 2**63  # no dialect counts further; Python can't write an integer of 4,301 digits
 _NOTHING: tuple[Any, ...] = (None, [], {})
@@ -28,6 +30,10 @@ class Fields:
 
     def has(self, key: str) -> bool:
         return self._left.get(key) is not None
+
+    def peek(self, key: str) -> Any:
+        """A field of whatever type, which is still to be read."""
+        return self._left.get(key)
 
     def any(self, key: str) -> Any:
         """A field of whatever type."""
@@ -92,10 +98,12 @@ class Fields:
         return tuple(value)
 
     def word(self, key: str, words: tuple[Any, ...]) -> Any:
-        """A field that can be expressed only if it is one of these words."""
+        """A field that can be expressed only if it is one of these words; else it is None."""
         value = self.any(key)
         if value is not None and value not in words:
-            raise self.unexpressible(key, f"only {_listed(words)} can be")
+            shown_words = tuple(map(shown, words))
+            refuse(unexpressible(self.where(key), "", value, kind="value", values=shown_words))
+            return None
         return value
 
     def ignore(self, *keys: str) -> Self:
@@ -109,19 +117,19 @@ class Fields:
         self.word(key, values)
         return self
 
-    def unexpressible(self, key: str, why: str = "") -> Unexpressible:
+    def unexpressible(self, key: str, why: str = "", value: Any = None) -> Unexpressible:
         """The refusal of one field."""
-        return unexpressible(self.where(key), why)
+        return unexpressible(self.where(key), why, value)
 
     def close(self) -> None:
-        """Refuse what was not taken.
+        """Refuse what was not taken, but for hints: see ``refusing``.
 
         Raises:
             Unexpressible: there is something, and it says something.
         """
         for key, value in self._left.items():
-            if value not in _NOTHING:
-                raise self.unexpressible(key)
+            if value not in _NOTHING and not drops(self.where(key), value):
+                refuse(self.unexpressible(key, value=value))
 
 
 def fields_of(value: Any, path: str) -> Iterator[Fields]:
@@ -134,15 +142,20 @@ def fields_of(value: Any, path: str) -> Iterator[Fields]:
         yield Fields(each, f"{path}[{place}]")
 
 
-def unexpressible(path: str, why: str = "") -> Unexpressible:
-    """The refusal of what stands at ``path``."""
-    return Unexpressible(f"'{path}' can't be expressed{': ' + why if why else ''}.", param=path)
+def unexpressible(
+    path: str,
+    why: str = "",
+    value: Any = None,
+    *,
+    kind: Kind = "extra",
+    values: tuple[str, ...] = (),
+    setting: str | None = None,
+) -> Unexpressible:
+    """The refusal of what stands at ``path``: see ``broker.loss.Loss``."""
+    told = "" if value is None else shown(value)
+    return Unexpressible(losses=[Loss(path, why, told, kind, values, setting)])
 
 
 def malformed(path: str, what: str) -> BadRequest:
     """The refusal of what is wrong in its own dialect."""
     return BadRequest(f"'{path or 'request'}' must be {what}.", param=path or None)
-
-
-def _listed(words: tuple[Any, ...]) -> str:
-    return ", ".join(f"{word!r}" if isinstance(word, str) else str(word) for word in words)

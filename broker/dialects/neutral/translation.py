@@ -11,6 +11,7 @@ from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
 from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
+from broker.dialects.neutral.refusing import all_at_once
 from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.usage import Usage
@@ -91,7 +92,8 @@ def translate_request(
         Unexpressible: something in it can't be said to that provider; ``param`` names it.
         BadRequest: it is no request of the caller's dialect.
     """
-    return _written(_READ[caller](request), provider, model, quirks)
+    with all_at_once(caller):
+        return _written(_READ[caller](request), provider, model, quirks)
 
 
 def translate_partial(
@@ -104,8 +106,9 @@ def translate_partial(
     Raises:
         Unexpressible, BadRequest: as ``translate_request``.
     """
-    neutral, space = prepared(_READ[caller](request), provider)
-    return _written(neutral, provider, model, quirks), space
+    with all_at_once(caller):
+        neutral, space = prepared(_READ[caller](request), provider)
+        return _written(neutral, provider, model, quirks), space
 
 
 def put_to(

@@ -11,6 +11,7 @@ from typing import Any
 from broker.dialects.neutral.fields import Fields, fields_of, malformed, unexpressible
 from broker.dialects.neutral.reading.image import image_at
 from broker.dialects.neutral.reading.thoughts import thoughts_of
+from broker.dialects.neutral.refusing import all_at_once
 from broker.dialects.neutral.request import (
     Image,
     JsonSchema,
@@ -32,6 +33,7 @@ HARMLESS = (
 )
 
 
+@all_at_once("chat")
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 

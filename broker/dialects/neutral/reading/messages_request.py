@@ -2,7 +2,8 @@
 
 Harmless to leave out: ``model``, ``stream``, ``anthropic_beta`` (what a beta adds to a request is
 a field, and read or refused as one), cache hints (``cache_control``), ordinary service
-tiers, ``citations`` on texts sent back, and a ``caller`` that is the model itself.
+tiers, ``citations`` on texts sent back, a ``caller`` that is the model itself, and what
+``broker.dialects.hints.messages`` lists. System turns in mid-conversation: see ``system_turns``.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import msgspec
 
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
 from broker.dialects.neutral.reading.chat_request import told
+from broker.dialects.neutral.reading.system_turns import SystemTurns
+from broker.dialects.neutral.refusing import all_at_once, refuse
 from broker.dialects.neutral.request import (
     Image,
     JsonSchema,
@@ -29,8 +32,12 @@ from broker.dialects.neutral.request import (
 from broker.dialects.neutral.signature import unseal
 
 HARMLESS = ("model", "stream", "cache_control", "anthropic_beta")
+THOUGHTS = "clear_thinking_20251015"  # an edit of the context that concerns thoughts alone
+FOUND = "The tool {!r} was found, and can be called."
+_CHANGES = "another provider's model would be shown what this leaves out"
 
 
+@all_at_once("messages")
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 
@@ -42,10 +49,15 @@ def read(request: dict[str, Any]) -> Request:
     choice, parallel = _tool_choice(fields.inner("tool_choice"))
     effort, output = _output(fields.inner("output_config"))
     metadata = fields.inner("metadata")
+    _context(fields)
+    turns = SystemTurns(_tool)
+    instructions = tuple(_texts(fields))
+    tools = tuple(_tool(each) for each in fields.each("tools"))
+    messages = tuple(_messages(fields, turns))
     found = Request(
-        instructions=tuple(_texts(fields)),
-        messages=tuple(_messages(fields)),
-        tools=tuple(_tool(each) for each in fields.each("tools")),
+        instructions=instructions,
+        messages=messages,
+        tools=turns.applied(tools),
         tool_choice=choice,
         parallel=parallel,
         max_tokens=fields.integer("max_tokens"),
@@ -54,13 +66,23 @@ def read(request: dict[str, Any]) -> Request:
         top_k=fields.integer("top_k"),
         stop=fields.texts("stop_sequences"),
         output=output,
-        reasoning=_reasoning(fields.inner("thinking"), effort),
+        reasoning=_reasoning(fields.inner("thinking"), turns.effort or effort),
         user=None if metadata is None else metadata.text("user_id"),
     )
     if metadata is not None:
         metadata.close()
     fields.close()
     return found
+
+
+def _context(fields: Fields) -> None:
+    """Of context management only what other models are never shown may be left out: thoughts."""
+    if (inner := fields.inner("context_management")) is None:
+        return
+    for each in inner.each("edits"):
+        if (kind := each.any("type")) != THOUGHTS:
+            refuse(fields.unexpressible("context_management", _CHANGES, kind))
+    inner.close()
 
 
 def _texts(fields: Fields) -> Iterator[str]:
@@ -114,9 +136,10 @@ def _reasoning(fields: Fields | None, effort: Any) -> Reasoning | None:
 
 def _tool(fields: Fields) -> Tool:
     fields.ignore("cache_control", "eager_input_streaming").word("type", ("custom",))
+    fields.only("allowed_callers", ["direct"])
     found = Tool(
         name=fields.need("name"),
-        description=fields.text("description"),
+        description=_description(fields),
         schema=fields.mapping("input_schema"),
         strict=fields.flag("strict"),
     )
@@ -124,11 +147,29 @@ def _tool(fields: Fields) -> Tool:
     return found
 
 
-def _messages(fields: Fields) -> Iterator[Message]:
-    for each in fields.each("messages"):
-        role = each.word("role", ("user", "assistant"))
-        if role is None:
+def _description(fields: Fields) -> str | None:
+    """A tool's description; examples of its input, which other dialects lack, are part of it."""
+    about = fields.text("description")
+    examples = fields.any("input_examples")
+    if not examples:
+        return about
+    if not isinstance(examples, list):
+        raise malformed(fields.where("input_examples"), "a list")
+    lines = [msgspec.json.encode(each).decode() for each in examples]
+    return "\n".join((*([about] if about else ()), "Examples of its input:", *lines))
+
+
+def _messages(fields: Fields, turns: SystemTurns) -> Iterator[Message]:
+    given = list(fields.each("messages"))
+    asked = max((n for n, each in enumerate(given) if each.peek("role") == "user"), default=-1)
+    for place, each in enumerate(given):
+        if not each.has("role"):
             raise malformed(each.where("role"), "a string")
+        role = each.word("role", ("user", "assistant", "system"))
+        if role == "system":
+            if (turn := turns.read(each, last=place > asked)) is not None:
+                yield turn
+            continue
         parts = _content(each)
         each.close()
         results = tuple(part for part in parts if isinstance(part, ToolResult))
@@ -136,20 +177,22 @@ def _messages(fields: Fields) -> Iterator[Message]:
         if results:
             yield Message("tool", results)
         if rest or not results:
-            yield Message(role, rest)
+            yield Message(role or "user", rest)
 
 
 def _content(fields: Fields) -> list[Part]:
     content = fields.any("content")
     if isinstance(content, str):
         return [Text(content)]
-    return [_block(each) for each in fields_of(content, fields.where("content"))]
+    blocks = (_block(each) for each in fields_of(content, fields.where("content")))
+    return [block for block in blocks if block is not None]
 
 
-def _block(fields: Fields) -> Part:
+def _block(fields: Fields) -> Part | None:
+    """A content block; None where it is left out, or refused."""
     fields.ignore("cache_control")
     found: Part
-    match fields.any("type"):
+    match kind := fields.any("type"):
         case "text":
             found = Text(fields.ignore("citations").need("text"))
         case "image":
@@ -167,8 +210,13 @@ def _block(fields: Fields) -> Part:
             found = Thought(text, unseal(signature, "messages") if signature else None)
         case "redacted_thinking":
             found = Thought("", unseal(fields.need("data"), "messages.redacted"))
+        case "tool_reference":
+            found = Text(FOUND.format(fields.need("tool_name")))
+        case "fallback":  # says that another model took over there
+            return None
         case _:
-            raise fields.unexpressible("type")
+            refuse(fields.unexpressible("type", value=kind))
+            return None
     fields.close()
     return found
 

@@ -14,6 +14,7 @@ from typing import Any
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
 from broker.dialects.neutral.reading.chat_request import EFFORTS, schema_of, told, tool_of
 from broker.dialects.neutral.reading.image import image_at
+from broker.dialects.neutral.refusing import all_at_once
 from broker.dialects.neutral.request import (
     Message,
     Named,
@@ -35,6 +36,7 @@ HARMLESS = (
 )
 
 
+@all_at_once("responses")
 def read(request: dict[str, Any]) -> Request:
     """The neutral request.
 

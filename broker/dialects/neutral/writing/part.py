@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.neutral import refusing
 from broker.dialects.neutral.fields import unexpressible
 from broker.dialects.neutral.request import (
     Image,
@@ -88,4 +89,4 @@ def refuse(request: Request, dialect: str, *names: str) -> None:
     for name in names:
         value = getattr(request, name)
         if value or (name == "seed" and value is not None):
-            raise unexpressible(name, f"the {dialect} dialect has nothing like it")
+            refusing.refuse(unexpressible(name, f"the {dialect} dialect has nothing like it"))

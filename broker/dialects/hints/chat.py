@@ -1,0 +1,5 @@
+"""What clients that speak chat send beside what changes the answer."""
+
+from broker.dialects.hints.hint import Hint
+
+HINTS: tuple[Hint, ...] = ()
