@@ -141,12 +141,16 @@ class Stand:
         if not until(lambda: begun() or not runs(), _PATIENCE) or not begun():
             return f"the provider has not had call {number}"
         time.sleep(_DEEP)
-        for place, url in enumerate(self.urls):
-            found = _READERS.search(_request("GET", url + "/metrics").decode())
-            if found and int(found[1]):
-                os.kill(self.deployment.pids[f"api-{place}"], signal.SIGKILL)
-                return None
-        return f"no API process had a reader in answer {number}"
+        read: list[int] = []
+
+        def found() -> bool:
+            read.extend(place for place, url in enumerate(self.urls) if _readers(url))
+            return bool(read) or self.active == 0
+
+        if not until(found) or not read:
+            return f"no API process had a reader in answer {number}"
+        os.kill(self.deployment.pids[f"api-{read[0]}"], signal.SIGKILL)
+        return None
 
     def wait_until_whole(self) -> None:
         """Return once all API processes answer again, and the provider is idle."""
@@ -181,6 +185,15 @@ def _request(method: str, url: str) -> bytes:
         return connection.getresponse().read()
     finally:
         connection.close()
+
+
+def _readers(url: str) -> int:
+    """How many streams an API process has readers of; 0 if it is away."""
+    try:
+        found = _READERS.search(_request("GET", url + "/metrics").decode())
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
 
 
 def _is_ready(url: str) -> bool:
