@@ -37,7 +37,7 @@ def main() -> int:
             for client in chosen.values()
             for scenario in scenarios
             for dialect in _dialects(client.surface, scenario, options.dialects)
-            if scenario.apis == apis
+            if scenario.apis == apis and scenario.concerns(client)
         ]
         if not todo:
             continue

@@ -31,6 +31,7 @@ class Scenario(Enum):
     JOIN_TWO = "killed, join, two"
     SIDECAR = "killed, sidecar"
     SIDECAR_TWO = "killed, sidecar, two"
+    TRANSPORT = "killed, transport"
 
     @property
     def apis(self) -> int:
@@ -46,6 +47,10 @@ class Scenario(Enum):
     def joins(self) -> bool:
         """Whether the client sends the header that lets a retry join its first try."""
         return self in (Scenario.JOIN, Scenario.JOIN_TWO)
+
+    def concerns(self, client: Client) -> bool:
+        """Whether this client can be in it."""
+        return self is not Scenario.TRANSPORT or (client.framework and client.transports)
 
     @property
     def sidecar(self) -> bool:
@@ -94,6 +99,7 @@ def run(
             small=small(dialect),
             headers=JOIN if scenario.joins else {},
             prompt=client.prompt,
+            transport=scenario is Scenario.TRANSPORT,
         )
         problems += _run(client, place, stand, scenario, folder)
         problems += _missing(client, folder, word)

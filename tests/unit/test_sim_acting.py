@@ -22,6 +22,11 @@ def given(*results: str) -> list[Message]:
     return [Message("user", PROMPT), *(Message("tool", result) for result in results)]
 
 
+def told(result: str) -> list[Message]:
+    """A result as some clients tell it: in the user's words."""
+    return [Message("assistant", "I call it."), Message("user", result)]
+
+
 @pytest.mark.parametrize(
     ("turns", "offered", "right"),
     [
@@ -32,6 +37,10 @@ def given(*results: str) -> list[Message]:
         (given(), {"other"}, Step()),
         (given(), set(), Step()),
         ([*given("seen", "done"), Message("user", "go on")], BOTH, Step(result="done")),
+        ([*given(), *told("seen")], BOTH, Step(call=WRITE)),
+        ([*given(), *told("seen"), *told("it said: done")], BOTH, Step(result="it said: done")),
+        ([*given(), Message("user", "be brief")], BOTH, Step(call=LOOK)),
+        ([*given(), Message("assistant", "cut o")], BOTH, Step(call=LOOK)),
         (
             [*given("a", "b"), Message("user", 'CALL look {"at": "b"}')],
             BOTH,

@@ -5,6 +5,7 @@ from tests.agents.clients.claude_code import CLAUDE_CODE
 from tests.agents.clients.client import Client
 from tests.agents.clients.codex import CODEX
 from tests.agents.clients.continue_cli import CONTINUE
+from tests.agents.clients.frameworks import FRAMEWORKS
 from tests.agents.clients.llm import LLM
 from tests.agents.clients.opencode import OPENCODE
 from tests.agents.clients.pi import PI
@@ -12,5 +13,5 @@ from tests.agents.clients.qwen_code import QWEN_CODE
 
 CLIENTS: dict[str, Client] = {
     client.name: client
-    for client in (CLAUDE_CODE, CODEX, OPENCODE, PI, QWEN_CODE, CONTINUE, AIDER, LLM)
+    for client in (CLAUDE_CODE, CODEX, OPENCODE, PI, QWEN_CODE, CONTINUE, AIDER, LLM, *FRAMEWORKS)
 }

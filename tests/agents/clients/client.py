@@ -23,6 +23,7 @@ class Place(msgspec.Struct, frozen=True):
     small: str  # the model for titles and the like
     headers: Mapping[str, str]  # to be sent with every call
     prompt: str
+    transport: bool = False  # a framework's: our transport is to be beneath it
 
     def write(self, path: str, text: str) -> Path:
         """Write a file into the home."""
@@ -49,6 +50,8 @@ class Client(msgspec.Struct, frozen=True):
     prompt: str
     turns: int = 2  # calls that the whole takes
     reads: bool = True  # the note's word comes back in the last answer
+    framework: bool = False  # no program of its own
+    transports: bool = True  # a framework's: it has a place for our transport
 
 
 def calling(tool: str, argument: str = "command", **more: object) -> str:
@@ -61,3 +64,9 @@ def editing() -> str:
     """The prompt for a client without tools that takes whole files out of the text."""
     answer = f"Here it is.\n\n{MADE}\n```\n{LINE}\n```\n"
     return f"Make the file, please.\nSAY {json.dumps(answer)}\n"
+
+
+def saying() -> str:
+    """The prompt for dspy, whose answers are fields between marks of its own."""
+    answer = f"[[ ## answer ## ]]\n{LINE}\n\n[[ ## completed ## ]]"
+    return f"What is it, please?\nSAY {json.dumps(answer)}\n"
