@@ -55,8 +55,7 @@ def main() -> int:
     order = list(chosen)
     results.sort(key=lambda result: order.index(result.client))
     print(f"\n{report.table(results)}\n\n{report.matrix(results)}")
-    # To be killed with nothing to help shows what a client does at a cut; nothing is promised.
-    return int(any(r.problems for r in results if r.scenario is not Scenario.KILL))
+    return int(any(result.problems for result in results if result.promised))
 
 
 def _options() -> argparse.Namespace:

@@ -69,6 +69,7 @@ class Result(msgspec.Struct, frozen=True):
     problems: list[str]
     calls: int  # that the provider had of the model
     seconds: float
+    promised: bool = True  # False where it only shows what the client does by itself
     folder: Path | None = None  # what the client printed, in ``out`` and ``err``
 
 
@@ -115,13 +116,24 @@ def run(
         problems=problems,
         calls=calls,
         seconds=time.monotonic() - began,
+        promised=scenario is not Scenario.KILL and not (scenario.joins and client.apart),
         folder=folder,
     )
 
 
 def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder: Path) -> list[str]:
     """Run the client to its end, and kill what it reads from; what went wrong."""
-    problems = []
+    deaths = list(_deaths(client, scenario))
+    if not client.retries and scenario.joins:
+        # Nobody retries but the user: the first try dies, and is no turn yet.
+        _try(client, place, stand, deaths[:1], folder)
+        stand.wait_until_whole()
+        return _try(client, place, stand, [], folder)
+    return _try(client, place, stand, deaths, folder)
+
+
+def _try(client: Client, place: Place, stand: Stand, deaths: list[int], folder: Path) -> list[str]:
+    problems: list[str] = []
     call = client.prepare(place)
     (folder / "in").write_text(call.told)
     names = {"in": "rb", "out": "wb", "err": "wb"}
@@ -137,7 +149,7 @@ def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder:
             start_new_session=True,
         )
         try:
-            for number in _deaths(client, scenario):
+            for number in deaths:
                 failure = stand.kill_in_answer(SLOW, number, lambda: process.poll() is None)
                 problems += [failure] if failure else []
             code = process.wait(_PATIENCE)

@@ -116,7 +116,8 @@ class Stand:
         return self._sidecar_url
 
     def reset(self) -> None:
-        """Count the provider's calls from nothing."""
+        """Count the provider's calls from nothing, once it is idle."""
+        until(lambda: self.active == 0)
         assert _request("POST", self._sim + "/sim/reset") == b""
 
     def calls(self, behaviour: str) -> int:
@@ -153,9 +154,8 @@ class Stand:
         return None
 
     def wait_until_whole(self) -> None:
-        """Return once all API processes answer again, and the provider is idle."""
+        """Return once all API processes answer again."""
         assert until(lambda: all(_is_ready(url) for url in self.urls)), "an API process is away"
-        until(lambda: self.active == 0, 10)
 
     def close(self) -> None:
         """Stop all of it. Fails as ``Deployment.close`` does."""

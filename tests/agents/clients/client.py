@@ -50,6 +50,9 @@ class Client(msgspec.Struct, frozen=True):
     prompt: str
     turns: int = 2  # calls that the whole takes
     reads: bool = True  # the note's word comes back in the last answer
+    # Why a retry joins nothing: "" where it does, as what it sends again is the same request.
+    apart: str = ""
+    retries: bool = True  # a stream that was cut; else a user has to say it again
     framework: bool = False  # no program of its own
     transports: bool = True  # a framework's: it has a place for our transport
 
@@ -62,7 +65,7 @@ def calling(tool: str, argument: str = "command", **more: object) -> str:
 
 def editing() -> str:
     """The prompt for a client without tools that takes whole files out of the text."""
-    answer = f"Here it is.\n\n{MADE}\n```\n{LINE}\n```\n"
+    answer = f"{MADE}\n```\n{LINE}\n```\n"
     return f"Make the file, please.\nSAY {json.dumps(answer)}\n"
 
 

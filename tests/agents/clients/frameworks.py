@@ -37,8 +37,9 @@ def _js(name: str, surface: str = "chat") -> Client:
     def prepare(place: Place) -> Call:
         # Node looks for packages beside the script.
         folder = place.home / "js"
-        shutil.copytree(_SCRIPTS / "js", folder)
-        (folder / "node_modules").symlink_to(place.programs.parent)
+        shutil.copytree(_SCRIPTS / "js", folder, dirs_exist_ok=True)
+        if not (folder / "node_modules").exists():
+            (folder / "node_modules").symlink_to(place.programs.parent)
         client = {"AGENT_CLIENT": str(_ROOT / "clients/js/src/index.js")}
         quiet = {"MASTRA_TELEMETRY_DISABLED": "1"}
         script = str(folder / f"{name}.mjs")

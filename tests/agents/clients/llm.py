@@ -28,4 +28,4 @@ def _prepare(place: Place) -> Call:
     return Call([str(place.programs / "llm"), *words], {"LLM_USER_PATH": str(place.home / "llm")})
 
 
-LLM = Client("llm", "chat", _prepare, calling("run"))
+LLM = Client("llm", "chat", _prepare, calling("run"), retries=False)

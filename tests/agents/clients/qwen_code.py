@@ -25,4 +25,10 @@ def _prepare(place: Place) -> Call:
     return Call([str(place.programs / "qwen"), "--yolo", place.prompt], env)
 
 
-QWEN_CODE = Client("qwen-code", "chat", _prepare, calling("run_shell_command", is_background=False))
+QWEN_CODE = Client(
+    "qwen-code",
+    "chat",
+    _prepare,
+    calling("run_shell_command", is_background=False),
+    apart="it asks the model to go on after the text that came, which is another request",
+)
