@@ -48,6 +48,7 @@ class Cluster:
         self.folder = folder
         self.apis: list[Program] = []
         self.workers: list[Program] = []
+        self.proxies: list[Program] = []
         self.urls: list[str] = []
         self.sim_url = ""  # the provider's, as its clients take it
         data = folder / "store"
@@ -87,6 +88,19 @@ class Cluster:
         self._spawn_api()
         await self._find_api(len(self.apis) - 1)
 
+    async def restart_api(self, index: int) -> None:
+        """Start an API process that has ended again, on its port; returns once it is ready."""
+        port = self.urls[index].rpartition(":")[2]
+        self.apis[index] = self._spawn("api", index, "--port", port)
+        await self._until_ready(index)
+
+    async def proxy(self, api: str, *options: str) -> str:
+        """The base URL of a new ``streamhold proxy`` before an API's address."""
+        log = self.folder / f"proxy-{len(self.proxies)}.log"
+        words = ["proxy", "--api", api, "--port", "0", *options]
+        self.proxies.append(Program(words, log, self._env))
+        return await asyncio.to_thread(self.proxies[-1].wait_for, r"listening on (\S+) ")
+
     def _spawn_worker(self) -> Program:
         worker = self._spawn("worker", len(self.workers))
         self.workers.append(worker)
@@ -104,7 +118,9 @@ class Cluster:
         listening = r'"api.listening".*"port":(\d+)'
         port = await asyncio.to_thread(self.apis[index].wait_for, listening)
         self.urls.append(f"http://127.0.0.1:{port}")
+        await self._until_ready(index)
 
+    async def _until_ready(self, index: int) -> None:
         async def ready() -> bool:
             try:
                 async with self.session.get(f"{self.urls[index]}/readyz") as response:
@@ -251,7 +267,7 @@ class Cluster:
 
     async def close(self) -> None:
         """End every process, each by its id, and the test's own connections."""
-        for program in (*self.apis, *self.workers, self.sim):
+        for program in (*self.proxies, *self.apis, *self.workers, self.sim):
             if program.process.poll() is None:
                 program.process.kill()
             program.process.wait()

@@ -13,6 +13,7 @@ from bench.measures import (
     resume,
     rising_load,
     saturation,
+    sidecar,
     token_latency,
 )
 from bench.run import Measure
@@ -26,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "fan_out": fan_out.measure,
     "token_latency": token_latency.measure,
     "cpu": cpu.measure,
+    "sidecar": sidecar.measure,
     "rising_load": rising_load.measure,
     "memory": memory.measure,
     "resume": resume.measure,

@@ -14,7 +14,7 @@ from streamhold_client.sse import Block
 from streamhold_client.surface import Ends
 from streamhold_client.track import Track
 
-_STREAMS = re.compile(rb'"stream"\s*:\s*true')
+STREAMS = re.compile(rb'"stream"\s*:\s*true')
 _EARLY = "the stream ended without its terminal"
 SHOWN = 64 * 1024  # bytes of a refusal's body that are looked at
 
@@ -109,7 +109,7 @@ def asks_for_stream(body: bytes, query: bytes = b"") -> bool:
     """
     if b"stream=true" in query.split(b"&"):
         return True
-    if _STREAMS.search(body) is None:
+    if STREAMS.search(body) is None:
         return False
     try:
         request = json.loads(body)

@@ -14,7 +14,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from streamhold_client.answer import is_good, is_passing, is_stream, retry_after
-from streamhold_client.call import SHOWN, Call, new_call
+from streamhold_client.call import SHOWN, STREAMS, Call, new_call
 from streamhold_client.proxy import heads
 from streamhold_client.proxy.client import Client
 from streamhold_client.proxy.manner import Again, manner_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PING = b": ping\n"
 _AFTERMATH = 1.0  # seconds for the end of a body whose terminal has come
 _MOST_WHOLE = 64 * 1024 * 1024  # bytes of an answer that are kept until it is whole
+_LONGEST_POLL = 60.0  # seconds
 _NOT_NOW = frozenset((502, 503, 504))
 _KEY, _AFTER = b"idempotency-key", b"last-event-id"
 _JOIN, _RETRIED = b"x-streamhold-join", b"x-stainless-retry-count"
@@ -104,6 +105,17 @@ class Exchange:
             self._digest = digest_of(request.path, credentials, request.body)
         return self._digest
 
+    @property
+    def _silence(self) -> float | None:
+        """Seconds until an answer's head is overdue; None if it may take any time.
+
+        A stream begins, with pings perhaps, within ten seconds; a poll may wait for a minute.
+        """
+        silence, method = self._proxy.settings.silence, self._request.method
+        if method != b"POST":
+            return silence + _LONGEST_POLL
+        return silence if self.manner.ends and STREAMS.search(self._request.body) else None
+
     async def _send(self) -> Answer:
         """Ask, to go on after the cursor. Raises Lost."""
         request, after = self._request, self.call.track.cursor
@@ -112,9 +124,13 @@ class Exchange:
         body = request.body
         size = len(body) if body or request.has_body else None
         head = heads.asked(request.method, prefix + request.target, self._headers, more, size)
-        once = self.manner.again is Again.UNSENT
+        once = self.manner.again is Again.UNSENT or self.call.met is False
         self._answer = await self._proxy.pool.ask(
-            head, body, is_head=request.method == b"HEAD", fresh=once
+            head,
+            body,
+            is_head=request.method == b"HEAD",
+            fresh=once,
+            silence=None if self.call.met is False else self._silence,
         )
         return self._answer
 
@@ -218,6 +234,7 @@ class Exchange:
             client.begin(status, answer.raw_headers, retries=self._names_it and is_failure(status))
             client.on_pause = self._hold_back
             self._loop.call_soon(client.flush)
+            answer.watch(None)
             await answer.flow(client.write)
             client.end()
         self._over = True
@@ -242,6 +259,7 @@ class Exchange:
                 client.write(b"".join(pieces))
                 pieces.clear()
 
+        answer.watch(self._proxy.settings.silence)
         try:
             await answer.flow(sink)
         finally:

@@ -153,7 +153,7 @@ class Proxy:
         for pause in _CANCELS:
             await asyncio.sleep(pause)
             try:
-                answer = await self.pool.ask(head, b"", is_head=False, fresh=False)
+                answer = await self.pool.ask(head, silence=self.settings.silence)
             except FAULTS.failed:
                 continue
             status = answer.status_code

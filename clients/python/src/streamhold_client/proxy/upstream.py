@@ -71,8 +71,8 @@ class Answer:
         await self.flow(pieces.append)
         return b"".join(pieces)
 
-    def watch(self, silence: float) -> None:
-        """Count the connection as lost once it is silent for so long."""
+    def watch(self, silence: float | None) -> None:
+        """Count the connection as lost once it is silent for so long; None is never."""
         self._connection.watch(silence)
 
     def pause(self) -> None:
@@ -119,8 +119,10 @@ class Connection(asyncio.Protocol):
 
     # ── For the exchange ─────────────────────────────────────────────────────────────────
 
-    async def ask(self, head: bytes, body: bytes, *, is_head: bool) -> Answer:
-        """Send a request; its answer's head. Raises Lost."""
+    async def ask(
+        self, head: bytes, body: bytes, *, is_head: bool, silence: float | None
+    ) -> Answer:
+        """Send a request; its answer's head. Raises Lost, Silent."""
         assert self._transport is not None
         self._begin()
         self.usable = False
@@ -130,6 +132,7 @@ class Connection(asyncio.Protocol):
             self._transport.writelines((head, body))
         else:
             self._transport.write(head)
+        self.watch(silence)
         return await self._answer
 
     async def flow(self, sink: Callable[[bytes], None]) -> None:
@@ -145,12 +148,14 @@ class Connection(asyncio.Protocol):
         self._ended = self._loop.create_future()
         await self._ended
 
-    def watch(self, silence: float) -> None:
+    def watch(self, silence: float | None) -> None:
         """Fail the answer when nothing has come for so long, unless nothing is being taken."""
         if self._watch is not None:
             self._watch.cancel()
+            self._watch = None
         self._heard = False
-        self._watch = self._loop.call_later(silence, self._look, silence)
+        if silence is not None:
+            self._watch = self._loop.call_later(silence, self._look, silence)
 
     def _look(self, silence: float) -> None:
         if self._heard or self._wants_pause:
@@ -174,9 +179,7 @@ class Connection(asyncio.Protocol):
 
     def release(self) -> None:
         """Keep it for another request if its answer is whole; else cut it off."""
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self.watch(None)
         transport, self._sink, self._ended = self._transport, None, None
         keeps = self._complete and self._loss is None and not self._until_close
         if (
@@ -239,8 +242,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
         self._transport = None
-        if self._watch is not None:
-            self._watch.cancel()
+        self.watch(None)
         if self._headed and self._until_close and exc is None and self._loss is None:
             self._complete = True
             self._settle(None)
@@ -315,21 +317,36 @@ class Pool:
         self._idle: list[Connection] = []
         self._tls = ssl.create_default_context() if broker.tls else None
 
-    async def ask(self, head: bytes, body: bytes, *, is_head: bool, fresh: bool) -> Answer:
-        """The head of the answer. With ``fresh`` over a connection that was never used.
+    async def ask(
+        self,
+        head: bytes,
+        body: bytes = b"",
+        *,
+        is_head: bool = False,
+        fresh: bool = False,
+        silence: float | None = None,
+    ) -> Answer:
+        """The head of the answer.
+
+        Args:
+            head: the request's.
+            body: the request's.
+            is_head: the method is HEAD.
+            fresh: the connection must not have been used before.
+            silence: seconds without a byte after which it counts as lost.
 
         Raises:
-            Lost: it has none; Unsent, if no server can have seen the request.
+            Lost, Silent: it has none; Unsent, if no server can have seen the request.
         """
         while not fresh and self._idle:
             connection = self._idle.pop()
             if not connection.usable:
                 continue
             try:
-                return await _asked(connection, head, body, is_head)
+                return await _asked(connection, head, body, is_head, silence)
             except Lost:
                 continue  # the server closed it meanwhile; nothing of an answer came
-        return await _asked(await self._connect(), head, body, is_head)
+        return await _asked(await self._connect(), head, body, is_head, silence)
 
     async def _connect(self) -> Connection:
         broker, loop = self._broker, asyncio.get_running_loop()
@@ -375,9 +392,11 @@ def keep_alive(sock: socket.socket) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def _asked(connection: Connection, head: bytes, body: bytes, is_head: bool) -> Answer:
+async def _asked(
+    connection: Connection, head: bytes, body: bytes, is_head: bool, silence: float | None
+) -> Answer:
     try:
-        return await connection.ask(head, body, is_head=is_head)
+        return await connection.ask(head, body, is_head=is_head, silence=silence)
     except BaseException:
         connection.release()
         raise
