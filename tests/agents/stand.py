@@ -46,7 +46,7 @@ def small(dialect: str) -> str:
 
 def _config() -> str:
     return "".join(
-        f'[routes."{route}"]\ntargets = ["{provider}/{behaviour}"]\n'
+        f'[routes."{route}"]\ntargets = ["{provider}/{behaviour}"]\ndrop_tools = ["web_search"]\n'
         for dialect, provider in PROVIDERS.items()
         for route, behaviour in (
             (model(dialect), QUICK),
