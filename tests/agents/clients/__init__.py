@@ -3,6 +3,7 @@
 from tests.agents.clients.aider import AIDER
 from tests.agents.clients.claude_code import CLAUDE_CODE
 from tests.agents.clients.client import Client
+from tests.agents.clients.cline import CLINE
 from tests.agents.clients.codex import CODEX
 from tests.agents.clients.continue_cli import CONTINUE
 from tests.agents.clients.frameworks import FRAMEWORKS
@@ -13,5 +14,16 @@ from tests.agents.clients.qwen_code import QWEN_CODE
 
 CLIENTS: dict[str, Client] = {
     client.name: client
-    for client in (CLAUDE_CODE, CODEX, OPENCODE, PI, QWEN_CODE, CONTINUE, AIDER, LLM, *FRAMEWORKS)
+    for client in (
+        CLAUDE_CODE,
+        CODEX,
+        OPENCODE,
+        PI,
+        QWEN_CODE,
+        CONTINUE,
+        CLINE,
+        AIDER,
+        LLM,
+        *FRAMEWORKS,
+    )
 }
