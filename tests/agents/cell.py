@@ -6,20 +6,24 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from enum import Enum
 from pathlib import Path
 
 import msgspec
 
+from rig.program import until
 from tests.agents import packages
 from tests.agents.clients.client import LINE, MADE, NOTE, Call, Client, Place
 from tests.agents.packages import Package
-from tests.agents.stand import QUICK, SLOW, Stand, model, small
+from tests.agents.stand import PACES, Stand, model, small
 
 _PATIENCE = 180  # seconds for a client's whole turn
+_SOON = 15.0  # seconds for a call that was left to be cancelled
 _NOWHERE = "http://127.0.0.1:9"  # what a client calls elsewhere ends here
 JOIN = {"x-streamhold-join": "120"}
+CANCEL = {"x-streamhold-on-disconnect": "cancel", "x-streamhold-grace": "1"}
 
 
 class Scenario(Enum):
@@ -32,6 +36,7 @@ class Scenario(Enum):
     SIDECAR = "killed, sidecar"
     SIDECAR_TWO = "killed, sidecar, two"
     TRANSPORT = "killed, transport"
+    CANCEL = "left, cancel"
 
     @property
     def apis(self) -> int:
@@ -41,7 +46,17 @@ class Scenario(Enum):
     @property
     def kills(self) -> bool:
         """Whether the API process that is read dies in mid-answer."""
-        return self is not Scenario.LOOP
+        return self not in (Scenario.LOOP, Scenario.CANCEL)
+
+    @property
+    def pace(self) -> str:
+        """How fast the model answers."""
+        return "slow" if self.kills else "endless" if self is Scenario.CANCEL else "quick"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the client is told to send with each call."""
+        return JOIN if self.joins else CANCEL if self is Scenario.CANCEL else {}
 
     @property
     def joins(self) -> bool:
@@ -96,17 +111,21 @@ def run(
             work=folder / "work",
             programs=package.programs,
             url=url,
-            model=model(dialect, slow=scenario.kills),
+            model=model(dialect, scenario.pace),
             small=small(dialect),
-            headers=JOIN if scenario.joins else {},
+            headers=scenario.headers,
             prompt=client.prompt,
             transport=scenario is Scenario.TRANSPORT,
         )
-        problems += _run(client, place, stand, scenario, folder)
-        problems += _missing(client, folder, word)
-    calls = stand.calls(SLOW if scenario.kills else QUICK)
-    if calls != client.turns:
-        problems.append(f"{calls} provider calls, {client.turns} are right")
+        if scenario is Scenario.CANCEL:
+            problems += _leave(client, place, stand, folder)
+        else:
+            problems += _run(client, place, stand, scenario, folder)
+            problems += _missing(client, folder, word)
+    calls = stand.calls(PACES[scenario.pace])
+    right = 1 if scenario is Scenario.CANCEL else client.turns
+    if calls != right:
+        problems.append(f"{calls} provider calls, {right} are right")
     return Result(
         client=client.name,
         version=package.version,
@@ -134,6 +153,31 @@ def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder:
 
 def _try(client: Client, place: Place, stand: Stand, deaths: list[int], folder: Path) -> list[str]:
     problems: list[str] = []
+    with _running(client, place, folder) as process:
+        for number in deaths:
+            failure = stand.kill_in_answer(PACES["slow"], number, lambda: process.poll() is None)
+            problems += [failure] if failure else []
+        try:
+            code = process.wait(_PATIENCE)
+            problems += [f"ended with {code}"] if code else []
+        except subprocess.TimeoutExpired:
+            problems.append(f"not done after {_PATIENCE} s")
+    return problems
+
+
+def _leave(client: Client, place: Place, stand: Stand, folder: Path) -> list[str]:
+    """Interrupt the client in mid-answer, as Ctrl-C does; the provider's call must end too."""
+    with _running(client, place, folder) as process:
+        failure = stand.wait_for_answer(PACES["endless"], 1, lambda: process.poll() is None)
+        os.killpg(process.pid, signal.SIGINT)
+        ended = failure or until(lambda: stand.aborted > 0, _SOON)
+    problems = [failure] if failure else []
+    return problems if ended else [f"the provider still answers after {_SOON:.0f} s"]
+
+
+@contextmanager
+def _running(client: Client, place: Place, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The client, as long as the block runs."""
     call = client.prepare(place)
     (folder / "in").write_text(call.told)
     names = {"in": "rb", "out": "wb", "err": "wb"}
@@ -149,18 +193,11 @@ def _try(client: Client, place: Place, stand: Stand, deaths: list[int], folder: 
             start_new_session=True,
         )
         try:
-            for number in deaths:
-                failure = stand.kill_in_answer(SLOW, number, lambda: process.poll() is None)
-                problems += [failure] if failure else []
-            code = process.wait(_PATIENCE)
-            problems += [f"ended with {code}"] if code else []
-        except subprocess.TimeoutExpired:
-            problems.append(f"not done after {_PATIENCE} s")
+            yield process
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    return problems
 
 
 def _deaths(client: Client, scenario: Scenario) -> range:
@@ -188,6 +225,7 @@ def _environment(place: Place, call: Call) -> dict[str, str]:
         **outside,
         **inside,
         **call.env,
+        **call.quiet,
     }
 
 

@@ -27,16 +27,20 @@ PROVIDERS = {
     "responses": "sim-responses",
     "gemini": "sim-gemini",
 }
-QUICK, SLOW = "agent,tokens=8,interval=2ms", "agent,tokens=80,interval=50ms"
+PACES = {
+    "quick": "agent,tokens=8,interval=2ms",
+    "slow": "agent,tokens=80,interval=50ms",
+    "endless": "agent,tokens=1200,interval=50ms",
+}
 _SMALL = "tokens=4,interval=2ms"
 _DEEP = 1.0  # seconds into an answer at which its reader's process is killed
 _PATIENCE = 60.0  # seconds for the next answer to begin
 _READERS = re.compile(r"^streamhold_readers (\d+)", re.MULTILINE)
 
 
-def model(dialect: str, *, slow: bool = False) -> str:
-    """The route to an agent's model behind this dialect."""
-    return f"{'slow' if slow else 'quick'}-{dialect}"
+def model(dialect: str, pace: str) -> str:
+    """The route to an agent's model of this pace behind this dialect."""
+    return f"{pace}-{dialect}"
 
 
 def small(dialect: str) -> str:
@@ -49,8 +53,7 @@ def _config() -> str:
         f'[routes."{route}"]\ntargets = ["{provider}/{behaviour}"]\ndrop_tools = ["web_search"]\n'
         for dialect, provider in PROVIDERS.items()
         for route, behaviour in (
-            (model(dialect), QUICK),
-            (model(dialect, slow=True), SLOW),
+            *((model(dialect, pace), behaviour) for pace, behaviour in PACES.items()),
             (small(dialect), _SMALL),
         )
     )
@@ -125,15 +128,19 @@ class Stand:
         return int(self._counts["by_model"].get(behaviour, 0))
 
     @property
+    def aborted(self) -> int:
+        """How many calls were closed before their end since the reset."""
+        return int(self._counts["aborted"])
+
+    @property
     def active(self) -> int:
         """How many calls the provider answers now."""
         return int(self._counts["active"])
 
-    def kill_in_answer(self, behaviour: str, number: int, runs: Callable[[], bool]) -> str | None:
-        """Kill -9 the API process that is read, in the middle of answer ``number`` (from 1).
+    def wait_for_answer(self, behaviour: str, number: int, runs: Callable[[], bool]) -> str | None:
+        """Return in the middle of answer ``number`` (from 1), or once the client runs no more.
 
-        Waits for that answer as long as the client runs. Returns why that could not be; None if
-        it was done.
+        Returns why that could not be; None if it was done.
         """
 
         def begun() -> bool:
@@ -142,6 +149,15 @@ class Stand:
         if not until(lambda: begun() or not runs(), _PATIENCE) or not begun():
             return f"the provider has not had call {number}"
         time.sleep(_DEEP)
+        return None
+
+    def kill_in_answer(self, behaviour: str, number: int, runs: Callable[[], bool]) -> str | None:
+        """Kill -9 the API process that is read, in the middle of answer ``number`` (from 1).
+
+        Returns why that could not be; None if it was done.
+        """
+        if failure := self.wait_for_answer(behaviour, number, runs):
+            return failure
         read: list[int] = []
 
         def found() -> bool:

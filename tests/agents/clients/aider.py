@@ -6,21 +6,23 @@ from tests.agents.clients.client import KEY, MADE, Call, Client, Place, editing
 
 
 def _prepare(place: Place) -> Call:
-    headers = {"extra_headers": dict(place.headers)} if place.headers else {}
-    model = {"name": f"openai/{place.model}", "edit_format": "whole", "extra_params": headers}
-    # JSON is YAML too.
-    place.write(".aider.model.settings.yml", json.dumps([model]))
-    words = ["--model", f"openai/{place.model}", "--weak-model", f"openai/{place.small}"]
+    place.write(
+        ".aider.model.settings.yml",
+        f"""- name: openai/{place.model}
+  edit_format: whole
+  weak_model_name: openai/{place.small}
+  extra_params:
+    extra_headers: {json.dumps(dict(place.headers))}
+""",
+    )
+    words = ["--model", f"openai/{place.model}"]
     quiet = ["--yes-always", "--no-git", "--no-check-update", "--analytics-disable"]
     plain = ["--no-pretty", "--no-show-model-warnings", "--no-show-release-notes"]
     asked = ["--message", place.prompt, MADE]
     return Call(
         [str(place.programs / "aider"), *words, *quiet, *plain, *asked],
-        {
-            "OPENAI_API_BASE": f"{place.url}/v1",
-            "OPENAI_API_KEY": KEY,
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        },
+        {"OPENAI_API_BASE": f"{place.url}/v1", "OPENAI_API_KEY": KEY},
+        {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     )
 
 

@@ -12,10 +12,9 @@ def _prepare(place: Place) -> Call:
             "ANTHROPIC_AUTH_TOKEN": KEY,
             "ANTHROPIC_MODEL": place.model,
             "ANTHROPIC_DEFAULT_HAIKU_MODEL": place.small,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
             **({"ANTHROPIC_CUSTOM_HEADERS": headers} if headers else {}),
         },
+        {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
     )
 
 

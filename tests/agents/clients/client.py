@@ -9,7 +9,7 @@ import msgspec
 NOTE = "note.txt"  # what a turn is to read, with a word that is in no prompt
 MADE = "made.txt"  # what a turn is to leave behind: one line
 LINE = "done"
-KEY = "sk-agents"  # no account asks for one; the clients do
+KEY = "YOUR_KEY"  # no account asks for one here; the clients do
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -34,10 +34,15 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A command and what it finds in its environment, beside HOME and PATH."""
+    """A command and what it finds in its environment, beside HOME and PATH.
+
+    ``env`` and the files that were written are what docs/agents.md has; ``quiet`` is what
+    only a test wants: no telemetry, no updates, nothing asked of the user.
+    """
 
     words: list[str]
     env: dict[str, str] = {}
+    quiet: dict[str, str] = {}
     told: str = ""  # on its standard input
 
 

@@ -27,7 +27,7 @@ def _prepare(place: Place) -> Call:
     }
     place.write(".cline/data/settings/providers.json", json.dumps(config, indent=2))
     words = [str(place.programs / "cline"), "--auto-approve", "true", place.prompt]
-    return Call(words, {"CLINE_TELEMETRY_DISABLED": "1"})
+    return Call(words, quiet={"CLINE_TELEMETRY_DISABLED": "1"})
 
 
 _COMMANDS = json.dumps({"commands": [f"echo {LINE} >> {MADE}; cat {NOTE}"]})

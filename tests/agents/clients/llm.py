@@ -14,18 +14,19 @@ def run(command: str) -> str:
 
 
 def _prepare(place: Place) -> Call:
-    model = {
-        "model_id": place.model,
-        "model_name": place.model,
-        "api_base": f"{place.url}/v1",
-        "headers": dict(place.headers),
-        "supports_tools": True,
-    }
-    # JSON is YAML too.
-    place.write("llm/extra-openai-models.yaml", json.dumps([model]))
-    tool = place.write("tool.py", _TOOL)
+    place.write(
+        ".config/io.datasette.llm/extra-openai-models.yaml",
+        f"""- model_id: {place.model}
+  model_name: {place.model}
+  api_base: {place.url}/v1
+  headers: {json.dumps(dict(place.headers))}
+  supports_tools: true
+""",
+    )
+    tool = place.home / "tmp" / "tool.py"
+    tool.write_text(_TOOL)
     words = ["-m", place.model, "--key", KEY, "--functions", str(tool), place.prompt]
-    return Call([str(place.programs / "llm"), *words], {"LLM_USER_PATH": str(place.home / "llm")})
+    return Call([str(place.programs / "llm"), *words])
 
 
 LLM = Client("llm", "chat", _prepare, calling("run"), retries=False)

@@ -9,8 +9,6 @@ def _prepare(place: Place) -> Call:
     config = {
         "model": f"streamhold/{place.model}",
         "small_model": f"streamhold/{place.small}",
-        "autoupdate": False,
-        "share": "disabled",
         "provider": {
             "streamhold": {
                 "npm": "@ai-sdk/openai-compatible",
@@ -29,7 +27,7 @@ def _prepare(place: Place) -> Call:
     return Call(
         [str(place.programs / "opencode"), "run", "--auto"],
         told=place.prompt,
-        env={
+        quiet={
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",

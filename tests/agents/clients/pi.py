@@ -16,8 +16,8 @@ def _prepare(place: Place) -> Call:
     config = {"providers": {"streamhold": provider}}
     place.write(".pi/agent/models.json", json.dumps(config, indent=2))
     words = ["-p", "--provider", "streamhold", "--model", place.model, place.prompt]
-    env = {"PI_OFFLINE": "1", "PI_TELEMETRY": "0"}
-    return Call([str(place.programs / "pi"), *words], env)
+    quiet = {"PI_OFFLINE": "1", "PI_TELEMETRY": "0"}
+    return Call([str(place.programs / "pi"), *words], quiet=quiet)
 
 
 PI = Client("pi", "chat", _prepare, calling("bash"))

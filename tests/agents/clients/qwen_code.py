@@ -7,15 +7,17 @@ from tests.agents.clients.client import KEY, Call, Client, Place, calling
 
 def _prepare(place: Place) -> Call:
     settings = {
+        "security": {"auth": {"selectedType": "openai"}},
+        "model": {"generationConfig": {"customHeaders": dict(place.headers)}},
+    }
+    # Its project's settings are read too; what only a test wants is there.
+    quiet = {
         "privacy": {"usageStatisticsEnabled": False},
         "telemetry": {"enabled": False},
         "general": {"enableAutoUpdate": False},
-        "security": {"auth": {"selectedType": "openai"}},
-        "model": {
-            "name": place.model,
-            "generationConfig": {"customHeaders": dict(place.headers)},
-        },
     }
+    (place.work / ".qwen").mkdir(exist_ok=True)
+    (place.work / ".qwen/settings.json").write_text(json.dumps(quiet))
     place.write(".qwen/settings.json", json.dumps(settings, indent=2))
     env = {
         "OPENAI_BASE_URL": f"{place.url}/v1",
