@@ -144,8 +144,9 @@ def _run(client: Client, place: Place, stand: Stand, scenario: Scenario, folder:
     """Run the client to its end, and kill what it reads from; what went wrong."""
     deaths = list(_deaths(client, scenario))
     if not client.retries and scenario.joins:
-        # Nobody retries but the user: the first try dies, and is no turn yet.
-        _try(client, place, stand, deaths[:1], folder)
+        # Nobody retries but the user, once the first try has died.
+        if not _try(client, place, stand, deaths[:1], folder):
+            return []
         stand.wait_until_whole()
         return _try(client, place, stand, [], folder)
     return _try(client, place, stand, deaths, folder)

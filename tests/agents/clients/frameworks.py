@@ -30,7 +30,7 @@ def _python(name: str, surface: str, prompt: str, **fields: object) -> Client:
         quiet |= {"OTEL_SDK_DISABLED": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         return Call(words, {**_environment(place), **quiet, "PYTHONPATH": paths})
 
-    return Client(name, surface, prepare, prompt, framework=True, **fields)  # type: ignore[arg-type]
+    return Client(name, surface, prepare, prompt, framework=True, retries=False, **fields)  # type: ignore[arg-type]
 
 
 def _js(name: str, surface: str = "chat") -> Client:
@@ -45,7 +45,7 @@ def _js(name: str, surface: str = "chat") -> Client:
         script = str(folder / f"{name}.mjs")
         return Call(["node", script], {**_environment(place), **client, **quiet})
 
-    return Client(name, surface, prepare, calling("run"), framework=True)
+    return Client(name, surface, prepare, calling("run"), framework=True, retries=False)
 
 
 _ASKED = calling("run")

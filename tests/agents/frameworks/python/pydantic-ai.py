@@ -10,6 +10,11 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 
+async def read(_context, events):
+    async for _ in events:
+        pass
+
+
 async def main():
     client = AsyncOpenAI(
         base_url=common.BASE_URL,
@@ -19,8 +24,8 @@ async def main():
     )
     model = OpenAIChatModel(common.MODEL, provider=OpenAIProvider(openai_client=client))
     agent = Agent(model, tools=[common.run])
-    async with agent.run_stream(common.PROMPT) as run:
-        print(await run.get_output())
+    run = await agent.run(common.PROMPT, event_stream_handler=read)  # which makes it stream
+    print(run.output)
 
 
 asyncio.run(main())
