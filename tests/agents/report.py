@@ -25,14 +25,15 @@ def matrix(results: Sequence[Result]) -> str:
     """One line a client: over each dialect, and after a kill in each way, in Markdown."""
     clients = list(dict.fromkeys((result.client, result.version) for result in results))
     dialects = list(dict.fromkeys(r.dialect for r in results if r.scenario is Scenario.LOOP))
-    kills = [each for each in Scenario if any(each is r.scenario for r in results) and each.kills]
-    lines = [["client", "version", *dialects, *(each.value for each in kills)]]
+    tried = {result.scenario for result in results} - {Scenario.LOOP}
+    others = [each for each in Scenario if each in tried]
+    lines = [["client", "version", *dialects, *(each.value for each in others)]]
     lines.append(["---"] * len(lines[0]))
     for name, version in clients:
         own = [result for result in results if result.client == name]
         loops = {r.dialect: _word(r) for r in own if r.scenario is Scenario.LOOP}
-        ends = {each: [_word(r) for r in own if r.scenario is each] for each in kills}
-        told = [", ".join(dict.fromkeys(ends[each])) or "–" for each in kills]
+        ends = {each: [_word(r) for r in own if r.scenario is each] for each in others}
+        told = [", ".join(dict.fromkeys(ends[each])) or "–" for each in others]
         lines.append([name, version, *(loops.get(each, "–") for each in dialects), *told])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

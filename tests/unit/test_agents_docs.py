@@ -12,6 +12,7 @@ from tests.agents.packages import packages
 
 DOCS = (Path(__file__).parents[2] / "docs/agents.md").read_text()
 NAMES = {"claude-code": "Claude Code", "codex": "Codex CLI", "opencode": "OpenCode", "pi": "pi"}
+NAMES["claude-code-old"] = "Claude Code"
 NAMES |= {"qwen-code": "Qwen Code", "continue": "Continue", "cline": "Cline"}
 
 

@@ -1,7 +1,7 @@
 """The clients, by name, in the order that they are reported in."""
 
 from tests.agents.clients.aider import AIDER
-from tests.agents.clients.claude_code import CLAUDE_CODE
+from tests.agents.clients.claude_code import CLAUDE_CODE, CLAUDE_CODE_OLD
 from tests.agents.clients.client import Client
 from tests.agents.clients.cline import CLINE
 from tests.agents.clients.codex import CODEX
@@ -16,6 +16,7 @@ CLIENTS: dict[str, Client] = {
     client.name: client
     for client in (
         CLAUDE_CODE,
+        CLAUDE_CODE_OLD,
         CODEX,
         OPENCODE,
         PI,

@@ -18,4 +18,6 @@ def _prepare(place: Place) -> Call:
     )
 
 
+# Half a year older: its betas, its fields and its small calls differ.
+CLAUDE_CODE_OLD = Client("claude-code-old", "messages", _prepare, calling("Bash"))
 CLAUDE_CODE = Client("claude-code", "messages", _prepare, calling("Bash"))
