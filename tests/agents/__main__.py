@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
         "--dialects",
         type=_names(PROVIDERS),
         metavar="NAME,…",
-        help=f"of the targets: {', '.join(PROVIDERS)}; a kill is tried on one, unless named here",
+        help=f"of the targets: {', '.join(PROVIDERS)}; all but the loop is tried on one, unless named here",
     )
     parser.add_argument(
         "--scenarios",
@@ -90,7 +90,7 @@ def _names(known: Iterable[str]) -> "type[list[str]]":
 def _dialects(surface: str, scenario: Scenario, asked: list[str] | None) -> list[str]:
     if asked is not None:
         return asked
-    return [surface] if scenario.kills else list(PROVIDERS)
+    return list(PROVIDERS) if scenario is Scenario.LOOP else [surface]
 
 
 def _tell(result: Result) -> None:
