@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
         "--dialects",
         type=_names(PROVIDERS),
         metavar="NAME,…",
-        help=f"of the targets: {', '.join(PROVIDERS)}; all but the loop is tried on one, unless named here",
+        help=f"of the targets: {', '.join(PROVIDERS)}; a loop is tried on all, the rest on one",
     )
     parser.add_argument(
         "--scenarios",
