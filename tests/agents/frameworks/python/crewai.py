@@ -1,5 +1,6 @@
-"""crewai: its LM takes the base URL and headers."""
+"""crewai: client_params of its LLM."""
 
+import beneath
 import common
 from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
@@ -10,6 +11,7 @@ model = LLM(
     api_key=common.KEY,
     default_headers=common.HEADERS,
     stream=True,
+    client_params={"http_client": beneath.sync_http()} if common.TRANSPORT else None,
 )
 agent = Agent(
     role="agent", goal="answer", backstory="none", llm=model, tools=[tool("run")(common.run)]
