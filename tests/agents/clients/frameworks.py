@@ -64,7 +64,7 @@ FRAMEWORKS = (
     _python("autogen", "chat", _ASKED),
     _python("agent-framework", "responses", _ASKED),
     _python("strands", "chat", _ASKED),
-    _python("crewai", "chat", _ASKED),
+    _python("crewai", "chat", _ASKED, transports=False),
     _js("ai-sdk"),
     _js("mastra"),
     _js("tanstack-ai", "responses"),

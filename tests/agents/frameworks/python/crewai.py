@@ -1,6 +1,5 @@
-"""crewai: client_params of its LLM."""
+"""crewai: its LM takes the base URL and headers."""
 
-import beneath
 import common
 from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
@@ -11,7 +10,6 @@ model = LLM(
     api_key=common.KEY,
     default_headers=common.HEADERS,
     stream=True,
-    client_params={"http_client": beneath.sync_http()} if common.TRANSPORT else None,
 )
 agent = Agent(
     role="agent", goal="answer", backstory="none", llm=model, tools=[tool("run")(common.run)]
