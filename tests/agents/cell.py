@@ -167,10 +167,16 @@ def _try(client: Client, place: Place, stand: Stand, deaths: list[int], folder: 
 
 
 def _leave(client: Client, place: Place, stand: Stand, folder: Path) -> list[str]:
-    """Interrupt the client in mid-answer, as Ctrl-C does; the provider's call must end too."""
+    """Interrupt the client in mid-answer, as Ctrl-C does, until it has left.
+
+    The provider's call must end too.
+    """
     with _running(client, place, folder) as process:
         failure = stand.wait_for_answer(PACES["endless"], 1, lambda: process.poll() is None)
-        os.killpg(process.pid, signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):  # the second time in earnest
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                until(lambda: process.poll() is not None, 2)
         ended = failure or until(lambda: stand.aborted > 0, _SOON)
     problems = [failure] if failure else []
     return problems if ended else [f"the provider still answers after {_SOON:.0f} s"]
