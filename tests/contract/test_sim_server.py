@@ -391,22 +391,3 @@ async def test_it_runs_as_a_process() -> None:
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
     assert await process.stdout.read() == b""
-
-
-async def test_an_agents_loop_goes_on_from_a_response_that_is_kept(sdk: AsyncOpenAI) -> None:
-    """The second request has the result alone; what was asked comes from the first response."""
-    tool: Any = {"type": "function", "name": "look", "parameters": {"type": "object"}}
-    first = await sdk.responses.create(
-        model="agent,tokens=2,interval=0", input='CALL look {"at": "note"}', tools=[tool]
-    )
-    _, call = first.output
-    assert call.type == "function_call"
-    assert json.loads(call.arguments) == {"at": "note"}
-    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "a note"}
-    second = await sdk.responses.create(
-        model="agent,tokens=2,interval=0",
-        input=[result],
-        tools=[tool],
-        previous_response_id=first.id,
-    )
-    assert second.output_text.endswith("\n\na note")
