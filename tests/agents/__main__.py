@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.agents import report
 from tests.agents.cell import Result, Scenario, run
 from tests.agents.clients import CLIENTS
-from tests.agents.packages import CACHE, NotInstalled, packages
+from tests.agents.packages import NotInstalled, packages
 from tests.agents.stand import PROVIDERS, Stand
 
 _LINES = 6  # of a client's output that are shown where its cell failed
@@ -46,7 +46,8 @@ def main() -> int:
             try:
                 for client, dialect, scenario in todo:
                     name = f"{client.name}-{dialect}-{scenario.name.lower()}"
-                    out = CACHE / "out" / name
+                    # Outside this clone: clients look for the repository that they are in.
+                    out = Path(tempfile.gettempdir()) / "streamhold-agents" / name
                     result = run(client, known[client.name], stand, dialect, scenario, out)
                     results.append(result)
                     _tell(result)
@@ -96,6 +97,8 @@ def _dialects(surface: str, scenario: Scenario, asked: list[str] | None) -> list
 def _tell(result: Result) -> None:
     what = f"{result.client} on {result.dialect}, {result.scenario.value}"
     print(f"{what}: {'; '.join(result.problems) or 'ok'} ({result.seconds:.1f} s)", flush=True)
+    if result.problems:
+        print(f"  what it printed is in {result.folder}", flush=True)
     for name in ("err", "out") if result.problems and result.folder else ():
         assert result.folder is not None
         file = result.folder / name
