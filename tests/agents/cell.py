@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
@@ -205,6 +205,15 @@ def _running(client: Client, place: Place, folder: Path) -> Iterator[subprocess.
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            _end_daemons(place.home)
+
+
+def _end_daemons(home: Path) -> None:
+    """End what a client has left behind: it is known by the throw-away home that it has."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is another user's
+            if f"HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _deaths(client: Client, scenario: Scenario) -> range:
