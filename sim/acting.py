@@ -5,14 +5,16 @@ The last user turn with such lines says what the answers to it are, each line by
     CALL Bash {"command": "cat note.txt"}
     SAY "a text, as a JSON string"
 
-Each answer makes the next call, as long as the request offers a tool of that name; after the
-last one's result the answer is what ``SAY`` has, or else words and the last result. How many
-results have come since tells which call is next, so nothing is kept between two requests.
+Each answer has words, and makes the next call as long as the request offers a tool of that name;
+after the last one's result they end in what ``SAY`` has, or else in the last result. How many
+results have come since tells which call is next, so nothing is kept between two requests. A
+client that tells results as a user's words is counted by those that follow a call in words.
 """
 
 import json
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -34,21 +36,28 @@ class Step(msgspec.Struct, frozen=True):
 
 def step(messages: Sequence[Message], offered: Collection[str]) -> Step:
     """The next step of a conversation in which these tools are offered."""
-    results: list[str] = []
-    for message in reversed(messages):
-        results = message.results + results
-        if message.role != "user":
-            continue
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
         calls, said = _calls(message.text), _said(message.text)
-        if not calls and not said:
+        if message.role != "user" or not (calls or said):
             continue
+        results = _results(messages[place + 1 :], [name for name, _ in calls])
         if len(results) < len(calls):
             name, arguments = calls[len(results)]
             return Step(call=(name, arguments)) if name in offered else Step()
-        if said:
-            return Step(said=said[-1])
-        return Step(result=results[-1][:_LONGEST])
+        return Step(said=said[-1]) if said else Step(result=results[-1][:_LONGEST])
     return Step()
+
+
+def _results(messages: Sequence[Message], names: Sequence[str]) -> list[str]:
+    """What the calls of tools of these names since then gave."""
+    told = [result for message in messages for result in message.results]
+    return told or [
+        after.text
+        for before, after in pairwise(messages)
+        if (before.role, after.role) == ("assistant", "user")
+        and any(name in before.text for name in names)
+    ]
 
 
 def _calls(text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -137,11 +137,10 @@ def _acting(
 ) -> tuple[list[bytes], list[ToolCall]]:
     """The text and the call of an agent's next step."""
     doing = step(request.messages, request.offered)
-    if doing.said is not None:
-        return _pieces(doing.said), []
     words = tokens(source, behaviour.tokens)
-    if doing.result is not None:
-        return [*words, *_pieces("\n" + doing.result)], []
+    last = doing.result if doing.said is None else doing.said
+    if last is not None:
+        return [*words, *_pieces("\n\n" + last)], []
     if doing.call is None:
         return words, []
     name, arguments = doing.call

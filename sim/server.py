@@ -37,7 +37,7 @@ from sim.calls import Calls
 from sim.errors import answer_error, bad_key
 from sim.playback import play, play_whole, refuse
 from sim.render import script, whole
-from sim.request import RequestError, decode
+from sim.request import Message, RequestError, decode
 from sim.responses_request import ResponsesRequest
 
 _BAD_KEY = "sk-bad"
@@ -46,6 +46,7 @@ _GRACE = 0.05  # seconds for running calls to end by themselves when the server 
 
 _CALLS = web.AppKey("calls", Calls)
 _RESPONSES = web.AppKey("responses", set[str])  # the ids of those that are kept
+_HISTORIES = web.AppKey("histories", dict[str, list[Message]])  # of agents' models, by these ids
 _BACKGROUND = web.AppKey("background", dict[str, Background])
 
 
@@ -77,6 +78,7 @@ def create_app() -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY)
     app[_CALLS] = Calls()
     app[_RESPONSES] = set()
+    app[_HISTORIES] = {}
     app[_BACKGROUND] = {}
     app.on_shutdown.append(_shutdown)
     app.router.add_post("/v1/chat/completions", _chat)
@@ -253,9 +255,14 @@ async def _respond(request: web.Request) -> web.StreamResponse:
     async def answer(behaviour: Behaviour, ordinal: int) -> web.StreamResponse:
         if asked.previous_response_id is not None and asked.previous_response_id not in known:
             return answer_error(request, 400, "No such response.", param="previous_response_id")
+        if asked.previous_response_id is not None:
+            before = request.app[_HISTORIES].get(asked.previous_response_id, [])
+            chat.messages[:0] = before
         made = responses_render.named(compose(chat, behaviour, ordinal))
         if asked.store is not False:
             known.add(made.id)
+            if behaviour.agent:
+                request.app[_HISTORIES][made.id] = chat.messages
             if asked.background:
                 return await _run(request, asked, behaviour, made, chat.prompt)
         if asked.stream and not behaviour.nostream:

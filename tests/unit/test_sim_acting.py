@@ -22,6 +22,11 @@ def given(*results: str) -> list[Message]:
     return [Message("user", PROMPT), *(Message("tool", result) for result in results)]
 
 
+def told(result: str) -> list[Message]:
+    """A result as some clients tell it: in the user's words."""
+    return [Message("assistant", "Calling look or write"), Message("user", result)]
+
+
 @pytest.mark.parametrize(
     ("turns", "offered", "right"),
     [
@@ -32,6 +37,15 @@ def given(*results: str) -> list[Message]:
         (given(), {"other"}, Step()),
         (given(), set(), Step()),
         ([*given("seen", "done"), Message("user", "go on")], BOTH, Step(result="done")),
+        ([*given(), *told("seen")], BOTH, Step(call=WRITE)),
+        ([*given(), *told("seen"), *told("it said: done")], BOTH, Step(result="it said: done")),
+        (
+            [*given(), Message("assistant", "cut o"), Message("user", "go on")],
+            BOTH,
+            Step(call=LOOK),
+        ),
+        ([*given(), Message("user", "be brief")], BOTH, Step(call=LOOK)),
+        ([*given(), Message("assistant", "cut o")], BOTH, Step(call=LOOK)),
         (
             [*given("a", "b"), Message("user", 'CALL look {"at": "b"}')],
             BOTH,
@@ -140,5 +154,5 @@ def test_each_dialect_makes_the_same_loop(read: Callable[[list[str]], ChatReques
         assert choice.finish == (b"tool_calls" if choice.calls else b"stop")
     assert called == [LOOK, WRITE]
     assert len(ids) == 2
-    assert texts[2].endswith("\nline\nof all")
+    assert texts[2].endswith("\n\nline\nof all")
     assert all(len(text.split()) >= 2 for text in texts)
