@@ -63,6 +63,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after: float | None = None  # seconds
 
 
+# The type of the failure of a job for which nobody was called, since the breakers of all its
+# targets were open. The same call again is a new try, under its own request id too.
+CIRCUIT_OPEN = "circuit_open"
+
+
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One try of a job against one provider. Times are Unix seconds, on the worker's clock.
 
@@ -96,6 +101,9 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     priority: Literal["interactive", "batch"] = "interactive"
     on_disconnect: Literal["continue", "cancel"] = "continue"
     grace: float | None = None
+    # Whether the caller makes a call again that fails: then no target is tried twice for it before
+    # anything was delivered. None: that is to be found out.
+    caller_retries: bool | None = None
 
 
 class Outline(msgspec.Struct, frozen=True):

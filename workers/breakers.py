@@ -4,7 +4,8 @@
 
 The store decides; see ``broker.store.breakers``. A copy may be late by a message, which
 costs a call that fails and is counted; it is read anew every few seconds, for a message that
-was missed. Without the store nothing is held against any target.
+was missed. Without the store nothing is held against any target. A target whose breaker is open
+is called by nobody, but for one trial a cooldown, whether or not there is another.
 
 A target has a breaker of its own if a route names it, or once it has answered. Whoever may call
 makes up all other names (PROVIDER/anything); they share their provider's breaker until then.
@@ -73,6 +74,9 @@ class BreakerView:
         self._proven: dict[str, None] = {}  # not of routes; those used last at the end
         self._counts: dict[tuple[str, bool], tuple[int, int]] = {}
         self._urgent = asyncio.Event()
+        self._told = asyncio.Event()  # all that is urgent was reported
+        self._told.set()
+        self._running = False
 
     def name_of(self, target: Target) -> str:
         """The name of the breaker that counts calls of this target."""
@@ -102,7 +106,7 @@ class BreakerView:
     async def admit(self, target: Target, *, anyway: bool = False) -> Passage | None:
         """Leave to call a target, as the single trial where that is due; None if others try.
 
-        Ask only when about to call. ``anyway`` is for a target that is the least bad of all.
+        Ask only when about to call. ``anyway`` is for a call that its provider has under way.
         """
         name = self.name_of(target)
         if anyway or name not in self._seen:
@@ -120,6 +124,17 @@ class BreakerView:
         self._counts[name, trial] = (before[0] + good, before[1] + bad)
         if bad or trial:
             self._urgent.set()
+            self._told.clear()
+
+    async def told(self) -> None:
+        """Return once the store has counted what failed here, and said what came of it.
+
+        It is waited for a moment only: a store that is away holds up nobody.
+        """
+        if self._running and not self._told.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH):
+                    await self._told.wait()
 
     def on_change(self, data: bytes) -> None:
         """A change was published."""
@@ -128,7 +143,7 @@ class BreakerView:
     async def run(self) -> None:
         """Report and read until cancelled. A store that is away is waited for."""
         loop = asyncio.get_running_loop()
-        read_at = loop.time()
+        read_at, self._running = loop.time(), True
         while True:
             try:
                 if loop.time() >= read_at:
@@ -158,6 +173,8 @@ class BreakerView:
             if (now_good, now_bad) != (good, bad):
                 self._counts[name, trial] = (now_good - good, now_bad - bad)
             self._note(breaker)
+        if not self._urgent.is_set():
+            self._told.set()
 
     def _take(self, breakers: Sequence[Breaker]) -> None:
         """All that there are; what is none of them any more is forgotten."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -12,7 +13,15 @@ from broker.api.core import Core
 from broker.api.folding import Folding
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
-from broker.errors import BadCursor, FramesLost, JobNotFound, OtherDialect
+from broker.errors import (
+    BadCursor,
+    FramesLost,
+    JobGone,
+    JobNotFound,
+    NotRetriable,
+    OtherDialect,
+    StoreFull,
+)
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
 from broker.routing import Target, policy_for
@@ -96,8 +105,22 @@ async def follow(core: Core, submission: Submission) -> Reader:
 
 async def _create(core: Core, submission: Submission, over: Executor | None = None) -> Creation:
     creation = await enqueue(core.store, submission, over=over)
+    if creation.again:
+        await _make_again(core, submission)
     core.metrics.calls.labels("created" if creation.created else "attached").inc()
     return creation
+
+
+async def _make_again(core: Core, submission: Submission) -> None:
+    """Queue a job again that failed without a call to anybody, as ``…/retry`` does.
+
+    Raises:
+        StoreAway, StoreFull, QueueFull, AccountBusy: it is not admitted just now.
+    """
+    if not submission.admitted:
+        raise StoreFull()
+    with suppress(NotRetriable, JobNotFound, JobGone):  # another call did it at the same time
+        await core.store.jobs.retry(submission.key, submission.limits)
 
 
 async def check_cursor(core: Core, job: Job, cursor: int) -> None:

@@ -16,6 +16,7 @@ from broker.api.body import BodyLimits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
 from broker.api.passing import Passing
+from broker.api.retrying import Retrying
 from broker.api.rounds import Rounds
 from broker.api.takers import Takers
 from broker.errors import Draining, StoreAway
@@ -52,6 +53,7 @@ class Core:
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
         self.offload = Offload(settings)
+        self.retrying = Retrying(settings.server)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.draining = asyncio.Event()
         self.failed = False

@@ -57,7 +57,8 @@ class Inference:
         submission = await self._submission(core, request)
         after = header(request, b"last-event-id")
         if after is None:
-            options = from_headers(request.scope["headers"])
+            headers = request.scope["headers"]
+            options = core.retrying.options(from_headers(headers), headers)
             reader = await follow(core, narrowed(core, submission, options))
         else:
             found = await self._attach(core, submission, cursors.parse(after))

@@ -46,6 +46,10 @@ DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "number", "minimum": 1, "maximum": _LONGEST},
         "Seconds without a reader until then.",
     ),
+    "caller_retries": (
+        {"type": "boolean"},
+        "Whether the caller makes a failed call again by itself: no target is tried twice then.",
+    ),
 }
 
 
@@ -112,6 +116,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
 def _seconds(text: str) -> float:
     if not text.isascii() or len(text) > 20:
         raise ValueError(text)
@@ -126,4 +136,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "priority": str,
     "on_disconnect": str,
     "grace": _seconds,
+    "caller_retries": _flag,
 }

@@ -12,6 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from broker.settings import Settings
+from broker.settings.patterns import STAR
 from broker.store.connection import each, store_errors
 from broker.store.keys import Keys
 from broker.store.scripts import Scripts
@@ -43,7 +44,8 @@ class Breakers:
         self._scripts = scripts
         self._client = client
         # The targets that the operator has named.
-        self.routed = frozenset(name for each in settings.routes.values() for name in each.names)
+        named = (name for each in settings.routes.values() for name in each.names)
+        self.routed = frozenset(name for name in named if STAR not in name)
         self._prefix = keys.partitions[0].prefix
         self._channel = keys.breaker_channel
         limits = settings.breaker

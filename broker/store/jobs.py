@@ -81,10 +81,14 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Creation(msgspec.Struct, frozen=True):
-    """Whether a job was created or was there already; ``grace_ms`` as in ``model.Job``."""
+    """Whether a job was created or was there already; ``grace_ms`` as in ``model.Job``.
+
+    ``again``: it is there, but failed without a call to anybody, and this one may try again.
+    """
 
     created: bool
     grace_ms: int | None = None
+    again: bool = False
 
 
 def ended(
@@ -139,7 +143,7 @@ class Jobs:
             case b"created":
                 return Creation(True, _ms(new.grace) or None)
             case b"exists":
-                return Creation(False, int(reply[1]) if reply[1] else None)
+                return Creation(False, int(reply[1]) if reply[1] else None, bool(reply[2]))
             case b"upload-lost":
                 raise StoreAway("It lost the body that was uploaded.")
             case b"conflict":

@@ -3,7 +3,7 @@
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace bytes breaks since``; the rest is written by
 processes: ``request_id dialect model task metadata options keep outline`` at creation, ``delivered
-usage error cursor declined`` and one ``attempt:N`` an attempt by holders.
+usage error cursor declined again`` and one ``attempt:N`` an attempt by holders.
 
 ``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
 that may still have to wait in a queue.
@@ -134,6 +134,8 @@ def _silent(job: Job) -> int:
     return 1 + sum(not attempt.provider for attempt in job.attempts)
 
 
+# Goes with a failure for which nobody was called: the same call may try again under its request id.
+AGAIN = ("again", b"1")
 CALLING_TOLD = ("calling", b"0")  # goes with the first frame that a claim's holder writes
 
 

@@ -50,6 +50,8 @@ def test_a_proxys_name_for_the_call_is_no_option() -> None:
         ("on_disconnect", "continue", "continue"),
         ("grace", "1", 1.0),
         ("grace", "2.5", 2.5),
+        ("caller_retries", "true", True),
+        ("caller_retries", "false", False),
     ],
 )
 def test_a_header_sets_its_option(name: str, text: str, value: Any) -> None:
@@ -65,7 +67,8 @@ def test_all_of_them_together() -> None:
         priority="batch",
         on_disconnect="cancel",
         grace="5",
-    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0)
+        caller_retries="true",
+    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0, True)
 
 
 @pytest.mark.parametrize(
