@@ -163,10 +163,16 @@ class Job(msgspec.Struct, omit_defaults=True):
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
     keep: bool = False  # whether its request is kept for as long as its stream
+    meaning: str | None = None  # what its model's name stood for at its creation, if another
     outline: Outline | None = None  # of a request that is large
     # Where its numbers break off, for the store may have lost what came there: (last before,
     # first after) each. See ``broker.cursor``.
     breaks: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def routed(self) -> str:
+        """The name of a route, or the ``PROVIDER/MODEL``, that its model's name stands for."""
+        return self.meaning or self.model
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")

@@ -188,7 +188,7 @@ class Generation:
         else:
             return _BODY_LOST
         try:
-            policy = policy_for(self._settings, self._job.model, self._job.options)
+            policy = policy_for(self._settings, self._job.routed, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
             if may_decline(self._claim, self._settings):
                 raise Unknown from error

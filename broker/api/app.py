@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.api import count_tokens, events, health, jobs, openapi, providers, responses
+from broker.api import count_tokens, events, health, jobs, models, openapi, providers, responses
 from broker.api.core import Core
 from broker.api.door import Door
 from broker.api.inference import Inference
@@ -60,8 +60,8 @@ def create_app(core: Core) -> Starlette:
             Route(_RESPONSE, responses.delete, methods=["DELETE"]),
             Route(f"{_RESPONSE}/cancel", responses.cancel, methods=["POST"]),
             Route(f"{_RESPONSE}/input_items", responses.list_input, methods=["GET"]),
-            Route("/v1/models", health.list_models, methods=["GET"]),
-            Route("/v1/models/{model:path}", health.retrieve_model, methods=["GET"]),
+            Route("/v1/models", models.list_models, methods=["GET"]),
+            Route("/v1/models/{model:path}", models.retrieve_model, methods=["GET"]),
             Route("/v1/providers", providers.list_providers, methods=["GET"]),
             Route("/v1/jobs", jobs.create_job, methods=["POST"]),
             Route("/v1/jobs", jobs.list_jobs, methods=["GET"]),

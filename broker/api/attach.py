@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from broker.api.core import Core
 from broker.api.folding import Folding
+from broker.catalog import meaning
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
 from broker.errors import (
@@ -40,17 +41,24 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. Unexpressible: none of its targets can be asked this.
+        UnknownModel, AmbiguousModel: see ``catalog.naming``. Unexpressible: none of the model's
+            targets can be asked this.
         BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
-    policy = policy_for(settings, submission.request["model"], options)
-    if submission.examined is None:  # else the child has looked
+    model, examined = submission.request["model"], submission.examined
+    if examined is None:
+        routed = meaning(settings, model, submission.dialect, core.model_lists.catalog)
+    else:
+        routed = examined.meaning or model
+    policy = policy_for(settings, routed, options)
+    if examined is None:  # else the child has looked
         expressible(settings, submission.dialect, submission.request, policy.targets)
     grace = settings.server.grace if options.grace is None else options.grace
     return msgspec.structs.replace(
         submission,
         options=options,
+        meaning=routed if routed != model else None,
         deadline=policy.deadline,
         grace=grace if options.on_disconnect == "cancel" else None,
         limits=core.limits_of(submission.account),

@@ -15,6 +15,7 @@ from broker import log
 from broker.api.body import BodyLimits
 from broker.api.booth import Booth
 from broker.api.metrics import Metrics
+from broker.api.model_lists import ModelListKeeper
 from broker.api.passing import Passing
 from broker.api.retrying import Retrying
 from broker.api.rounds import Rounds
@@ -54,6 +55,7 @@ class Core:
         self.booth = Booth(settings, self.store.ticket_key)
         self.offload = Offload(settings)
         self.retrying = Retrying(settings.server)
+        self.model_lists = ModelListKeeper(settings, self.store, lambda: self.http)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.draining = asyncio.Event()
         self.failed = False
@@ -200,6 +202,7 @@ class Core:
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
             asyncio.create_task(self._attend(), name="attendance"),
             asyncio.create_task(self.takers.run(), name="takers"),
+            asyncio.create_task(self.model_lists.run(), name="model lists"),
             asyncio.create_task(self._know_layout(), name="layout"),
         ]
         for loop in loops:

@@ -26,7 +26,9 @@ class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """A call that may be made. ``options`` are the body's own, if it has some."""
+    """A call that may be made. ``options`` are the body's own, if it has some; ``meaning`` is what
+    its model's name stands for, if another.
+    """
 
     request_id: str
     dialect: str
@@ -36,6 +38,7 @@ class Examined(msgspec.Struct, frozen=True):
     upload: Upload | None = None
     metadata: dict[str, Any] | None = None
     options: Options | None = None
+    meaning: str | None = None
 
 
 class Items(msgspec.Struct, frozen=True, tag=True, kw_only=True):

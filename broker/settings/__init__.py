@@ -282,7 +282,13 @@ class Settings(Section, frozen=True, dict=True):
         route = self.routes.get(model)
         if route is not None:
             return Served(route, route.names)
+        if not self._patterns:
+            return None
         return self.derived(("served", model), lambda: self._matched(model)) or None
+
+    def is_served(self, model: str) -> bool:
+        """Whether a route serves this name; for many names, none of which is remembered."""
+        return model in self.routes or bool(self._patterns and self._matched(model))
 
     def _matched(self, model: str) -> Served | Literal[False]:
         pattern = best(self._patterns, model, self.providers)
@@ -320,9 +326,11 @@ class Settings(Section, frozen=True, dict=True):
     def _target(self, model: str, provider: str, provider_model: str) -> RouteTarget | None:
         """What a route says about one of its targets, beside its name."""
         served, wanted = self.served(model), f"{provider}/{provider_model}"
-        for each, name in zip(*(served.route.targets, served.names) if served else ((), ())):
-            if name == wanted and isinstance(each, RouteTarget):
-                return each
+        if served is None:
+            return None
+        for each, name in zip(served.route.targets, served.names, strict=True):
+            if name == wanted:
+                return each if isinstance(each, RouteTarget) else None
         return None
 
 

@@ -71,6 +71,7 @@ class NewJob(msgspec.Struct, frozen=True):
     task: bytes
     metadata: dict[str, Any] | None = None
     options: Options = Options()
+    meaning: str | None = None  # as in ``model.Job``
     deadline: float | None = None
     grace: float | None = None
     limits: Limits = _NO_LIMITS
@@ -180,6 +181,8 @@ class Jobs:
             size += len(metadata)
         if new.options != Options():
             fields += ["options", msgspec.json.encode(new.options)]
+        if new.meaning is not None:
+            fields += ["meaning", new.meaning]
         if new.keep:
             fields += ["keep", "1"]
         if new.outline is not None:
