@@ -16,6 +16,7 @@ from broker.catalog.listing import Listed
 
 Lists = Mapping[str, tuple[Listed, ...]]  # by provider
 
+_DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z", re.ASCII)
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _MOST_WORDS = 12  # of a name that are looked at
 _MOST_OF_WORD = 200  # names that are kept under a word
@@ -50,6 +51,21 @@ class Catalog:
     def providers_of(self, model: str) -> tuple[str, ...]:
         """The providers that list a model of this name."""
         return tuple(self._providers.get(model, ()))
+
+    def providers_of_alias(self, model: str) -> tuple[str, ...]:
+        """The providers that list this model with a date, or with none if this name has one."""
+        bare = _DATED.sub("", model)
+        found = self._undated.get(model, ()) if bare == model else self._providers.get(bare, ())
+        return tuple(found)
+
+    @cached_property
+    def _undated(self) -> dict[str, dict[str, None]]:
+        """The providers of each dated model, by its name without the date."""
+        found: dict[str, dict[str, None]] = {}
+        for name, providers in self._providers.items():
+            if (bare := _DATED.sub("", name)) != name:
+                found.setdefault(bare, {}).update(dict.fromkeys(providers))
+        return found
 
     def listed(self, provider: str, model: str) -> Listed | None:
         """What a provider's list says of a model."""

@@ -2,10 +2,11 @@
 
     a route's own name ─▶ a pattern ─▶ PROVIDER/MODEL ─▶ a bare name: the one provider that has it
 
-A bare name is looked for in the providers' lists. A name in no list, as new models and aliases are,
-is its family's: ``claude-…`` is Anthropic's, if there is a provider for that. Providers that are
-one account in several dialects count as one; of them the one that speaks the call's dialect is
-taken, else the first. A name that two accounts have is refused: whose bill it is, is not guessed.
+A bare name is looked for in the providers' lists, where a name without its date or ``-latest`` is
+the same: vendors list one of them and know both. Of a provider whose list is not known yet a
+vendor's own names are taken to be there: ``claude-…`` is Anthropic's. Providers that are one
+account in several dialects count as one; of them the one that speaks the call's dialect is taken,
+else the first. A name that two accounts have is refused: whose bill it is, is not guessed.
 
 The meaning is found once, where a job is made, and stands in the job's record: lists change, and
 differ between processes.
@@ -60,10 +61,11 @@ def meaning(
 
 def candidates(settings: Settings, catalog: Catalog, model: str) -> tuple[str, ...]:
     """The providers that a bare name may mean, in the order of the configuration."""
-    listing = frozenset(catalog.providers_of(model))
+    listing = frozenset(catalog.providers_of(model) or catalog.providers_of_alias(model))
     bare = [name for name, each in settings.providers.items() if each.bare_names]
     found = tuple(name for name in bare if name in listing)
-    return found or tuple(name for name in bare if _is_family(name, model))
+    unknown = (name for name in bare if not catalog.lists.get(name))
+    return found or tuple(name for name in unknown if _is_family(name, model))
 
 
 def catalog_of(settings: Settings, lists: Lists) -> Catalog:
@@ -78,7 +80,7 @@ def catalog_of(settings: Settings, lists: Lists) -> Catalog:
     for provider in settings.providers:
         for listed in catalog.lists.get(provider, ()):
             name = listed.id
-            if not _is_bare(settings, catalog, name):
+            if not _is_bare(settings, catalog, name, provider):
                 name = f"{provider}/{listed.id}"
             public.setdefault(name, Public(name, provider, listed))
     catalog.public = tuple(each for each in public.values() if STAR not in each.name)
@@ -91,14 +93,16 @@ def _route(settings: Settings, catalog: Catalog, name: str) -> Public:
     return Public(name, owner, catalog.listed(owner, model))
 
 
-def _is_bare(settings: Settings, catalog: Catalog, model: str) -> bool:
-    """Whether a call may name this model of a list without its provider."""
-    if settings.is_served(model):
-        return True
+def _is_bare(settings: Settings, catalog: Catalog, model: str, provider: str) -> bool:
+    """Whether a call may name this model of a provider's list without its provider."""
+    if model in settings.routes:
+        return False
+    if (matched := settings.matched(model)) is not None:
+        return matched.names[0] == f"{provider}/{model}"
     if model.partition("/")[0] in settings.providers:
         return False
     found = candidates(settings, catalog, model)
-    return bool(found) and _is_one(settings, found)
+    return provider in found and _is_one(settings, found)
 
 
 def _is_one(settings: Settings, providers: Iterable[str]) -> bool:

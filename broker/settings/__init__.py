@@ -284,16 +284,16 @@ class Settings(Section, frozen=True, dict=True):
             return Served(route, route.names)
         if not self._patterns:
             return None
-        return self.derived(("served", model), lambda: self._matched(model)) or None
+        found: Served | Literal[False] = self.derived(
+            ("served", model), lambda: self.matched(model) or False
+        )
+        return found or None
 
-    def is_served(self, model: str) -> bool:
-        """Whether a route serves this name; for many names, none of which is remembered."""
-        return model in self.routes or bool(self._patterns and self._matched(model))
-
-    def _matched(self, model: str) -> Served | Literal[False]:
+    def matched(self, model: str) -> Served | None:
+        """What the pattern makes of a name that serves it, found anew each time."""
         pattern = best(self._patterns, model, self.providers)
         if pattern is None:
-            return False
+            return None
         route = self.routes[pattern.name]
         return Served(route, tuple(filled(name, pattern, model) for name in route.names))
 
