@@ -109,7 +109,8 @@ class ModelListKeeper:
     async def _ask(self, name: str) -> None:
         seconds = self._settings.models.timeout
         async with self._busy:
-            if not await self._store.mark(f"models:asked:{name}", seconds + _LEEWAY):
+            alone = min(seconds + _LEEWAY, self._settings.models.refresh)
+            if not await self._store.mark(f"models:asked:{name}", alone):
                 return
             source, now = source_of(self._settings.providers[name]), time.time()
             last = self._kept.get(name)
