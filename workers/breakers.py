@@ -7,8 +7,9 @@ costs a call that fails and is counted; it is read anew every few seconds, for a
 was missed. Without the store nothing is held against any target. A target whose breaker is open
 is called by nobody, but for one trial a cooldown, whether or not there is another.
 
-A target has a breaker of its own if a route names it, or once it has answered. Whoever may call
-makes up all other names (PROVIDER/anything); they share their provider's breaker until then.
+Each target has a breaker of its own. Whoever may call makes up names (PROVIDER/anything): what no
+route names and what has never answered is kept apart, so that inventions push out no other's, and
+what fails under one name is held against no other.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from workers.providers.failures import word_of
 
 _FLUSH = 0.25  # seconds between reports of what went well
 _REFRESH = 5.0  # seconds between two readings of all
+_STALE = 60.0  # seconds after which a trial that is due is nobody's any more
 
 
 class _Seen(NamedTuple):
@@ -40,7 +42,7 @@ class Passage:
     def __init__(self, view: "BreakerView", target: Target, *, trial: bool = False) -> None:
         self._view = view
         self._target = target
-        self._name = view.name_of(target)
+        self._name = str(target)
         self._trial = trial
 
     def answered(self) -> None:
@@ -78,13 +80,12 @@ class BreakerView:
         self._told.set()
         self._running = False
 
-    def name_of(self, target: Target) -> str:
-        """The name of the breaker that counts calls of this target."""
-        name = str(target)
-        return name if name in self._breakers.routed or name in self._proven else target.provider
+    def is_known(self, name: str) -> bool:
+        """Whether the target is a route's, or has answered: it is no invention."""
+        return name in self._breakers.routed or name in self._proven
 
     def prove(self, target: Target) -> None:
-        """The target has answered: it is no invention."""
+        """The target has answered."""
         self._prove(str(target))
 
     def _prove(self, name: str) -> None:
@@ -100,7 +101,7 @@ class BreakerView:
         if not self._seen:
             return {}
         now = asyncio.get_running_loop().time()
-        seen = ((target, self._seen.get(self.name_of(target))) for target in targets)
+        seen = ((target, self._seen.get(str(target))) for target in targets)
         return {t: each.trial_at - now for t, each in seen if each and each.trial_at > now}
 
     async def admit(self, target: Target, *, anyway: bool = False) -> Passage | None:
@@ -108,7 +109,7 @@ class BreakerView:
 
         Ask only when about to call. ``anyway`` is for a call that its provider has under way.
         """
-        name = self.name_of(target)
+        name = str(target)
         if anyway or name not in self._seen:
             return Passage(self, target)
         try:
@@ -162,7 +163,8 @@ class BreakerView:
         while self._counts:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
             try:
-                breaker = await self._breakers.report(name, good, bad, trial=trial)
+                known = self.is_known(name)
+                breaker = await self._breakers.report(name, good, bad, trial=trial, known=known)
             except StoreRefused as error:
                 if not damaged(error):
                     raise
@@ -177,12 +179,17 @@ class BreakerView:
             self._told.set()
 
     def _take(self, breakers: Sequence[Breaker]) -> None:
-        """All that there are; what is none of them any more is forgotten."""
+        """All but those of inventions; what is none of them any more is forgotten.
+
+        One of an invention is, once nobody has asked for its trial for a while.
+        """
         known = {breaker.name for breaker in breakers}
-        for name in [each for each in self._seen if each not in known]:
-            del self._seen[name]
+        old = asyncio.get_running_loop().time() - _STALE
+        for name, seen in list(self._seen.items()):
+            if name not in known and (self.is_known(name) or seen.trial_at < old):
+                del self._seen[name]
         for breaker in breakers:
-            if "/" in breaker.name and breaker.name not in self._proven:  # others had its answer
+            if breaker.name not in self._proven:  # others had its answer
                 self._prove(breaker.name)
             self._note(breaker)
 

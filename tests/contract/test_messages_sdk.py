@@ -74,8 +74,9 @@ async def test_a_target_that_does_not_stream(claude: AsyncAnthropic, prompt: str
 async def test_models_are_listed_and_retrieved(claude: AsyncAnthropic) -> None:
     found = await claude.models.list()
     names = [model.id async for model in found]
-    assert "plain" in names
-    assert names == sorted(names)
+    routes = names[: names.index("then-unasked") + 1]
+    assert "plain" in routes
+    assert routes == sorted(routes)
     assert (found.first_id, found.last_id, found.has_more) == (names[0], names[-1], False)
     model = await claude.models.retrieve("plain")
     assert (model.id, model.type, model.created_at.year) == ("plain", "model", 1970)
