@@ -18,6 +18,7 @@ from tests.unit.generate_rig import (
     Hang,
     Rig,
     Scripted,
+    Step,
     chunk,
     open_rig,
     outcomes,
@@ -207,7 +208,8 @@ async def test_what_failed_is_counted_before_it_is_tried_again(rig: Rig) -> None
     rig.configure(targets=("one/a",), attempts=99)
     task = asyncio.create_task(rig.breakers.run())
     claim = await running(rig.store)
-    one = Scripted(*([ProviderFailure(RETRY)] for _ in range(99)))
+    failing: list[Step] = [ProviderFailure(RETRY)]
+    one = Scripted(*(failing for _ in range(99)))
     await rig.run(claim, one=one)
     task.cancel()
     assert len(one.calls) == LEAST
