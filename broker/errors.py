@@ -179,6 +179,12 @@ class UnknownModel(StreamholdError):
     code = "model_not_found"
 
 
+class AmbiguousModel(BadRequest):
+    """More than one provider has a model of this name."""
+
+    code = "ambiguous_model"
+
+
 class OtherDialect(BadRequest):
     """The model's provider does not speak the dialect of this call."""
 

@@ -63,6 +63,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after: float | None = None  # seconds
 
 
+# The type of the failure of a job for which nobody was called, since the breakers of all its
+# targets were open. The same call again is a new try, under its own request id too.
+CIRCUIT_OPEN = "circuit_open"
+
+
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One try of a job against one provider. Times are Unix seconds, on the worker's clock.
 
@@ -99,6 +104,9 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     on_disconnect: Literal["continue", "cancel"] = "continue"
     grace: float | None = None
     join: float | None = None  # seconds after which a call whose reader was lost is joined no more
+    # Whether the caller makes a call again that fails: then no target is tried twice for it before
+    # anything was delivered. None: that is to be found out.
+    caller_retries: bool | None = None
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -158,10 +166,16 @@ class Job(msgspec.Struct, omit_defaults=True):
     deadline_ms: int | None = None
     grace_ms: int | None = None  # set if its readers' leaving is to cancel it
     keep: bool = False  # whether its request is kept for as long as its stream
+    meaning: str | None = None  # what its model's name stood for at its creation, if another
     outline: Outline | None = None  # of a request that is large
     # Where its numbers break off, for the store may have lost what came there: (last before,
     # first after) each. See ``broker.cursor``.
     breaks: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def routed(self) -> str:
+        """The name of a route, or the ``PROVIDER/MODEL``, that its model's name stands for."""
+        return self.meaning or self.model
 
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}\Z")

@@ -5,13 +5,16 @@ begins again at its head when attempts are left. A target whose worker was lost 
 has done nothing wrong and is tried again first. Before the first delivered frame that is all
 (``next_step``). After it a lost answer can only be gone on with as the route's ``on_loss``
 says and the target can (``after_loss``). Which targets come into question, and in which
-order, is ``_candidates``'s to say, for both.
+order, is ``_candidates``'s to say, for both. A target whose breaker is open is not called,
+whatever else there is.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from broker.errors import (
     BadRequest,
@@ -22,6 +25,7 @@ from broker.errors import (
     UnknownModel,
     Unsendable,
 )
+from broker.model import CIRCUIT_OPEN as CIRCUIT
 from broker.model import Attempt, Failure, Options
 from broker.settings import Route, Settings
 from broker.settings.addresses import in_address, is_model
@@ -58,8 +62,18 @@ class End(NamedTuple):
     failure: Failure
 
 
+class Shut(NamedTuple):
+    """The breaker of every target that could be tried is open for ``wait`` more seconds: let the
+    job wait so long, or fail it with this.
+    """
+
+    wait: float
+    failure: Failure
+
+
 _DIRECT = Route(targets=())  # what holds for a provider addressed without a route
 _ANY = Options()  # the caller narrows nothing
+RETRIED = Options(caller_retries=True)  # of a caller that is known to try again by itself
 # What ended attempts that called nobody.
 _UNASKED = (
     *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
@@ -81,6 +95,9 @@ class Policy(NamedTuple):
     hold_tool_calls: bool = False
     drop_tools: tuple[str, ...] = ()  # hosted ones, that other dialects are asked without
     join: float | None = None  # see ``settings.Route``
+    # Whether the caller tries again by itself: then no target that failed is tried again here
+    # before anything was delivered, for the tries would multiply.
+    once: bool = False
 
 
 class Standing(NamedTuple):
@@ -96,16 +113,28 @@ def targets_for(settings: Settings, model: str) -> tuple[Target, ...]:
     Raises:
         UnknownModel: neither a route nor a provider has that name.
     """
-    route = settings.routes.get(model)
-    if route is not None:
-        return tuple(Target(*name.split("/", 1)) for name in route.names)
+    served = settings.served(model)
+    if served is not None:
+        targets = tuple(Target(*name.split("/", 1)) for name in dict.fromkeys(served.names))
+        if model in settings.routes:
+            return targets
+        fit = tuple(each for each in targets if _fits(settings, each))
+        if not fit:
+            raise UnknownModel(f"{model[:_SHOWN]!r} can be no model there.", param="model")
+        return fit
     name, _, rest = model.partition("/")
-    provider = settings.providers.get(name)
-    if provider is None or not rest:
+    if name not in settings.providers or not rest:
         raise UnknownModel(f"There is no route {model[:_SHOWN]!r}.", param="model")
-    if in_address(provider) and not is_model(rest, provider):
+    target = Target(name, rest)
+    if not _fits(settings, target):
         raise UnknownModel(f"{model[:_SHOWN]!r} can be no model of this provider.", param="model")
-    return (Target(name, rest),)
+    return (target,)
+
+
+def _fits(settings: Settings, target: Target) -> bool:
+    """Whether a name that a caller made up can be a model of its provider."""
+    provider = settings.providers[target.provider]
+    return not in_address(provider) or is_model(target.model, provider)
 
 
 LOST = Failure(
@@ -122,6 +151,14 @@ LOST_MID_STREAM = Failure(
 )
 
 
+CIRCUIT_OPEN = Failure(
+    type=CIRCUIT,
+    message="The model's targets have failed too often of late, and are left alone for a while.",
+    status=503,
+    retryable=True,
+)
+
+
 def policy_for(settings: Settings, model: str, options: Options = _ANY) -> Policy:
     """The policy of a public model name, or that of a provider addressed directly, narrowed
     by what the caller asks for.
@@ -130,14 +167,17 @@ def policy_for(settings: Settings, model: str, options: Options = _ANY) -> Polic
         UnknownModel: neither a route nor a provider has that name.
         BadRequest: the caller wants a target that the route has not.
     """
-    if options != _ANY:
-        return _policy(settings, model, options)
-    return settings.derived(("policy", model), lambda: _policy(settings, model, options))
+    if options == _ANY:
+        return settings.derived(("policy", model), lambda: _policy(settings, model, options))
+    if options == RETRIED:  # most calls of the official SDKs
+        return settings.derived(("once", model), lambda: _policy(settings, model, options))
+    return _policy(settings, model, options)
 
 
 def _policy(settings: Settings, model: str, options: Options) -> Policy:
     targets = _narrowed(targets_for(settings, model), options.targets)
-    route, worker = settings.routes.get(model, _DIRECT), settings.worker
+    served, worker = settings.served(model), settings.worker
+    route = served.route if served is not None else _DIRECT
     allowed = worker.attempts if route.retries is None else (1 + route.retries) * len(targets)
     allowed = allowed if route.attempts is None else route.attempts
     retries = route.retries or 0
@@ -155,6 +195,7 @@ def _policy(settings: Settings, model: str, options: Options) -> Policy:
         hold_tool_calls=route.hold_tool_calls,
         drop_tools=route.drop_tools,
         join=route.join,
+        once=bool(options.caller_retries),
     )
 
 
@@ -173,25 +214,32 @@ def _shorter(one: float | None, other: float | None) -> float | None:
     return min((each for each in (one, other) if each is not None), default=None)
 
 
-Shut = Mapping[Target, float]  # seconds, for each target whose breaker is open, until a trial
-_NONE: Shut = {}
+Waits = Mapping[Target, float]  # seconds, for each target whose breaker is open, until a trial
+_NONE: Waits = {}
 
 
-def next_step(policy: Policy, history: Sequence[Attempt], shut: Shut = _NONE) -> Run | End:
+def next_step(policy: Policy, history: Sequence[Attempt], shut: Waits = _NONE) -> Run | End | Shut:
     """What to do now, given the attempts that have ended (the last one without an answer)."""
     if not history and not shut and policy.allowed > 0 and policy.targets:  # nearly always
         return Run(policy.targets[0], 0.0)
     failure = _failure(history) or LOST
     if _is_over(policy, history, failure):
         return End(failure)
-    for target in _candidates(policy, history, shut):
-        return Run(target, _pause(policy, history, target))
-    return End(failure)
+    left = _candidates(policy, history)
+    for target in left:
+        if target not in shut:
+            return Run(target, _pause(policy, history, target))
+    if not left:
+        return End(failure)
+    wait = min(shut[target] for target in left)
+    failure = _failure(history) or CIRCUIT_OPEN
+    again = replace(failure, retryable=True, retry_after=failure.retry_after or wait)
+    return Shut(wait, again)  # whatever this one was: those that are left may do by then
 
 
 def after_loss(
-    policy: Policy, history: Sequence[Attempt], standing: Standing, shut: Shut = _NONE
-) -> Run | End:
+    policy: Policy, history: Sequence[Attempt], standing: Standing, shut: Waits = _NONE
+) -> Run | End | Shut:
     """What to do about an answer that was begun and then lost, by provider or worker.
 
     Without an ``on_loss`` the strongest that a target can honour is chosen: going on where
@@ -202,19 +250,22 @@ def after_loss(
     if _is_over(policy, history, failure):
         return End(failure)
     if standing.silent:  # before the first word; nobody will see that another attempt says it
-        step = next_step(policy, history, shut)
+        step = next_step(policy._replace(once=False), history, shut)
+        if isinstance(step, Shut):
+            return Shut(step.wait, failure)
         return step._replace(mode="replay") if isinstance(step, Run) else End(failure)
     if policy.on_loss == "terminate":
         return End(failure)
-    before = _target_of(history[-1])
-    for target in _candidates(policy, history, shut):
-        pause = _pause(policy, history, target)
-        if policy.on_loss == "replay":
-            if target == before:
-                return Run(target, pause, "replay")
-        elif standing.prefillable and target in policy.prefilling:
-            return Run(target, pause, "continue")
-    return End(failure)
+    before, waits = _target_of(history[-1]), []
+    mode: Mode = "replay" if policy.on_loss == "replay" else "continue"
+    for target in _candidates(policy._replace(once=False), history):
+        able = standing.prefillable and target in policy.prefilling
+        if not (target == before if mode == "replay" else able):
+            continue
+        if target not in shut:
+            return Run(target, _pause(policy, history, target), mode)
+        waits.append(shut[target])
+    return Shut(min(waits), failure) if waits else End(failure)
 
 
 def _failure(history: Sequence[Attempt]) -> Failure | None:
@@ -229,13 +280,13 @@ def _is_over(policy: Policy, history: Sequence[Attempt], failure: Failure) -> bo
     return counted >= policy.allowed or failure.remedy == "final"
 
 
-def _candidates(policy: Policy, history: Sequence[Attempt], shut: Shut) -> list[Target]:
-    """The targets that may be tried next, best first; the shut ones behind all others, those
-    first that will be tried again soonest.
+def _candidates(policy: Policy, history: Sequence[Attempt]) -> list[Target]:
+    """The targets that may be tried next, best first, whatever their breakers.
 
     The last one tried comes first if nothing is wrong with it, for only its worker was lost or
     drained, or if it has retries left. Else it comes last, after the others in the route's
-    order from its own place on. One that said ``next`` would say so again: it is out.
+    order from its own place on. One that said ``next`` would say so again: it is out. So is one
+    that failed at all, where the caller is to try again.
     """
     targets = policy.targets
     before = _target_of(history[-1]) if history else None
@@ -243,9 +294,13 @@ def _candidates(policy: Policy, history: Sequence[Attempt], shut: Shut) -> list[
     order = [*targets[start:], *targets[:start]]
     if before in targets and _failures_in_a_row(history) <= policy.retries:
         order.insert(0, before)
-    out = {_target_of(each) for each in history if each.error and each.error.remedy == "next"}
-    left = [target for target in dict.fromkeys(order) if target not in out]
-    return sorted(left, key=lambda target: shut.get(target, -1.0))
+    failed = [each for each in history if each.error is not None]
+    out = {_target_of(each) for each in failed if policy.once or _remedy(each) == "next"}
+    return [target for target in dict.fromkeys(order) if target not in out]
+
+
+def _remedy(attempt: Attempt) -> str:
+    return attempt.error.remedy if attempt.error else ""
 
 
 def _failures_in_a_row(history: Sequence[Attempt]) -> int:

@@ -4,10 +4,12 @@
 
 The store decides; see ``broker.store.breakers``. A copy may be late by a message, which
 costs a call that fails and is counted; it is read anew every few seconds, for a message that
-was missed. Without the store nothing is held against any target.
+was missed. Without the store nothing is held against any target. A target whose breaker is open
+is called by nobody, but for one trial a cooldown, whether or not there is another.
 
-A target has a breaker of its own if a route names it, or once it has answered. Whoever may call
-makes up all other names (PROVIDER/anything); they share their provider's breaker until then.
+Each target has a breaker of its own. Whoever may call makes up names (PROVIDER/anything): what no
+route names and what has never answered is kept apart, so that inventions push out no other's, and
+what fails under one name is held against no other.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from workers.providers.failures import word_of
 
 _FLUSH = 0.25  # seconds between reports of what went well
 _REFRESH = 5.0  # seconds between two readings of all
+_STALE = 60.0  # seconds after which a trial that is due is nobody's any more
 
 
 class _Seen(NamedTuple):
@@ -39,7 +42,7 @@ class Passage:
     def __init__(self, view: "BreakerView", target: Target, *, trial: bool = False) -> None:
         self._view = view
         self._target = target
-        self._name = view.name_of(target)
+        self._name = str(target)
         self._trial = trial
 
     def answered(self) -> None:
@@ -73,14 +76,16 @@ class BreakerView:
         self._proven: dict[str, None] = {}  # not of routes; those used last at the end
         self._counts: dict[tuple[str, bool], tuple[int, int]] = {}
         self._urgent = asyncio.Event()
+        self._told = asyncio.Event()  # all that is urgent was reported
+        self._told.set()
+        self._running = False
 
-    def name_of(self, target: Target) -> str:
-        """The name of the breaker that counts calls of this target."""
-        name = str(target)
-        return name if name in self._breakers.routed or name in self._proven else target.provider
+    def is_known(self, name: str) -> bool:
+        """Whether the target is a route's, or has answered: it is no invention."""
+        return name in self._breakers.routed or name in self._proven
 
     def prove(self, target: Target) -> None:
-        """The target has answered: it is no invention."""
+        """The target has answered."""
         self._prove(str(target))
 
     def _prove(self, name: str) -> None:
@@ -96,15 +101,15 @@ class BreakerView:
         if not self._seen:
             return {}
         now = asyncio.get_running_loop().time()
-        seen = ((target, self._seen.get(self.name_of(target))) for target in targets)
+        seen = ((target, self._seen.get(str(target))) for target in targets)
         return {t: each.trial_at - now for t, each in seen if each and each.trial_at > now}
 
     async def admit(self, target: Target, *, anyway: bool = False) -> Passage | None:
         """Leave to call a target, as the single trial where that is due; None if others try.
 
-        Ask only when about to call. ``anyway`` is for a target that is the least bad of all.
+        Ask only when about to call. ``anyway`` is for a call that its provider has under way.
         """
-        name = self.name_of(target)
+        name = str(target)
         if anyway or name not in self._seen:
             return Passage(self, target)
         try:
@@ -120,6 +125,17 @@ class BreakerView:
         self._counts[name, trial] = (before[0] + good, before[1] + bad)
         if bad or trial:
             self._urgent.set()
+            self._told.clear()
+
+    async def told(self) -> None:
+        """Return once the store has counted what failed here, and said what came of it.
+
+        It is waited for a moment only: a store that is away holds up nobody.
+        """
+        if self._running and not self._told.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH):
+                    await self._told.wait()
 
     def on_change(self, data: bytes) -> None:
         """A change was published."""
@@ -128,7 +144,7 @@ class BreakerView:
     async def run(self) -> None:
         """Report and read until cancelled. A store that is away is waited for."""
         loop = asyncio.get_running_loop()
-        read_at = loop.time()
+        read_at, self._running = loop.time(), True
         while True:
             try:
                 if loop.time() >= read_at:
@@ -147,7 +163,8 @@ class BreakerView:
         while self._counts:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
             try:
-                breaker = await self._breakers.report(name, good, bad, trial=trial)
+                known = self.is_known(name)
+                breaker = await self._breakers.report(name, good, bad, trial=trial, known=known)
             except StoreRefused as error:
                 if not damaged(error):
                     raise
@@ -158,14 +175,21 @@ class BreakerView:
             if (now_good, now_bad) != (good, bad):
                 self._counts[name, trial] = (now_good - good, now_bad - bad)
             self._note(breaker)
+        if not self._urgent.is_set():
+            self._told.set()
 
     def _take(self, breakers: Sequence[Breaker]) -> None:
-        """All that there are; what is none of them any more is forgotten."""
+        """All but those of inventions; what is none of them any more is forgotten.
+
+        One of an invention is, once nobody has asked for its trial for a while.
+        """
         known = {breaker.name for breaker in breakers}
-        for name in [each for each in self._seen if each not in known]:
-            del self._seen[name]
+        old = asyncio.get_running_loop().time() - _STALE
+        for name, seen in list(self._seen.items()):
+            if name not in known and (self.is_known(name) or seen.trial_at < old):
+                del self._seen[name]
         for breaker in breakers:
-            if "/" in breaker.name and breaker.name not in self._proven:  # others had its answer
+            if breaker.name not in self._proven:  # others had its answer
                 self._prove(breaker.name)
             self._note(breaker)
 

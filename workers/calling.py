@@ -162,7 +162,7 @@ class Caller:
         provider = self._providers.get(attempt.provider, self._job.dialect)
         if not provider.knows(Held(attempt.provider_id)):
             return None
-        target = (self._job.model, attempt.provider, attempt.model)
+        target = (self._job.routed, attempt.provider, attempt.model)
         return self._attaching.severed(attempt, stand, self._settings.timeouts_for(*target).total)
 
     def stop(self) -> None:
@@ -193,7 +193,7 @@ class Caller:
             request_id=self._job.request_id,
             model=target.model,
             request=request,
-            timeouts=self._settings.timeouts_for(self._job.model, *target),
+            timeouts=self._settings.timeouts_for(self._job.routed, *target),
             key=self._job.key,
             response_id=self.response_id,
             attempt=attempt.number,
@@ -204,7 +204,7 @@ class Caller:
             drop=policy.drop_tools,
             partial=joining is not None
             and joining.continues
-            and self._settings.prefill_for(self._job.model, *target),
+            and self._settings.prefill_for(self._job.routed, *target),
         )
 
     async def _begin(self, step: Run) -> None:

@@ -11,7 +11,8 @@ A lost call that its provider goes on with comes before all that: it is attached
 A job that has lost too many workers is taken to be what kills them. It is ended before its request
 is decoded or its stream read: see ``_give_up``.
 
-Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``; the job taken
+Endings: a whole answer → ``completed``; ``End`` from the routing → ``failed``, and so ``Shut``,
+unless it is a batch job, which is parked and queued again later (``parking``); the job taken
 away (cancelled, rescued, drained) → the task is cancelled, which closes the upstream
 connection, and nothing more is written under this token.
 """
@@ -35,13 +36,14 @@ from broker.errors import (
     UnknownModel,
 )
 from broker.frames import Frame, Kind
-from broker.model import Failure, JobState, Terminal
+from broker.model import CIRCUIT_OPEN, Failure, JobState, Terminal
 from broker.routing import (
     LOST,
     LOST_MID_STREAM,
     End,
     Policy,
     Run,
+    Shut,
     Standing,
     Target,
     after_loss,
@@ -51,6 +53,7 @@ from broker.routing import (
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
+from broker.store.record import AGAIN
 from broker.store.refusals import damaged
 from broker.store.streams import FRAMES_LOST as _FRAMES_LOST
 from workers.attaching import Severed, Stand
@@ -66,6 +69,7 @@ from workers.following import (
     response_id_of,
 )
 from workers.hold import Hold
+from workers.parking import Parked, check_parking, park
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
 from workers.read_backs import Found, ReadBacks
@@ -192,7 +196,7 @@ class Generation:
         else:
             return _BODY_LOST
         try:
-            policy = policy_for(self._settings, self._job.model, self._job.options)
+            policy = policy_for(self._settings, self._job.routed, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
             if may_decline(self._claim, self._settings):
                 raise Unknown from error
@@ -237,27 +241,36 @@ class Generation:
                 if self._ledger.unmeasured:
                     self.closing.settle((await self._read_back()).transcript)
                 return None
+            await self._breakers.told()  # whatever comes next, here or elsewhere, is to heed it
 
     async def _choose(
         self, policy: Policy, transcript: Transcript
     ) -> tuple[Run | End, Passage | None]:
-        """The next step and, for an attempt, the leave of its target's breaker."""
+        """The next step and, for an attempt, the leave of its target's breaker.
+
+        Raises:
+            Parked: it has to wait for a breaker, and may.
+        """
         shut = self._breakers.shut(policy.targets)
         while True:
             step = self._next(policy, transcript, shut)
             if isinstance(step, End):
                 return step, None
+            if isinstance(step, Shut):
+                check_parking(self._claim, self._settings, step)
+                return End(step.failure), None
             # Else not even a turn of the loop; a deadline that has passed needs one to be met.
             if step.delay or self._job.deadline_ms is not None:
                 await asyncio.sleep(step.delay)
-            passage = await self._breakers.admit(step.target, anyway=step.target in shut)
+            passage = await self._breakers.admit(step.target)
             if passage is not None:
                 return step, passage
-            shut[step.target] = 0.0  # another call is its trial
+            # Another call is its trial, or it was shut during our delay.
+            shut[step.target] = self._breakers.shut([step.target]).get(step.target, 0.0)
 
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]
-    ) -> Run | End:
+    ) -> Run | End | Shut:
         tried = self._ledger.tried
         if not self._caller.delivered:
             return next_step(policy, tried, shut)
@@ -308,6 +321,8 @@ class Generation:
             fields.append(("usage", msgspec.json.encode(terminal.usage)))
         if terminal.error is not None:
             fields.append(("error", msgspec.json.encode(terminal.error)))
+            if terminal.error.type == CIRCUIT_OPEN:
+                fields.append(AGAIN)
             parting = self._dialect.parting(self._job.created_ms)
             terminal = msgspec.structs.replace(terminal, closing=parting)
         frame = Frame(Kind.TERMINAL, msgspec.json.encode(terminal))
@@ -369,6 +384,9 @@ async def generate(ctx: dict[str, Any], key: str) -> None:
         except FramesLost as error:
             log.warning("job.frames_lost", request_id=rid, last=error.last)
             await generation.lose()
+        except Parked as error:
+            await park(hold, ctx["store"], ctx["holder"], error.wait)
+            raise Fenced() from None
         except Unknown:
             await decline(hold, ctx["store"], ctx["holder"])
             raise Fenced() from None

@@ -71,6 +71,13 @@ class Hold:
         times = ("declined", b"%d" % (self.claim.job.declined + 1))
         return Released(self.key, self.claim.token, [*self.ledger.leave(), times])
 
+    def park(self, wait: float) -> Released:
+        """Hand the job back, to be queued again after so many seconds."""
+        self._taken = True  # its task ends by itself
+        fields = self.ledger.leave()
+        self.pen.end(Fenced())
+        return Released(self.key, self.claim.token, fields, wait)
+
     def take_away(self) -> None:
         """The job is not ours any more: stop its task, which closes the upstream connection."""
         self.pen.end(Fenced())

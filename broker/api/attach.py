@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -11,9 +12,17 @@ from starlette.requests import ClientDisconnect, Request
 from broker.api.core import Core
 from broker.api.folding import Folding
 from broker.api.joining import Hold
+from broker.catalog import meaning
 from broker.cursor import is_lost
 from broker.dialects.neutral.expressible import expressible
-from broker.errors import BadCursor, FramesLost, JobNotFound
+from broker.errors import (
+    BadCursor,
+    FramesLost,
+    JobGone,
+    JobNotFound,
+    NotRetriable,
+    StoreFull,
+)
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
 from broker.routing import policy_for
@@ -31,14 +40,20 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     """The submission of a job that may have to be made, with all that limits it.
 
     Raises:
-        UnknownModel: no such model. Unexpressible: none of its targets can be asked this.
+        UnknownModel, AmbiguousModel: see ``catalog.naming``. Unexpressible: none of the model's
+            targets can be asked this.
         BadRequest: an option goes beyond the model's route.
     """
     settings = core.settings
+    model, examined = submission.request["model"], submission.examined
+    if examined is None:
+        routed = meaning(settings, model, submission.dialect, core.model_lists.catalog)
+    else:
+        routed = examined.meaning or model
     narrowing = options if options.join is None else msgspec.structs.replace(options, join=None)
-    policy = policy_for(settings, submission.request["model"], narrowing)
-    if submission.examined is not None:  # the child has looked
-        lost = submission.examined.lost
+    policy = policy_for(settings, routed, narrowing)
+    if examined is not None:  # the child has looked
+        lost = examined.lost
     else:
         dialect, request = submission.dialect, submission.request
         lost = expressible(settings, dialect, request, policy.targets, policy.drop_tools)
@@ -46,6 +61,7 @@ def narrowed(core: Core, submission: Submission, options: Options) -> Submission
     return msgspec.structs.replace(
         submission,
         options=options,
+        meaning=routed if routed != model else None,
         deadline=policy.deadline,
         grace=grace if options.on_disconnect == "cancel" else None,
         limits=core.limits_of(submission.account),
@@ -101,8 +117,22 @@ async def _create(
     core: Core, submission: Submission, found: str = "attached", over: Executor | None = None
 ) -> Creation:
     creation = await enqueue(core.store, submission, over=over)
+    if creation.again:
+        await _make_again(core, submission)
     core.metrics.calls.labels("created" if creation.created else found).inc()
     return creation
+
+
+async def _make_again(core: Core, submission: Submission) -> None:
+    """Queue a job again that failed without a call to anybody, as ``…/retry`` does.
+
+    Raises:
+        StoreAway, StoreFull, QueueFull, AccountBusy: it is not admitted just now.
+    """
+    if not submission.admitted:
+        raise StoreFull()
+    with suppress(NotRetriable, JobNotFound, JobGone):  # another call did it at the same time
+        await core.store.jobs.retry(submission.key, submission.limits)
 
 
 async def check_cursor(core: Core, job: Job, cursor: int) -> None:

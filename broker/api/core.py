@@ -17,7 +17,9 @@ from broker.api.booth import Booth
 from broker.api.conversations import Conversations
 from broker.api.joining import Joining
 from broker.api.metrics import Metrics
+from broker.api.model_lists import ModelListKeeper
 from broker.api.passing import Passing
+from broker.api.retrying import Retrying
 from broker.api.rounds import Rounds
 from broker.api.takers import Takers
 from broker.errors import Draining, StoreAway
@@ -54,6 +56,8 @@ class Core:
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
         self.offload = Offload(settings)
+        self.retrying = Retrying(settings.server)
+        self.model_lists = ModelListKeeper(settings, self.store, lambda: self.http)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
         self.conversations = Conversations()
         self.draining = asyncio.Event()
@@ -206,6 +210,7 @@ class Core:
             asyncio.create_task(self._attend(), name="attendance"),
             asyncio.create_task(self.joining.run(), name="joining"),
             asyncio.create_task(self.takers.run(), name="takers"),
+            asyncio.create_task(self.model_lists.run(), name="model lists"),
             asyncio.create_task(self._know_layout(), name="layout"),
         ]
         for loop in loops:

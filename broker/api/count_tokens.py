@@ -22,6 +22,7 @@ from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
 from broker.api.problems import failure_response
+from broker.catalog import meaning
 from broker.dialects.body import decode_object
 from broker.dialects.messages.betas import header_of
 from broker.dialects.messages.counting import count
@@ -68,7 +69,9 @@ async def count_tokens(request: Request) -> Response:
     core = core_of(request)
     core.admit()
     asked = await _asked(core, request)
-    targets = policy_for(core.settings, asked.model).targets
+    routed = meaning(core.settings, asked.model, MESSAGES.name, core.model_lists.catalog)
+    asked = asked._replace(model=routed)
+    targets = policy_for(core.settings, routed).targets
     speaking = [each for each in targets if _speaks(core, each)]
     if not speaking:
         return _estimated(asked)

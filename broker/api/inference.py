@@ -66,7 +66,8 @@ class Inference:
         submission = await self._submission(core, request)
         after = header(request, b"last-event-id")
         if after is None:
-            options = from_headers(request.scope["headers"])
+            headers = request.scope["headers"]
+            options = core.retrying.options(from_headers(headers), headers)
             submission = narrowed(core, submission, options)
             reader, submission = await follow_any(core, request, submission)
         else:

@@ -212,8 +212,9 @@ def _chat_paths() -> _Schema:
         "/v1/models": {
             "get": {
                 "operationId": "listModels",
-                "summary": "The public model names",
-                "responses": {"200": _answer("The models", "Listed")},
+                "summary": "Every name of a model that a call may use",
+                "parameters": _model_pages(),
+                "responses": {"200": _answer("The models", "Listed"), "400": errors["400"]},
             }
         },
         "/v1/models/{model}": {
@@ -230,6 +231,17 @@ def _chat_paths() -> _Schema:
             }
         },
     }
+
+
+def _model_pages() -> list[_Schema]:
+    places = (
+        ("after", "Those after this one."),
+        ("after_id", "The same, as Anthropic's SDKs say it."),
+        ("before", "Those before this one."),
+        ("before_id", "The same, as Anthropic's SDKs say it."),
+    )
+    limit = _parameter("limit", "query", "integer", "All if not given.", minimum=1, maximum=1000)
+    return [limit, *(_parameter(name, "query", "string", what) for name, what in places)]
 
 
 def _job_paths() -> _Schema:

@@ -52,6 +52,10 @@ DESCRIBED: dict[str, tuple[dict[str, Any], str]] = {
         "Seconds for which an equal call without a key joins this one, if its reader is lost; 0: "
         "never. Not of jobs that nobody waits for.",
     ),
+    "caller_retries": (
+        {"type": "boolean"},
+        "Whether the caller makes a failed call again by itself: no target is tried twice then.",
+    ),
 }
 
 
@@ -119,6 +123,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
 def _seconds(text: str) -> float:
     if not text.isascii() or len(text) > 20:
         raise ValueError(text)
@@ -134,4 +144,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "on_disconnect": str,
     "grace": _seconds,
     "join": _seconds,
+    "caller_retries": _flag,
 }

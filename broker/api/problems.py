@@ -3,6 +3,7 @@
 A dialect's surface answers in the dialect's shape, everything else with RFC 9457 problem details.
 """
 
+import math
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from broker.api.paths import hint, is_gemini, meant
 from broker.dialects.messages.dialect import MESSAGES
 from broker.dialects.native import failure_object
 from broker.dialects.registry import dialect_at
-from broker.model import Failure, new_request_id
+from broker.model import CIRCUIT_OPEN, Failure, new_request_id
 
 # The first class in an error's ancestry that is listed gives its status.
 STATUSES: dict[type[errors.StreamholdError], int] = {
@@ -85,10 +86,10 @@ def failure_response(path: str, failure: Failure, *, final: bool) -> Response:
     ``final`` says that the same call would meet the same failure again: it replays.
     """
     headers = {}
-    if final or not failure.retryable:
+    if (final and failure.type != CIRCUIT_OPEN) or not failure.retryable:
         headers["x-should-retry"] = "false"
     if failure.retry_after is not None or failure.status == 503:
-        headers["retry-after"] = str(max(RETRY_AFTER, round(failure.retry_after or 0)))
+        headers["retry-after"] = str(max(RETRY_AFTER, math.ceil(failure.retry_after or 0)))
     dialect = dialect_at(meant(path))
     if dialect is not None:
         body = dialect.failure(failure)

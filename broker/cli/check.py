@@ -10,12 +10,13 @@ from broker.errors import ConfigError
 from broker.settings import Settings
 from broker.settings.load import load, problems
 from broker.settings.providers import missing_libraries
+from broker.settings.warnings import warnings
 
 
 @click.command()
 @config_option
 def check(config: str | None) -> None:
-    """Say what is wrong with a configuration, each problem by its key.
+    """Say what is wrong with a configuration, by key, or what is likely not meant.
 
     Exits with 1 if anything is; without a file, the environment alone is checked.
     """
@@ -28,7 +29,8 @@ def check(config: str | None) -> None:
         else:
             found = missing_libraries(settings)
             if not found:
-                click.echo("\n".join(("ok", *summary(settings))))
+                told = (f"warning: {each}" for each in warnings(settings))
+                click.echo("\n".join(("ok", *summary(settings), *told)))
                 return
     for problem in found:
         click.echo(problem)

@@ -31,6 +31,7 @@ from broker.cli.program import own_name
 from broker.cli.supervisor import Supervisor
 from broker.process import raise_file_limit
 from broker.settings import Settings
+from broker.settings.patterns import STAR
 
 _SAMPLE_MODEL = "sim/tokens=40,interval=50ms"
 
@@ -124,7 +125,8 @@ async def _run(deployment: Deployment, state_file: Path | None) -> None:
 
 def _tour(url: str, settings: Settings) -> str:
     """What to try first: a stream, and the same stream again by its request id."""
-    models = [*settings.routes, *(f"{name}/MODEL" for name in settings.providers), "MODEL"]
+    named = (name for name in settings.routes if STAR not in name)
+    models = [*named, *(f"{name}/MODEL" for name in settings.providers), "MODEL"]
     model = _SAMPLE_MODEL if "sim" in settings.providers else models[0]
     request_id = f"try-{secrets.token_hex(3)}"
     header = "-H 'authorization: Bearer KEY' " if settings.accounts else ""

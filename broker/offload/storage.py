@@ -18,6 +18,7 @@ from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.items import item_key
 from broker.store.keys import Keys
+from broker.store.model_lists import Kept, names_of, unpack
 from broker.store.record import UNREADABLE, to_job
 
 _UPLOAD_MS = 60_000
@@ -48,6 +49,16 @@ class Storage:
             upload = self._keys.partition(key).upload(name)
             self._client.set(upload, packed, px=_UPLOAD_MS)
         return len(packed)
+
+    def model_lists(self) -> dict[str, Kept]:
+        """The providers' lists of models.
+
+        Raises:
+            StoreAway.
+        """
+        with store_errors():
+            name, _ = names_of(self._keys.partitions[0].prefix)
+            return unpack(self._client.hgetall(name))  # type: ignore[arg-type]
 
     def body(self, key: str) -> bytes | None:
         """The body of a job, while it is kept.

@@ -30,7 +30,8 @@ class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 class Examined(msgspec.Struct, frozen=True):
     """A call that may be made. ``options`` are the body's own, if it has some; ``lost`` is what
-    ``expressible`` gives."""
+    ``expressible`` gives; ``meaning`` is what its model's name stands for, if another.
+    """
 
     request_id: str
     dialect: str
@@ -41,6 +42,7 @@ class Examined(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] | None = None
     options: Options | None = None
     lost: tuple[str, ...] = ()
+    meaning: str | None = None
 
 
 class Items(msgspec.Struct, frozen=True, tag=True, kw_only=True):

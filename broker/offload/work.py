@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from broker.catalog import Catalog, catalog_of, meaning
 from broker.dialects.body import decode_object, short_fields
 from broker.dialects.messages.counting import count
 from broker.dialects.messages.request import check_count
@@ -43,6 +44,7 @@ from broker.offload.tasks import (
 from broker.routing import policy_for
 from broker.settings import Settings
 from broker.store.jobs import Upload
+from broker.store.model_lists import usable
 
 Outcome = tuple[Any, bytes]  # a result, and a payload
 
@@ -86,7 +88,8 @@ class Work:
         options = envelope.options if envelope is not None and envelope.options else task.options
         digest = request_digest(dialect.name, call)
         outline = Outline(short_fields(call), dialect.prompt(call), len(body))
-        policy = policy_for(self._settings, call["model"], options)
+        routed = meaning(self._settings, call["model"], dialect.name, self._catalog)
+        policy = policy_for(self._settings, routed, options)
         upload = None
         if task.upload:
             key = job_key(task.account, request_id)
@@ -105,6 +108,7 @@ class Work:
                 metadata=envelope.metadata if envelope is not None else None,
                 options=envelope.options if envelope is not None else None,
                 lost=lost,
+                meaning=routed if routed != call["model"] else None,
             ),
             b"",
         )
@@ -150,6 +154,12 @@ class Work:
         way = Way(task.model, task.streams, task.flag, task.previous)
         made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost, asked.given)
         return made, posted(provider, request, way)
+
+    def _catalog(self) -> Catalog:
+        """What the providers list; asked of the store for each bare name, which large bodies have
+        now and then."""
+        kept = self._storage.model_lists()
+        return catalog_of(self._settings, usable(self._settings, kept))
 
     def _stored(self, key: str) -> bytes:
         body = self._storage.body(key)

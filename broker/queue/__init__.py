@@ -42,6 +42,7 @@ class Submission(msgspec.Struct, frozen=True):
     body: bytes
     metadata: dict[str, Any] | None = None
     options: Options = Options()
+    meaning: str | None = None  # of the model's name, if another: see ``broker.catalog.naming``
     deadline: float | None = None
     grace: float | None = None
     limits: Limits = Limits()
@@ -91,6 +92,7 @@ async def enqueue(
             task=task,
             metadata=submission.metadata,
             options=submission.options,
+            meaning=submission.meaning,
             deadline=submission.deadline,
             grace=submission.grace,
             limits=submission.limits,

@@ -8,10 +8,12 @@ variable that holds each.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+
+from broker.settings.patterns import STAR, Pattern, best, filled, patterns_of
 
 T = TypeVar("T")
 
@@ -72,6 +74,10 @@ class Server(Section, frozen=True):
     join_known: float = 120.0
     passed_calls: int = 8  # to count_tokens, of one account at once in a process
     passed_timeout: float = 30.0  # one of them, over all targets
+    # Which callers make a failed call again by themselves, so that no target is tried twice for
+    # one: those that are known to (see ``broker.api.retrying``), all of them, or none.
+    callers_retry: Literal["known", "all", "none"] = "known"
+    retrying_agents: tuple[str, ...] = ()  # beginnings of User-Agents that do so as well
 
 
 class Store(Section, frozen=True):
@@ -136,6 +142,7 @@ class Breaker(Section, frozen=True):
     failure_ratio: float = 0.5  # of the calls in the window; at or above it the breaker opens
     cooldown: float = 10.0  # open for so long; then one call is let through as a trial
     trial: float = 60.0  # a trial that has not been reported by then is given to another call
+    patience: float = 3600.0  # from its creation, that a batch job waits for a target
 
 
 class Watched(Section, frozen=True, kw_only=True):
@@ -194,6 +201,8 @@ class Provider(Watched, frozen=True, kw_only=True):
     # A system message within a conversation, for messages and gemini: ``native`` as it is, where
     # the dialect lets it stand; ``user`` as a marked user turn; ``auto`` what the model takes.
     system_turns: SystemTurns = "auto"
+    # Whether a bare name, with no provider before it, may find this one's models.
+    bare_names: bool = True
 
 
 class RouteTarget(Watched, frozen=True, kw_only=True):
@@ -204,7 +213,10 @@ class RouteTarget(Watched, frozen=True, kw_only=True):
 
 
 class Route(Section, frozen=True):
-    """``[routes."MODEL"]``: a public model name and its targets, in order."""
+    """``[routes."MODEL"]``: a public model name and its targets, in order.
+
+    A name with a ``*`` is a pattern, and its targets may have one: see ``patterns``.
+    """
 
     targets: tuple[str | RouteTarget, ...]
     on_loss: Literal["continue", "replay", "terminate"] | None = None  # None: the best it can
@@ -229,6 +241,22 @@ class Route(Section, frozen=True):
         return tuple(each if isinstance(each, str) else each.target for each in self.targets)
 
 
+class Served(NamedTuple):
+    """The route of a model, and its targets as ``PROVIDER/MODEL``, a pattern's star filled in."""
+
+    route: Route
+    names: tuple[str, ...]
+
+
+class Models(Section, frozen=True):
+    """``[models]``: which models there are, as the providers list them."""
+
+    ask: bool = True  # whether providers are asked for their lists at all
+    refresh: float = 3600.0  # between two times that a provider is asked
+    timeout: float = 20.0  # of all that one is asked for
+    most: int = 2000  # of one provider; what comes after them is left out
+
+
 class Account(Section, frozen=True):
     """``[accounts.NAME]``: who may call."""
 
@@ -245,6 +273,7 @@ class Settings(Section, frozen=True, dict=True):
     worker: Worker = Worker()
     timeouts: Timeouts = Timeouts()
     breaker: Breaker = Breaker()
+    models: Models = Models()
     providers: dict[str, Provider] = {}
     routes: dict[str, Route] = {}
     accounts: dict[str, Account] = {}
@@ -267,6 +296,32 @@ class Settings(Section, frozen=True, dict=True):
                 self._derived.clear()
             known = self._derived[key] = find()
         return known
+
+    @cached_property
+    def _patterns(self) -> tuple[Pattern, ...]:
+        return patterns_of(self.routes)
+
+    def served(self, model: str) -> Served | None:
+        """The route of this public name: its own, or that of the pattern that serves it."""
+        if STAR in model:  # no name, but what names are matched by
+            return None
+        route = self.routes.get(model)
+        if route is not None:
+            return Served(route, route.names)
+        if not self._patterns:
+            return None
+        found: Served | Literal[False] = self.derived(
+            ("served", model), lambda: self.matched(model) or False
+        )
+        return found or None
+
+    def matched(self, model: str) -> Served | None:
+        """What the pattern makes of a name that serves it, found anew each time."""
+        pattern = best(self._patterns, model, self.providers)
+        if pattern is None:
+            return None
+        route = self.routes[pattern.name]
+        return Served(route, tuple(filled(name, pattern, model) for name in route.names))
 
     def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
         """The watchdogs of a call: the target's own where set, its provider's, the common ones.
@@ -296,10 +351,12 @@ class Settings(Section, frozen=True, dict=True):
 
     def _target(self, model: str, provider: str, provider_model: str) -> RouteTarget | None:
         """What a route says about one of its targets, beside its name."""
-        route, name = self.routes.get(model), f"{provider}/{provider_model}"
-        for each in route.targets if route else ():
-            if isinstance(each, RouteTarget) and each.target == name:
-                return each
+        served, wanted = self.served(model), f"{provider}/{provider_model}"
+        if served is None:
+            return None
+        for each, name in zip(served.route.targets, served.names, strict=True):
+            if name == wanted:
+                return each if isinstance(each, RouteTarget) else None
         return None
 
 

@@ -14,6 +14,7 @@ from broker.errors import ConfigError
 from broker.settings import (
     Account,
     Breaker,
+    Models,
     Provider,
     Route,
     RouteTarget,
@@ -30,6 +31,7 @@ from broker.settings import (
     providers,
     store_address,
 )
+from broker.settings.patterns import STAR
 
 S = TypeVar("S", bound=Section)
 
@@ -39,6 +41,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "worker": Worker,
     "timeouts": Timeouts,
     "breaker": Breaker,
+    "models": Models,
 }
 _TABLES: dict[str, type[Section]] = {"providers": Provider, "routes": Route, "accounts": Account}
 _LONGEST_MODEL = 256  # characters: see ``broker.dialects.model_name``
@@ -171,7 +174,7 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
         _check_watchdogs(f"providers.{name}", provider, found)
     for model, route in values["routes"].items():
         _check_route(model, route, found)
-        _check_targets(f"routes.{model}.targets", route, values["providers"], found)
+        _check_targets(model, route, values["providers"], found)
     callers.check(values["server"], values["accounts"], found)
     _check_numbers(values, found)
 
@@ -179,6 +182,8 @@ def _check(values: dict[str, Any], env: Mapping[str, str], found: list[str]) -> 
 def _check_route(model: str, route: Route, found: list[str]) -> None:
     if not 1 <= len(model) <= _LONGEST_MODEL or not model.isprintable():
         found.append(f"routes.{model!r}: a name is 1 to {_LONGEST_MODEL} characters that print")
+    if model.count(STAR) > 1:
+        found.append(f"routes.{model}: a pattern has one {STAR!r}")
     if route.attempts is not None and route.attempts < 1:
         found.append(f"routes.{model}.attempts: must be 1 or more")
     if route.retries is not None and route.retries < 0:
@@ -191,7 +196,8 @@ def _check_route(model: str, route: Route, found: list[str]) -> None:
         found.append(f"routes.{model}.deadline: must be more than 0")
 
 
-def _check_targets(key: str, route: Route, known: dict[str, Provider], found: list[str]) -> None:
+def _check_targets(model: str, route: Route, known: dict[str, Provider], found: list[str]) -> None:
+    key = f"routes.{model}.targets"
     if not route.targets:
         found.append(f"{key}: needs at least one target")
     for place, (target, name) in enumerate(zip(route.targets, route.names, strict=True)):
@@ -204,6 +210,9 @@ def _check_targets(key: str, route: Route, known: dict[str, Provider], found: li
             found.append(f"{where}: {name!r} must be PROVIDER/MODEL")
         elif provider not in known:
             found.append(f"{where}: there is no provider {provider!r}")
+        elif name.count(STAR) > (STAR in model):
+            most = "one '*'" if STAR in model else "no '*', as the route's own name has none"
+            found.append(f"{where}: {name!r} may have {most}")
         elif name in route.names[:place]:  # its settings would be anybody's guess
             found.append(f"{where}: {name!r} is there twice (retries tries a target again)")
         elif addresses.in_address(known[provider]) and not addresses.is_path(rest, known[provider]):
@@ -278,10 +287,12 @@ _POSITIVE: dict[str, tuple[str, ...]] = {
     ),
     "timeouts": ("connect", "first_token", "idle", "total", "throughput_window"),
     "breaker": ("window", "least_calls", "failure_ratio", "cooldown", "trial"),
+    "models": ("refresh", "timeout", "most"),
 }
 _NOT_NEGATIVE: dict[str, tuple[str, ...]] = {
     "server": ("store_patience", "drain", "stuck", "join_known"),
     "store": ("compress_above", "headroom", "max_metadata"),
     "worker": ("backoff", "drain", "keep_acknowledged", "stuck", "account_slots"),
     "timeouts": ("throughput",),
+    "breaker": ("patience",),
 }

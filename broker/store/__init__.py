@@ -22,6 +22,7 @@ from broker.store.keys import Keys
 from broker.store.layout import Layout
 from broker.store.leases import Leases
 from broker.store.listing import Listing
+from broker.store.model_lists import ModelLists
 from broker.store.queue import Queue
 from broker.store.response_ids import ResponseIds
 from broker.store.scripts import Executor, Scripts
@@ -60,6 +61,7 @@ class Store:
         self.queue = Queue(scripts, blocking, self.keys, settings, lines)
         self.leases = Leases(scripts, self.keys, settings)
         self.streams = Streams(scripts, client, self.keys, settings)
+        self.model_lists = ModelLists(client, self.keys)
         self.breakers = Breakers(scripts, client, self.keys, settings)
         self.ticket_key = TicketKey(scripts, self.keys)
         self.response_ids = ResponseIds(self.ticket_key)

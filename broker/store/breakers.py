@@ -1,4 +1,4 @@
-"""Circuit breakers, one a target or provider, shared by all workers through the store.
+"""Circuit breakers, one a target, shared by all workers through the store.
 
 The store counts and decides (``breaker.lua``); workers keep a copy of the states, which is
 published with every change, so that choosing a target costs no round trip. Only the single
@@ -12,17 +12,20 @@ import msgspec
 from redis.asyncio import Redis
 
 from broker.settings import Settings
+from broker.settings.patterns import STAR
 from broker.store.connection import each, store_errors
 from broker.store.keys import Keys
 from broker.store.scripts import Scripts
 
 State = Literal["closed", "open", "half-open"]
 
-MOST = 1000  # breakers of targets that no route names; those that count nothing go first
+# Breakers of targets that no route names, and as many of those of them that have never answered;
+# those that count nothing go first.
+MOST = 1000
 
 
 class Breaker(msgspec.Struct, frozen=True):
-    """The breaker of one target, named PROVIDER/MODEL; or of a provider, for the others.
+    """The breaker of one target, named PROVIDER/MODEL.
 
     ``wait`` is the seconds, from when this was read, until a trial may be made; ``good`` and
     ``bad`` count the calls of the current window.
@@ -43,7 +46,8 @@ class Breakers:
         self._scripts = scripts
         self._client = client
         # The targets that the operator has named.
-        self.routed = frozenset(name for each in settings.routes.values() for name in each.names)
+        named = (name for each in settings.routes.values() for name in each.names)
+        self.routed = frozenset(name for name in named if STAR not in name)
         self._prefix = keys.partitions[0].prefix
         self._channel = keys.breaker_channel
         limits = settings.breaker
@@ -57,8 +61,13 @@ class Breakers:
         )
         self._half_ms = int(limits.window * 1000) / 2
 
-    async def report(self, name: str, good: int, bad: int, *, trial: bool = False) -> Breaker:
-        """Count calls that ended, the trial among them or not; the breaker as it is now."""
+    async def report(
+        self, name: str, good: int, bad: int, *, trial: bool = False, known: bool = True
+    ) -> Breaker:
+        """Count calls that ended, the trial among them or not; the breaker as it is now.
+
+        ``known`` says that a route names the target, or that it has answered before.
+        """
         reply = await self._scripts.run(
             "breaker",
             self._prefix,
@@ -68,16 +77,12 @@ class Breakers:
             int(trial),
             *self._limits,
             self._channel,
-            int(self._is_own(name)),
+            "own" if name in self.routed else "found" if known else "made",
             MOST,
             self._trial_ms,
         )
         state, wait = reply
         return Breaker(name, state.decode(), int(wait) / 1000)
-
-    def _is_own(self, name: str) -> bool:
-        """Whether it is the operator's: a route's target, or a whole provider."""
-        return name in self.routed or "/" not in name
 
     async def trial(self, name: str) -> tuple[bool, Breaker]:
         """Whether a call may be made now, as the trial unless it is closed; and the breaker."""
@@ -87,7 +92,8 @@ class Breakers:
         return bool(granted), Breaker(name, state.decode(), int(wait) / 1000)
 
     async def all(self) -> list[Breaker]:
-        """Every breaker that has counted a call, by name: the operator's, and MOST others.
+        """Every breaker that has counted a call, by name: the operator's, and MOST others that
+        have answered.
 
         Raises:
             StoreAway.

@@ -71,6 +71,7 @@ class NewJob(msgspec.Struct, frozen=True):
     task: bytes
     metadata: dict[str, Any] | None = None
     options: Options = _NO_OPTIONS
+    meaning: str | None = None  # as in ``model.Job``
     deadline: float | None = None
     grace: float | None = None
     limits: Limits = _NO_LIMITS
@@ -81,11 +82,15 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Creation(msgspec.Struct, frozen=True):
-    """Whether a job was created, or was there, in which state; ``grace_ms`` as in ``model.Job``."""
+    """Whether a job was created, or was there, in which state; ``grace_ms`` as in ``model.Job``.
+
+    ``again``: it is there, but failed without a call to anybody, and this one may try again.
+    """
 
     created: bool
     grace_ms: int | None = None
     state: JobState = JobState.QUEUED
+    again: bool = False
 
 
 def ended(
@@ -141,7 +146,7 @@ class Jobs:
                 return Creation(True, _ms(new.grace) or None)
             case b"exists":
                 grace_ms = int(reply[1]) if reply[1] else None
-                return Creation(False, grace_ms, JobState(reply[2].decode()))
+                return Creation(False, grace_ms, JobState(reply[2].decode()), bool(reply[3]))
             case b"upload-lost":
                 raise StoreAway("It lost the body that was uploaded.")
             case b"conflict":
@@ -178,6 +183,8 @@ class Jobs:
             size += len(metadata)
         if new.options != _NO_OPTIONS:
             fields += ["options", msgspec.json.encode(new.options)]
+        if new.meaning is not None:
+            fields += ["meaning", new.meaning]
         if new.keep:
             fields += ["keep", "1"]
         if new.outline is not None:

@@ -52,11 +52,15 @@ class Occupancy(Protocol):
 
 
 class Released(NamedTuple):
-    """A lease that is handed back, and what its holder leaves in the record."""
+    """A lease that is handed back, and what its holder leaves in the record.
+
+    ``wait``: seconds until its job is in the queue again.
+    """
 
     key: str
     token: int
     fields: Sequence[tuple[str, bytes]] = ()
+    wait: float = 0.0
 
 
 def _unpacked(stored: bytes) -> bytes | None:
@@ -186,7 +190,7 @@ class Queue:
         """Hand jobs back at once; how many were still ours."""
         flat: list[str | bytes | int] = []
         for lease in leases:
-            flat += (lease.key, lease.token, len(lease.fields))
+            flat += (lease.key, lease.token, int(lease.wait * 1000), len(lease.fields))
             for field in lease.fields:
                 flat += field
         reply = await self._scripts.run(

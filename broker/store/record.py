@@ -2,8 +2,8 @@
 
 The scripts own ``state token last digest account created started ended holder claims losses
 score member spent priority allowed deadline grace bytes breaks since``; the rest is written by
-processes: ``request_id dialect model task metadata options keep outline`` at creation, ``delivered
-usage error cursor declined`` and one ``attempt:N`` an attempt by holders.
+processes: ``request_id dialect model meaning task metadata options keep outline`` at creation,
+``delivered usage error cursor declined again`` and one ``attempt:N`` an attempt by holders.
 
 ``usage`` is left out where the job's one attempt says it; ``score member task`` are a job's
 that may still have to wait in a queue.
@@ -77,6 +77,7 @@ def to_job(key: str, record: Mapping[bytes, bytes]) -> Job:
         deadline_ms=_number(get(b"deadline")),
         grace_ms=_number(get(b"grace")),
         keep=b"keep" in record,
+        meaning=record[b"meaning"].decode() if b"meaning" in record else None,
         breaks=cursors.breaks_in(record[b"breaks"]) if b"breaks" in record else (),
         outline=_outline(record[b"outline"]) if b"outline" in record else None,
         usage=usage,
@@ -111,6 +112,7 @@ def to_record(job: Job, task: bytes, size: int = 0) -> tuple[list[_Field], list[
         "allowed": job.deadline_ms - job.created_ms if job.deadline_ms else None,
         "grace": job.grace_ms,
         "keep": 1 if job.keep else None,
+        "meaning": job.meaning,
         "declined": job.declined or None,
         "outline": msgspec.json.encode(job.outline) if job.outline is not None else None,
         "priority": job.options.priority if job.options.priority != "interactive" else None,
@@ -134,6 +136,8 @@ def _silent(job: Job) -> int:
     return 1 + sum(not attempt.provider for attempt in job.attempts)
 
 
+# Goes with a failure for which nobody was called: the same call may try again under its request id.
+AGAIN = ("again", b"1")
 CALLING_TOLD = ("calling", b"0")  # goes with the first frame that a claim's holder writes
 
 

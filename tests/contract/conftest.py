@@ -29,6 +29,9 @@ max_body = {MAX_BODY}
 max_parts = 100_000
 allowed_origins = ["{ORIGIN}"]
 
+[breaker]
+least_calls = 100_000
+
 [worker]
 backoff = 0.01
 

@@ -74,8 +74,9 @@ async def test_a_target_that_does_not_stream(claude: AsyncAnthropic, prompt: str
 async def test_models_are_listed_and_retrieved(claude: AsyncAnthropic) -> None:
     found = await claude.models.list()
     names = [model.id async for model in found]
-    assert "plain" in names
-    assert names == sorted(names)
+    routes = names[: names.index("then-unasked") + 1]
+    assert "plain" in routes
+    assert routes == sorted(routes)
     assert (found.first_id, found.last_id, found.has_more) == (names[0], names[-1], False)
     model = await claude.models.retrieve("plain")
     assert (model.id, model.type, model.created_at.year) == ("plain", "model", 1970)
@@ -150,8 +151,9 @@ async def test_a_providers_refusal_passes_through(
 async def test_a_provider_that_is_overloaded_is_asked_again(
     deployment: Deployment, claude: AsyncAnthropic, prompt: str, status: int, kind: str
 ) -> None:
+    ours = {"x-streamhold-caller-retries": "false"}  # else the SDK's own tries are enough
     with pytest.raises(anthropic.InternalServerError) as caught:
-        await whole(claude, f"sim-messages/status={status}", prompt)
+        await whole(claude, f"sim-messages/status={status}", prompt, extra_headers=ours)
     assert caught.value.status_code == 502
     assert isinstance(caught.value.body, dict)
     assert caught.value.body["error"]["type"] == kind
@@ -199,9 +201,9 @@ async def test_a_failure_in_mid_stream_raises(
     assert len(seen) == 5
 
 
-async def test_a_retry_gets_the_next_targets_answer(claude: AsyncAnthropic, prompt: str) -> None:
+async def test_a_retry_of_the_sdk_gets_the_answer(claude: AsyncAnthropic, prompt: str) -> None:
     model = "sim-messages/tokens=5,interval=0,status=529,failfirst=2"
-    answer = await streamed(claude, model, prompt)
+    answer = await streamed(claude.with_options(max_retries=2), model, prompt)
     assert answer.stop_reason == "end_turn"
 
 

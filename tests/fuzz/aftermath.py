@@ -176,6 +176,7 @@ def _strange(name: str) -> bool:
     """Whether a key of no job is none that a running deployment makes in time."""
     own = (
         r"queue|due|open|wake|fair|virtual|arrivals|fence|leases|ticks?|beats?|account:\w+|breakers"
+        r"|breakers:(own|found|made)|parked|models|models:version|models:asked:[\w.-]+"
     )
     return not re.search(rf":({own}|ticket-key)$", name)
 

@@ -32,6 +32,8 @@ connect = 3.0
 first_token = 2.5
 idle = 2.5
 total = 40.0
+[breaker]
+least_calls = 1000000
 """
 
 

@@ -11,7 +11,7 @@ from broker.errors import StoreAway
 from broker.model import Failure
 from broker.routing import Target
 from broker.settings import Breaker as Limits
-from broker.store import Store
+from broker.store import Store, breakers
 from broker.store.breakers import Breaker
 from tests.store.samples import listening, raw, until
 from tests.unit.stores import make_settings, open_fake
@@ -230,9 +230,9 @@ async def test_calls_are_reported_together(store: Store) -> None:
     reports: list[tuple[str, int, int]] = []
     report = store.breakers.report
 
-    async def noted(name: str, good: int, bad: int, *, trial: bool) -> Breaker:
+    async def noted(name: str, good: int, bad: int, **more: bool) -> Breaker:
         reports.append((name, good, bad))
-        return await report(name, good, bad, trial=trial)
+        return await report(name, good, bad, **more)
 
     cast(Any, store.breakers).report = noted
     async with running(store) as view:
@@ -249,10 +249,10 @@ async def test_what_is_counted_during_a_report_is_in_the_next(store: Store) -> N
     view = BreakerView(store.breakers)
     report = store.breakers.report
 
-    async def slow(name: str, good: int, bad: int, *, trial: bool) -> Breaker:
+    async def slow(name: str, good: int, bad: int, **more: bool) -> Breaker:
         if good == 1:
             view.count("one/a", 2, 0, trial=False)
-        return await report(name, good, bad, trial=trial)
+        return await report(name, good, bad, **more)
 
     cast(Any, store.breakers).report = slow
     view.count("one/a", 1, 0, trial=False)
@@ -300,30 +300,60 @@ async def test_a_change_that_was_missed_is_read(
 # ── Names ──────────────────────────────────────────────────────────────────────────────
 
 
-async def test_made_up_names_share_their_providers_breaker_until_they_answer(store: Store) -> None:
+async def test_made_up_names_are_known_once_they_have_answered(store: Store) -> None:
     """``one/a`` is a route's; ``one/x`` and ``one/y`` are what a caller wrote."""
     view = BreakerView(store.breakers)
     x, y = Target("one", "x"), Target("one", "y")
-    assert [view.name_of(each) for each in (A, x, y)] == ["one/a", "one", "one"]
+    assert [view.is_known(str(each)) for each in (A, x, y)] == [True, False, False]
     (await passage(view, x)).ended(None)
-    assert [view.name_of(each) for each in (A, x, y)] == ["one/a", "one/x", "one"]
+    assert [view.is_known(str(each)) for each in (A, x, y)] == [True, True, False]
     (await passage(view, y)).ended(FINAL)
-    assert view.name_of(y) == "one"
+    assert not view.is_known(str(y))
 
 
 async def test_made_up_names_open_no_breaker_but_their_own(store: Store) -> None:
     async with running(store) as view:
-        for number in range(LIMITS.least_calls):
-            (await passage(view, Target("one", f"x{number}"))).ended(BAD)
-        await until(lambda: truth(bool(view.shut([Target("one", "another")]))))
-        assert not view.shut([A, Target("two", "x")])
-    assert [each.name for each in await store.breakers.all()] == ["one"]
+        bad = Target("one", "x")
+        for _ in range(LIMITS.least_calls):
+            (await passage(view, bad)).ended(BAD)
+        await until(lambda: truth(bool(view.shut([bad]))))
+        assert not view.shut([A, Target("one", "another"), Target("two", "x")])
+    assert await store.breakers.all() == []  # nobody is shown what a caller wrote
+    (found,) = await store.breakers.of(["one/x"])
+    assert found.state == "open"
+
+
+async def test_inventions_push_out_no_other_s_breaker(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "MOST", 2)
+    await store.breakers.report("one/real", 1, 0)
+    for number in range(5):
+        await store.breakers.report(f"one/x{number}", 0, 3, known=False)
+    assert [each.name for each in await store.breakers.all()] == ["one/real"]
+    made = await store.breakers.of([f"one/x{number}" for number in range(5)])
+    assert [each.name for each in made] == ["one/x3", "one/x4"]
+    await store.breakers.report("one/x4", 1, 0)  # it has answered
+    await store.breakers.report("one/x4", 0, 1, known=False)  # as a worker says that has not heard
+    assert [each.name for each in await store.breakers.all()] == ["one/real", "one/x4"]
+
+
+async def test_an_invention_s_breaker_outlasts_a_reading_of_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, x = BreakerView(store.breakers), Target("one", "x")
+    view.on_change(b"open 30000 one/x")
+    view._take(await store.breakers.all())
+    assert x in view.shut([x])
+    monkeypatch.setattr(module, "_STALE", -31.0)
+    view._take(await store.breakers.all())
+    assert view.shut([x]) == {}
 
 
 async def test_what_another_worker_has_proven_is_known(store: Store) -> None:
     await store.breakers.report("one/x", 1, 0)
     async with running(store) as view:
-        await until(lambda: truth(view.name_of(Target("one", "x")) == "one/x"))
+        await until(lambda: truth(view.is_known("one/x")))
 
 
 async def truth(value: bool) -> bool:
@@ -335,7 +365,7 @@ async def test_proven_names_are_bounded(store: Store, monkeypatch: pytest.Monkey
     view = BreakerView(store.breakers)
     for name in "xyxz":
         view.prove(Target("one", name))
-    assert [view.name_of(Target("one", each)) for each in "xyz"] == ["one/x", "one", "one/z"]
+    assert [view.is_known(f"one/{each}") for each in "xyz"] == [True, False, True]
 
 
 async def test_what_could_not_be_sent_counts_for_nobody(store: Store) -> None:

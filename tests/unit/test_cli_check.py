@@ -96,3 +96,48 @@ def test_the_deployments_example_is_sound_but_for_its_key(
     own = hashlib.sha256(b"a key of one's own").hexdigest()
     found = re.sub(r'(key_sha256 = \[")[0-9a-f]{64}', rf"\g<1>{own}", text)
     assert check(tmp_path, found).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("route", "warned"),
+    [
+        ('"claude-?"', "serves the model of exactly this name"),
+        ('"claude-[34]"', "serves the model of exactly this name"),
+        ('"claude-.*"', "letter for letter but for the '*'"),
+        ('"one/*"', "takes calls that address the provider 'one' itself"),
+        ('"*/small"', "does not match a name that begins with a provider's, as one/…"),
+    ],
+)
+def test_a_name_that_can_not_mean_what_it_says(tmp_path: Path, route: str, warned: str) -> None:
+    result = check(tmp_path, f'{SOUND}\n[routes.{route}]\ntargets = ["one/small"]\n')
+    (line,) = (each for each in result.stdout.splitlines() if each.startswith("warning: "))
+    assert line.startswith(f"warning: routes.{route.strip(chr(34))}: ")
+    assert warned in line
+    assert result.exit_code == 0
+
+
+def test_a_pattern_whose_names_fit_no_address(tmp_path: Path) -> None:
+    more = '[providers.g]\nbase_url = "http://g/v1"\ndialect = "gemini"\n[routes."a:*"]\ntargets = '
+    result = check(tmp_path, f'{SOUND}\n{more}["g/*"]\n')
+    assert "warning: routes.a:*.targets[0]: 'g/*' can be no model of 'g'" in result.stdout
+
+
+def test_a_sound_pattern_is_warned_of_nothing(tmp_path: Path) -> None:
+    result = check(tmp_path, f'{SOUND}\n[routes."claude-*"]\ntargets = ["one/*", "one/x-*"]\n')
+    assert result.exit_code == 0
+    assert "warning" not in result.stdout
+    assert "route claude-*: one/*, one/x-*" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("route", "target", "problem"),
+    [
+        ('"a*b*"', "one/x", "routes.a*b*: a pattern has one '*'"),
+        ("plain", "one/*", "routes.plain.targets[0]: 'one/*' may have no '*'"),
+        ('"a-*"', "one/*-*", "routes.a-*.targets[0]: 'one/*-*' may have one '*'"),
+    ],
+)
+def test_a_star_too_many(tmp_path: Path, route: str, target: str, problem: str) -> None:
+    result = check(tmp_path, f'{SOUND}\n[routes.{route}]\ntargets = ["{target}"]\n')
+    assert result.exit_code == 1
+    assert problem in result.stdout

@@ -52,6 +52,8 @@ def test_a_proxys_name_for_the_call_is_no_option() -> None:
         ("grace", "2.5", 2.5),
         ("join", "120", 120.0),
         ("join", "0", 0.0),
+        ("caller_retries", "true", True),
+        ("caller_retries", "false", False),
     ],
 )
 def test_a_header_sets_its_option(name: str, text: str, value: Any) -> None:
@@ -68,7 +70,8 @@ def test_all_of_them_together() -> None:
         on_disconnect="cancel",
         grace="5",
         join="120",
-    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0, 120.0)
+        caller_retries="true",
+    ) == Options(("two/b", "one/a"), 2, 3, 60.0, "batch", "cancel", 5.0, 120.0, True)
 
 
 @pytest.mark.parametrize(

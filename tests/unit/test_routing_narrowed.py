@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 
 from broker.errors import BadRequest
 from broker.model import Attempt, Failure, Options
-from broker.routing import End, Policy, Run, Standing, Target, after_loss, next_step, policy_for
+from broker.routing import (
+    CIRCUIT_OPEN,
+    LOST_MID_STREAM,
+    RETRIED,
+    End,
+    Policy,
+    Run,
+    Shut,
+    Standing,
+    Target,
+    after_loss,
+    next_step,
+    policy_for,
+)
 from broker.settings import Provider, Route, Settings, Worker
 
 A, B, C = Target("one", "a"), Target("two", "b"), Target("three", "c")
@@ -18,6 +31,8 @@ ALL = (A, B, C)
 NAMES = tuple(map(str, ALL))
 RETRY = Failure("provider_error", "It fell over.", remedy="retry")
 NEXT = Failure("provider_auth", "Bad key.", remedy="next")
+PASSING = Failure("provider_error", "It fell over.", remedy="retry", retryable=True)
+SLOW = msgspec.structs.replace(PASSING, retry_after=77.0)
 TEXT = Standing(silent=False, prefillable=True)
 
 
@@ -131,20 +146,16 @@ def policy(*targets: Target, **more: Any) -> Policy:
         ({A: 5.0}, [], B),
         ({A: 5.0, B: 3.0}, [], C),
         ({C: 5.0}, [], A),
-        ({A: 5.0, B: 3.0, C: 4.0}, [], B),  # the least bad: tried again soonest
-        ({A: 3.0, B: 3.0, C: 3.0}, [], A),  # in the route's order
-        ({A: 3.0, B: 0.0, C: 4.0}, [], B),  # another call is its trial
         ({B: 5.0}, [tried(A, RETRY)], C),
         ({B: 5.0, C: 5.0}, [tried(A, RETRY)], A),
-        ({B: 5.0, C: 4.0}, [tried(A, NEXT)], C),  # A is out, open breakers or not
+        ({B: 5.0}, [tried(A, NEXT)], C),
         # A lost or drained worker speaks for its target, but not against an open breaker.
         ({B: 5.0}, [tried(A, outcome="lost")], A),
         ({A: 5.0}, [tried(A, outcome="lost")], B),
         ({A: 5.0}, [tried(A, outcome="handed_over")], B),
-        ({A: 1.0, B: 5.0, C: 5.0}, [tried(A, outcome="handed_over")], A),
     ],
 )
-def test_shut_targets_come_last(
+def test_shut_targets_are_passed_over(
     shut: dict[Target, float], history: list[Attempt], expected: Target
 ) -> None:
     step = next_step(policy(), history, shut)
@@ -158,13 +169,72 @@ def test_a_lost_answer_goes_on_elsewhere_while_its_target_is_shut() -> None:
     assert step == Run(B, 0.0, "continue")
     rules = policy(prefilling=frozenset((A,)))  # the only one that can
     step = after_loss(rules, [tried(A, outcome="lost")], TEXT, {A: 5.0})
-    assert step == Run(A, 0.0, "continue")
+    assert step == Shut(5.0, LOST_MID_STREAM)
 
 
-def test_a_replay_is_the_same_target_s_though_it_be_shut() -> None:
-    step = after_loss(policy(on_loss="replay"), [tried(A, RETRY)], TEXT, {A: 5.0})
-    assert isinstance(step, Run)
-    assert (step.target, step.mode) == (A, "replay")
+def test_a_replay_waits_for_the_same_target() -> None:
+    step = after_loss(policy(on_loss="replay"), [tried(A, RETRY)], TEXT, {A: 5.0, B: 1.0})
+    assert step == Shut(5.0, RETRY)
+
+
+def test_a_lost_beginning_waits_with_its_own_failure() -> None:
+    silent = TEXT._replace(silent=True)
+    assert after_loss(policy(A), [tried(A, RETRY)], silent, {A: 5.0}) == Shut(5.0, RETRY)
+
+
+@pytest.mark.parametrize(
+    ("shut", "history", "wait", "failure"),
+    [
+        ({A: 5.0, B: 3.0, C: 4.0}, [], 3.0, CIRCUIT_OPEN),
+        ({A: 5.0, B: 0.0, C: 4.0}, [], 0.0, CIRCUIT_OPEN),  # another call is its trial
+        ({A: 5.0, B: 3.0, C: 4.0}, [tried(B, NEXT)], 4.0, NEXT),  # but A and C may do
+        ({A: 5.0, B: 3.0, C: 4.0}, [tried(A, PASSING)], 3.0, PASSING),
+        ({A: 5.0, B: 3.0, C: 4.0}, [tried(A, SLOW)], 3.0, SLOW),  # which says itself for how long
+        ({A: 1.0, B: 5.0, C: 5.0}, [tried(A, outcome="handed_over")], 1.0, CIRCUIT_OPEN),
+    ],
+)
+def test_with_all_shut_nobody_is_called(
+    shut: dict[Target, float], history: list[Attempt], wait: float, failure: Failure
+) -> None:
+    wait_of = failure.retry_after or wait
+    failure = msgspec.structs.replace(failure, retryable=True, retry_after=wait_of)
+    assert next_step(policy(), history, shut) == Shut(wait, failure)
+
+
+# ── Callers that try again by themselves ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([], A),
+        ([tried(A, RETRY)], B),
+        ([tried(A, RETRY), tried(B, RETRY)], C),
+        ([tried(A, RETRY), tried(B, RETRY), tried(C, RETRY)], None),
+        ([tried(A, outcome="lost")], A),  # its worker died: the caller knows nothing of it
+        ([tried(A, outcome="handed_over")], A),
+        ([tried(A, RETRY), tried(B, outcome="lost")], B),
+    ],
+)
+def test_each_target_fails_once_for_them(history: list[Attempt], expected: Target | None) -> None:
+    rules = policy(retries=3, once=True)
+    step = next_step(rules, history)
+    assert isinstance(step, End) if expected is None else step == Run(expected, 0.0)
+
+
+def test_what_was_begun_is_gone_on_with_for_them_too() -> None:
+    rules = policy(A, prefilling=frozenset((A,)), once=True)
+    assert after_loss(rules, [tried(A, RETRY)], TEXT) == Run(A, 0.0, "continue")
+    silent = after_loss(rules, [tried(A, RETRY)], TEXT._replace(silent=True))
+    assert silent == Run(A, 0.0, "replay")
+
+
+def test_the_policy_for_them_is_kept_apart() -> None:
+    settings = settings_of(Route(targets=NAMES))
+    plain, once = policy_for(settings, "m"), policy_for(settings, "m", RETRIED)
+    assert once == plain._replace(once=True)
+    assert policy_for(settings, "m", RETRIED) is once
+    assert policy_for(settings, "m", Options(caller_retries=False)) == plain
 
 
 shuts = st.dictionaries(st.sampled_from(ALL), st.floats(0.0, 30.0))
@@ -175,8 +245,8 @@ ends = st.lists(
 
 
 @given(shuts, ends)
-def test_breakers_only_reorder(shut: dict[Target, float], ended: list[Any]) -> None:
-    """They neither end a job nor let it go on, and never hide an open way behind a shut one."""
+def test_breakers_hide_no_way_and_open_none(shut: dict[Target, float], ended: list[Any]) -> None:
+    """A job is made to wait if all ways are shut, and only then; no shut one is ever taken."""
     history = [
         tried(target, None, end) if isinstance(end, str) else tried(target, end, "failed")
         for target, end in ended
@@ -184,11 +254,13 @@ def test_breakers_only_reorder(shut: dict[Target, float], ended: list[Any]) -> N
     rules = policy()
     plain, step = next_step(rules, history), next_step(rules, history, shut)
     assert isinstance(step, End) == isinstance(plain, End)
+    out = {Target(each.provider, each.model) for each in history if each.error is NEXT}
+    left = [target for target in ALL if target not in out]
     if isinstance(step, Run):
-        out = {Target(each.provider, each.model) for each in history if each.error is NEXT}
-        left = [target for target in ALL if target not in out]
-        waits = [shut.get(target, -1.0) for target in left]
-        assert shut.get(step.target, -1.0) == min(waits)
+        assert step.target in left
+        assert step.target not in shut
+    elif isinstance(step, Shut):
+        assert step.wait == min(shut[target] for target in left)
 
 
 def test_handed_over_and_lost_attempts_count_as_they_should() -> None:

@@ -252,9 +252,6 @@ async def test_a_refusal_to_translate_tells_a_breaker_nothing() -> None:
     counted: list[tuple[int, int]] = []
 
     class View:
-        def name_of(self, target: Target) -> str:
-            return str(target)
-
         def count(self, name: str, good: int, bad: int, *, trial: bool) -> None:
             counted.append((good, bad))
 

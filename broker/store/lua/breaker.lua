@@ -6,10 +6,11 @@
 --       └── trial succeeded ─┼───────────────────────────────── trial failed┘
 --
 -- KEYS[1]  partition 0's prefix P: breaker:NAME, and the names by when they last counted: breakers:own
---          (the operator's), breakers:found (those that callers made up and that have answered)
+--          (the operator's), breakers:found (those that callers made up and that have answered),
+--          breakers:made (those that have not)
 -- ARGV     name, successes, failures, whether a trial is among them (1 or 0), window (ms),
---          least calls, failure ratio, cooldown (ms), channel, whether the name is the
---          operator's (1 or 0), how many others there may be, time of a trial (ms)
+--          least calls, failure ratio, cooldown (ms), channel, which of these the name is: own, found
+--          or made, how many there may be of each of the latter, time of a trial (ms)
 -- Returns  {state, ms until a trial may be made}
 -- Invariants: counts are of the current and the last half window; a state changes here and
 -- in trial.lua only, and every change is published as "state ms name";
@@ -56,12 +57,14 @@ redis.call('HSET', key, 'state', state, 'until', text(reopens), 'bucket', text(b
   'good', new[1], 'bad', new[2], 'good0', old[1], 'bad0', old[2])
 -- Whoever may call names targets (PROVIDER/anything): what is not called again goes away.
 local kept = math.max(3600000, 2 * tonumber(ARGV[5]), 2 * cooldown)
-local own = ARGV[10] == '1'
-local names = P .. (own and 'breakers:own' or 'breakers:found')
+local kind = ARGV[10]
+if kind == 'made' and redis.call('ZSCORE', P .. 'breakers:found', name) then kind = 'found' end
+if kind == 'found' then redis.call('ZREM', P .. 'breakers:made', name) end
+local names = P .. 'breakers:' .. kind
 redis.call('PEXPIRE', key, kept)
 redis.call('ZADD', names, text(now), name)
 redis.call('ZREMRANGEBYSCORE', names, '-inf', text(now - kept))
-local over = own and 0 or redis.call('ZCARD', names) - tonumber(ARGV[11])
+local over = kind == 'own' and 0 or redis.call('ZCARD', names) - tonumber(ARGV[11])
 if over > 0 then
   for _, old in ipairs(redis.call('ZRANGE', names, 0, over - 1)) do
     redis.call('DEL', P .. 'breaker:' .. old)

@@ -12,8 +12,8 @@
 --          its queue, the account's share of them, most open jobs or 0, bytes that count or 0, most
 --          such bytes or 0, the time (ms) until which its seat is kept or 0; then server (see
 --          era.part.lua), then the record's further fields as name, value pairs
--- Returns  {"created"} | {"exists", grace or false, state} | {"conflict"} | {"gone"} |
---          {"seat-lapsed"} | {"upload-lost"} | what `refusal` says
+-- Returns  {"created"} | what `known` says | {"seat-lapsed"} | {"upload-lost"} | what `refusal`
+--          says
 -- Invariant: under one JK at most one record is ever written until it expires. A job that was
 -- made and lost, and is made again soon after, has other numbers than the lost one.
 

@@ -41,15 +41,24 @@ local function enqueue(P, jk, now, timeout)
   put(P, jk, is[5], is[3], is[1], is[2], due)
 end
 
+-- Leave a job out of its queue for `wait` ms: the rescuer puts it back. What it waits there does not
+-- count as waited in the queue.
+local function park(P, jk, now, wait, timeout)
+  local deadline = tonumber(fields_of(P, jk, 'deadline')[1]) or math.huge
+  redis.call('ZADD', P .. 'parked', text(now + wait), jk)
+  redis.call('ZADD', P .. 'due', text(math.min(now + wait + timeout, deadline)), jk)
+end
+
 -- Why an account may not open a job of this priority now, as a reply: {"queue-full"} |
 -- {"queue-share", its jobs in the queue} | {"account-full"} | {"bytes-full"}; nil if it may.
 --
--- `most` bounds the queue. Of it an account gets a share that shrinks as the queue fills: alone it
+-- `most` bounds the queue, with the batch jobs that are parked. Of it an account gets a share that shrinks as the queue fills: alone it
 -- gets `share` of all, and however many accounts come, some room is left for the next one.
 -- `bytes` is what the job adds to the request bodies of the account's open jobs, 0 if it is too
 -- small to count; one job is taken however large it is. A limit of 0 is none.
 local function refusal(P, account, priority, most, share, most_open, bytes, most_bytes)
   local length = redis.call('ZCARD', (queue_of(P, priority)))
+  if priority == 'batch' then length = length + redis.call('ZCARD', P .. 'parked') end
   if length >= most then return {'queue-full'} end
   if share < 1 and length >= share * most then
     local mine = tonumber(redis.call('HGET', P .. 'waits', flow_of(account, priority))) or 0

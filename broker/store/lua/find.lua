@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  the partition's prefix P: job:JK
 -- ARGV     JK, digest
--- Returns  {"exists", grace or false, state} | {"conflict"} | {"gone"} | {"full"} (it is free)
+-- Returns  what `known` says | {"full"} (it is free)
 
 --@include known
 

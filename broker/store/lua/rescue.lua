@@ -2,7 +2,7 @@
 -- One tick of the rescuer; any number of processes may tick.
 --
 -- KEYS[1]  the partition's prefix P: tick leases due queue batch open wake wake-batch waits watched
---          unsettled beats fence era busy bulk totals job:* account:* ...
+--          unsettled beats fence era busy bulk totals parked job:* account:* ...
 -- ARGV     channel prefix, control channel prefix, tick (ms), lease (ms), queue timeout (ms),
 --          stream ttl (ms), record ttl (ms), most jobs a tick, then payload of the terminal
 --          and failure as JSON, each: queue timeout, deadline, abandonment, damage; then whether
@@ -13,14 +13,15 @@
 --          leases, workers that beat within two leases, bytes of memory used, bytes allowed or 0,
 --          the partition's totals as a flat list}
 --
--- Five duties:
+-- Six duties:
 --   clock      times that a step of the clock has made wrong are set right (see `steps`);
 --   leases     an expired lease gets a new token and its job goes back to its old place;
 --   deadlines  a job not claimed in time ends `failed`;
 --   watched    a job whose readers have all left for its grace ends `cancelled`, if it was
 --              created so;
---   mending    an open job that is in no queue and has no lease gets its place back; one whose keys
---              were damaged ends `failed`.
+--   parked     a job that had to wait before it is tried again gets its place back;
+--   mending    an open job that is in no queue, has no lease and is not parked gets its place back;
+--              one whose keys were damaged ends `failed`.
 -- Invariants: the script keeps its last tick on the store's clock. If more than two ticks
 -- are missing, or the server is another one than at the last tick, or the clock went back, holders
 -- and readers may not have been able to say that they live: no lease is rescued and no job is
@@ -107,6 +108,11 @@ for _, jk in expired('due') do
   end
 end
 
+for _, jk in expired('parked') do
+  redis.call('ZREM', P .. 'parked', jk)
+  if fields_of(P, jk, 'state')[1] == 'queued' then enqueue(P, jk, now, timeout) end
+end
+
 local unsettled = {}
 if ARGV[17] == '1' then
   for _, jk in expired('unsettled') do
@@ -146,7 +152,8 @@ for _, jk in ipairs(page[2]) do
   if open_still and (is[6] or not (is[2] and tonumber(is[5]) and is[4])) then
     give_up(jk)
   elseif is[1] == 'queued' then
-    if not redis.call('ZSCORE', (queue_of(P, is[3])), is[2]) then
+    local there = redis.call('ZSCORE', (queue_of(P, is[3])), is[2])
+    if not there and not redis.call('ZSCORE', P .. 'parked', jk) then
       enqueue(P, jk, now, timeout)
       mended[#mended + 1] = jk
     end

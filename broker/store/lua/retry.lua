@@ -31,7 +31,7 @@ if seat > 0 and now > seat then return {'seat-lapsed'} end
 redis.call('PERSIST', P .. 'body:' .. jk)
 redis.call('DEL', P .. 'stream:' .. jk, P .. 'ended:' .. jk, P .. 'templates:' .. jk)
 redis.call('HSET', job, 'state', 'queued', 'token', draw(P, now), 'spent', ARGV[3])
-redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses', 'declined')
+redis.call('HDEL', job, 'ended', 'started', 'error', 'usage', 'losses', 'declined', 'again')
 redis.call('PERSIST', job)
 redis.call('ZREM', P .. 'unsettled', jk)
 if is[5] then redis.call('HSET', job, 'deadline', text(now + tonumber(is[5]))) end

@@ -41,6 +41,7 @@ local function stepped_back(P, now, lease, timeout)
   rescore(P .. 'leases', text(now + lease), '+inf', at_most(now + lease))
   rescore(P .. 'beats', text(now), '+inf', at_most(now))
   rescore(P .. 'unsettled', text(now), '+inf', at_most(now + 10000))
+  rescore(P .. 'parked', text(now), '+inf', at_most(now))
   rescore(P .. 'watched', text(now), '+inf', function(jk, score)
     local grace = tonumber(fields_of(P, jk, 'grace')[1])
     return grace and math.min(score, now + grace) or score
