@@ -86,9 +86,9 @@ class Prepare(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Make the body to post for the stored request of a job.
 
     ``resolve`` says what is written out first; ``partial`` is the part of an answer to go on from,
-    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response before,
-    ``name`` its own in the settings; ``drop`` are the hosted tools that the route leaves out. Its
-    payload comes back.
+    ``flag`` as in ``workers...Call.partial``; ``previous`` the provider's id of the response
+    before, ``name`` its own in the settings; ``drop`` are the hosted tools that the route leaves
+    out. Its payload comes back.
     """
 
     key: str
