@@ -122,7 +122,7 @@ WISHES = [
     ),
     Wish("responses", {"text": {"verbosity": "high"}}, "text.verbosity", "verbosity", ("chat",)),
     Wish("responses", {"tools": [{"type": "web_search"}]}, "tools[0].type", "hosted_tools"),
-    Wish("responses", {"include": ["web_search_call.results"]}, "include[0]", "include"),
+    Wish("responses", {"include": ["message.output_text.logprobs"]}, "include[0]", "include"),
     Wish("responses", {"top_logprobs": 3}, "top_logprobs", "include"),
     Wish(
         "responses",

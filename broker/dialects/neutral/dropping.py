@@ -17,11 +17,6 @@ HOSTED = (
 _TOOL = re.compile(r"tools\[(\d+)\](?:\.type)?\Z")
 
 
-def is_hosted(kind: Any) -> bool:
-    """Whether a tool or an item of this type is of a tool that its provider runs."""
-    return _is_of(kind, HOSTED)
-
-
 def is_dropped(kind: Any, drop: Collection[str]) -> bool:
     """Whether it is one that may be left out."""
     return bool(drop) and _is_of(kind, HOSTED if "*" in drop else drop)

@@ -14,7 +14,7 @@ have it. ``previous_response_id`` and references to items are resolved before a 
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from broker.dialects.neutral.dropping import is_dropped, is_hosted
+from broker.dialects.neutral.dropping import is_dropped
 from broker.dialects.neutral.fields import Fields, fields_of, malformed
 from broker.dialects.neutral.given import SEARCH, Given, Names, offered
 from broker.dialects.neutral.losing import attempt, lose, parts_of, terms, whole
@@ -234,8 +234,7 @@ def _of_others(fields: Fields, kind: Any) -> None:
         lose(Loss(fields.where("type"), "", shown(kind)), told=True)
         fields.forget()
         return
-    setting = "hosted_tools" if is_hosted(kind) else "items"
-    raise fields.unexpressible("type", value=kind, setting=setting)
+    raise fields.unexpressible("type", value=kind, setting="items")
 
 
 def _thought(fields: Fields) -> Thought:
