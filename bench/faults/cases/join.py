@@ -12,7 +12,8 @@ _SHORT = "sim/tokens=3,interval=5ms"
 async def measure(start: Start) -> Found:
     """500 clients that are lost and come back at once; 10,000 pairs of equal calls."""
     sheet = Sheet("join")
-    storm = await retry_storm(await start(apis=2, workers=2), _CLIENTS, _LONG)
+    cluster = await start(apis=2, workers=2, config=f"[worker]\nconcurrency = {_CLIENTS}\n")
+    storm = await retry_storm(cluster, _CLIENTS, _LONG)
     pairs = await independent_pairs(await start(apis=2, workers=2), _PAIRS, _SHORT)
     return Found(
         [
