@@ -23,7 +23,7 @@ async def measure(start: Start) -> Found:
             sheet.none("turns_not_joined", storm.apart),
             sheet.figure("slowest_answer", "s", storm.slowest, note="until its head"),
             sheet.none("pairs_joined", pairs.joined, f"{_PAIRS} pairs of independent equal calls"),
-            sheet.none("pairs_broken", pairs.broken),
+            sheet.none("pairs_broken", pairs.broken, pairs.why),
             sheet.none("calls_beside_two_a_pair", pairs.calls - 2 * pairs.pairs),
         ]
     )
