@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from rig.cluster import WAIT, until
+from rig.cluster import WAIT
 
 JOIN = {"x-streamhold-join": "60"}
 
@@ -33,9 +33,11 @@ class Call:
         self.ended = False
         self.error: Exception | None = None
         self.answered_after = 0.0  # seconds until the answer's head was there
+        self._more = asyncio.Event()
         self._begun = time.monotonic()
         self._response: aiohttp.ClientResponse | None = None
         self.task = asyncio.create_task(self._run(session, url, body, headers or JOIN))
+        self.task.add_done_callback(lambda _: self._more.set())
 
     async def _run(
         self,
@@ -68,12 +70,16 @@ class Call:
                 self.ended = True
             elif line.startswith(b"data: {"):
                 self.events += 1
+                self._more.set()
                 for choice in json.loads(line[6:]).get("choices", ()):
                     self.text += choice["delta"].get("content") or ""
 
     async def under_way(self, events: int = 5) -> None:
         """Return once it has so many events."""
-        await until(lambda: self.events >= events or self.task.done())
+        async with asyncio.timeout(WAIT):
+            while self.events < events and not self.task.done():
+                self._more.clear()
+                await self._more.wait()
         assert self.events >= events, (self.status, self.error)
 
     async def finish(self, seconds: float = WAIT) -> "Call":

@@ -65,12 +65,15 @@ async def retry_storm(cluster: Cluster, clients: int, model: str) -> Storm:
 
 
 class Pairs(NamedTuple):
-    """Of so many ``pairs``: ``joined`` came to one job, ``broken`` did not end; provider calls."""
+    """Of so many ``pairs``: ``joined`` came to one job though both saw their end, of ``broken`` one
+    did not (``why``: the most frequent reason); the provider's calls.
+    """
 
     pairs: int
     joined: int
     broken: int
     calls: int
+    why: str = ""
 
 
 async def independent_pairs(cluster: Cluster, pairs: int, model: str) -> Pairs:
@@ -81,10 +84,10 @@ async def independent_pairs(cluster: Cluster, pairs: int, model: str) -> Pairs:
     """
     turns = asyncio.Semaphore(_AT_ONCE)
     before = int((await cluster.sim_counts())["total"])
-    joined = broken = 0
+    joined, why = 0, Counter[str]()
 
     async def pair(number: int) -> None:
-        nonlocal joined, broken
+        nonlocal joined
         body = ask(model, f"pair-{number}", stream=number % 5 < 3)
 
         def call(place: int) -> Call:
@@ -98,9 +101,13 @@ async def independent_pairs(cluster: Cluster, pairs: int, model: str) -> Pairs:
                 await asyncio.sleep(0.001 * (number % 97))
             second = call(number // 2)
             await asyncio.gather(first.finish(_WAIT), second.finish(_WAIT))
-        joined += first.request_id == second.request_id
-        broken += not (first.ended and second.ended)
+        lost = [each for each in (first, second) if not each.ended]
+        if lost:
+            why[f"{lost[0].status} {lost[0].error!r}"[:80]] += 1
+        else:
+            joined += first.request_id == second.request_id
 
     await asyncio.gather(*(pair(number) for number in range(pairs)))
     calls = int((await cluster.sim_counts())["total"]) - before
-    return Pairs(pairs, joined, broken, calls)
+    reason = why.most_common(1)[0][0] if why else ""
+    return Pairs(pairs, joined, why.total(), calls, reason)

@@ -12,7 +12,8 @@ _SHORT = "sim/tokens=3,interval=5ms"
 async def measure(start: Start) -> Found:
     """500 clients that are lost and come back at once; 10,000 pairs of equal calls."""
     sheet = Sheet("join")
-    storm = await retry_storm(await start(apis=2, workers=2), _CLIENTS, _LONG)
+    cluster = await start(apis=2, workers=2, config=f"[worker]\nconcurrency = {_CLIENTS}\n")
+    storm = await retry_storm(cluster, _CLIENTS, _LONG)
     pairs = await independent_pairs(await start(apis=2, workers=2), _PAIRS, _SHORT)
     return Found(
         [
@@ -22,7 +23,7 @@ async def measure(start: Start) -> Found:
             sheet.none("turns_not_joined", storm.apart),
             sheet.figure("slowest_answer", "s", storm.slowest, note="until its head"),
             sheet.none("pairs_joined", pairs.joined, f"{_PAIRS} pairs of independent equal calls"),
-            sheet.none("pairs_broken", pairs.broken),
+            sheet.none("pairs_broken", pairs.broken, pairs.why),
             sheet.none("calls_beside_two_a_pair", pairs.calls - 2 * pairs.pairs),
         ]
     )
