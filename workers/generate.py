@@ -61,13 +61,7 @@ from workers.breakers import BreakerView, Passage
 from workers.calling import Caller
 from workers.closing import Closing
 from workers.declining import Unknown, decline, may_decline
-from workers.following import (
-    UNKNOWN,
-    find_previous,
-    keep_items,
-    preferring,
-    response_id_of,
-)
+from workers.following import UNKNOWN, find_previous, keep_items, preferring, response_id_of
 from workers.hold import Hold
 from workers.parking import Parked, check_parking, park
 from workers.pen import Fenced, FramesLost

@@ -26,7 +26,7 @@ from broker.errors import (
 from broker.model import Job, Options, Terminal
 from broker.queue import Submission, enqueue
 from broker.routing import policy_for
-from broker.store.jobs import Creation
+from broker.store.new_job import Creation
 from broker.store.scripts import Executor
 from broker.tail import Reader
 

@@ -28,8 +28,8 @@ from broker.offload import Offload
 from broker.queue.rescuer import Rescuer
 from broker.settings import Settings
 from broker.store import Store, open_store
-from broker.store.jobs import Limits
 from broker.store.keys import Partition
+from broker.store.new_job import Limits
 from broker.store.stand_in import Order
 from broker.tail import Reader, Tail
 from broker.turns import Turns

@@ -9,7 +9,7 @@ from broker.dialects.neutral.given import Given
 from broker.loss import Loss
 from broker.model import Options, Outline
 from broker.settings import Provider
-from broker.store.jobs import Upload
+from broker.store.new_job import Upload
 
 
 class Examine(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -43,8 +43,8 @@ from broker.offload.tasks import (
 )
 from broker.routing import policy_for
 from broker.settings import Settings
-from broker.store.jobs import Upload
 from broker.store.model_lists import usable
+from broker.store.new_job import Upload
 
 Outcome = tuple[Any, bytes]  # a result, and a payload
 

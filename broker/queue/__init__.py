@@ -14,7 +14,7 @@ from arq.jobs import serialize_job
 from broker.model import Options, job_key, request_digest
 from broker.offload.tasks import Examined
 from broker.store import Store
-from broker.store.jobs import Creation, Limits, NewJob
+from broker.store.new_job import Creation, Limits, NewJob
 from broker.store.scripts import Executor
 
 GENERATE = "generate"  # the function that runs an inference

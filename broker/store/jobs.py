@@ -1,7 +1,7 @@
 """Jobs and their records: create, read, cancel, delete, retry."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -19,11 +19,12 @@ from broker.errors import (
     StreamholdError,
 )
 from broker.frames import Kind
-from broker.model import Failure, Job, JobState, Options, Outline, Terminal
+from broker.model import Failure, Job, JobState, Terminal
 from broker.settings import Settings
 from broker.store import bodies
 from broker.store.connection import store_errors
 from broker.store.keys import Keys
+from broker.store.new_job import NO_LIMITS, NO_OPTIONS, Creation, Limits, NewJob
 from broker.store.record import UNREADABLE, to_job
 from broker.store.scripts import Executor, Scripts
 from broker.store.seats import Seat, Seats
@@ -31,66 +32,6 @@ from broker.store.seats import Seat, Seats
 CANCELLED = Failure(
     type="cancelled", code="cancelled", message="The job was cancelled.", status=409, remedy="final"
 )
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What an account may have at once, in all; None and 1.0 are no limit.
-
-    ``share`` is of the room in a queue (see ``refusal`` in lua/enqueue.part.lua); ``bytes`` are of
-    the stored request bodies of its open jobs, small ones apart.
-    """
-
-    open: int | None = None  # jobs queued or running
-    share: float = 1.0
-    bytes: int | None = None
-
-
-_NO_LIMITS, _NO_OPTIONS = Limits(), Options()
-
-
-class Upload(NamedTuple):
-    """A body that was uploaded: under which name, and the bytes that it takes."""
-
-    name: str
-    size: int
-
-
-class NewJob(msgspec.Struct, frozen=True):
-    """What creates a job. ``body`` is the caller's request as JSON, ``task`` arq's job.
-
-    ``deadline`` and ``grace`` are seconds from now, None for none.
-    """
-
-    key: str
-    account: str
-    request_id: str
-    dialect: str
-    model: str
-    digest: str
-    body: bytes  # empty, if it was uploaded
-    task: bytes
-    metadata: dict[str, Any] | None = None
-    options: Options = _NO_OPTIONS
-    meaning: str | None = None  # as in ``model.Job``
-    deadline: float | None = None
-    grace: float | None = None
-    limits: Limits = _NO_LIMITS
-    keep: bool = False  # the body, for as long as the stream
-    outline: Outline | None = None  # of a body that was uploaded,
-    upload: Upload | None = None
-    admitted: bool = True  # false: the store is short of memory, and may only say what is there
-
-
-class Creation(msgspec.Struct, frozen=True):
-    """Whether a job was created, or was there, in which state; ``grace_ms`` as in ``model.Job``.
-
-    ``again``: it is there, but failed without a call to anybody, and this one may try again.
-    """
-
-    created: bool
-    grace_ms: int | None = None
-    state: JobState = JobState.QUEUED
-    again: bool = False
 
 
 def ended(
@@ -181,7 +122,7 @@ class Jobs:
             metadata = msgspec.json.encode(new.metadata)
             fields += ["metadata", metadata]
             size += len(metadata)
-        if new.options != _NO_OPTIONS:
+        if new.options != NO_OPTIONS:
             fields += ["options", msgspec.json.encode(new.options)]
         if new.meaning is not None:
             fields += ["meaning", new.meaning]
@@ -321,7 +262,7 @@ class Jobs:
         )
         return bool(reply)
 
-    async def retry(self, key: str, limits: Limits = _NO_LIMITS) -> None:
+    async def retry(self, key: str, limits: Limits = NO_LIMITS) -> None:
         """Queue a failed job again that delivered nothing, if a new one would be admitted.
 
         Raises:

@@ -13,8 +13,8 @@ from broker.codec import decode, verbatim
 from broker.frames import Frame, Kind
 from broker.model import JobState, Options, Terminal, job_key
 from broker.store import Store
-from broker.store.jobs import Limits, NewJob
 from broker.store.keys import Partition
+from broker.store.new_job import Limits, NewJob
 from broker.store.queue import Claim
 from broker.store.record import CALLING_TOLD
 from broker.store.streams import Batch, Entries

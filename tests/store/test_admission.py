@@ -10,7 +10,7 @@ from broker.model import JobState, job_key
 from broker.settings import Secret, Settings
 from broker.store import Store, open_store
 from broker.store.bodies import pack
-from broker.store.jobs import Limits, NewJob
+from broker.store.new_job import Limits, NewJob
 from broker.store.queue import Released
 from rig.store_server import StoreServer
 from tests.conftest import STORES

@@ -14,7 +14,7 @@ from broker.model import JobState
 from broker.settings import Secret, Settings
 from broker.settings import Store as StoreSettings
 from broker.store import Store, open_store
-from broker.store.jobs import Creation
+from broker.store.new_job import Creation
 from broker.store.scripts import Executor
 from broker.tail import Reader, Tail
 from tests.store.samples import append, batch, new_job, raw, until

@@ -7,7 +7,7 @@ import pytest
 from broker.errors import AccountBusy, JobGone, RequestIdReused
 from broker.model import JobState, job_key
 from broker.store import Store
-from broker.store.jobs import Limits, NewJob
+from broker.store.new_job import Limits, NewJob
 from tests.store.conftest import Open
 from tests.store.samples import HOLDER, append, batch, new_job, now_ms, raw
 

@@ -7,7 +7,7 @@ import pytest
 from broker.errors import AccountBusy, QueueFull
 from broker.model import JobState, job_key
 from broker.store import Store, bodies
-from broker.store.jobs import Limits
+from broker.store.new_job import Limits
 from broker.store.queue import Released
 from tests.store.conftest import Open
 from tests.store.samples import (

@@ -5,8 +5,8 @@ import pytest
 from broker.errors import StoreAway
 from broker.model import Outline, job_key
 from broker.store import Store
-from broker.store.jobs import Upload
 from broker.store.keys import Partition
+from broker.store.new_job import Upload
 from tests.store.samples import HOLDER, new_job, raw
 
 KEY = job_key("acme", "r1")
