@@ -24,7 +24,7 @@ from broker.api.taken import Taken
 from broker.errors import StoreAway
 from broker.model import Job
 from broker.queue import Submission
-from broker.store.joins import BEAT, SETTLING, Ending, Joins, Seen, name_of
+from broker.store.joins import BEAT, SETTLING, Ending, Held, Joins, Seen, name_of
 from broker.store.keys import Partition
 from broker.store.stand_in import Order
 from broker.tail import Reader, Tail
@@ -115,16 +115,22 @@ class Joining:
         hold = self._new(name_of(job.account, job.digest, job.options.targets), seconds)
         hold.key = job.key
         try:
-            held = await self._joins.hold(
-                hold.name, hold.key, self._holder, hold.mark, begun=cursor > 0
-            )
+            until = asyncio.get_running_loop().time() + SETTLING
+            while (held := await self._hold(hold, cursor)) == "read":
+                if asyncio.get_running_loop().time() > until:
+                    break
+                await asyncio.sleep(_AGAIN)  # the news of a cut may still be on its way
         except BaseException:
             hold.left()
             raise
-        if not held:  # somebody else seems to read, who may leave; then what was read here counts
+        if held != "held":  # who reads may leave; then what was read here counts
             self._held.pop(hold.mark, None)
             hold.mark = ""
         return hold
+
+    async def _hold(self, hold: Hold, cursor: int) -> Held:
+        begun = cursor > 0
+        return await self._joins.hold(hold.name, hold.key, self._holder, hold.mark, begun=begun)
 
     def _new(self, name: str, seconds: float) -> Hold:
         self._marks += 1

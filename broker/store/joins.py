@@ -39,6 +39,8 @@ LONGEST = 5.0  # seconds that a call waits to know what became of its equals
 MOST = 1000  # equal calls at once; what goes beyond is not joinable
 
 Ending = Literal["left", "ended"]
+Held = Literal["nothing", "held", "read"]  # read: by somebody else, as far as is known
+_HELD: tuple[Held, ...] = ("nothing", "held", "read")
 
 
 class Joined(NamedTuple):
@@ -127,8 +129,8 @@ class Joins:
             case _:
                 return Joined(request_id)
 
-    async def hold(self, name: str, key: str, holder: str, mark: str, *, begun: bool) -> bool:
-        """Hold a reader that comes back to a joinable job; false if there is none to be held.
+    async def hold(self, name: str, key: str, holder: str, mark: str, *, begun: bool) -> Held:
+        """Hold a reader that comes back to a joinable job, if that is to be held.
 
         ``begun``: it has read some of the stream, and goes before one that seems to be there.
 
@@ -137,7 +139,7 @@ class Joins:
         """
         prefix = self.home(name).prefix
         reply = await self._scripts.run("hold", prefix, name, key, holder, mark, int(begun))
-        return bool(reply)
+        return _HELD[int(reply)]
 
     async def report(
         self, partition: Partition, holder: str, seen: Sequence[Seen], kept: dict[str, float]

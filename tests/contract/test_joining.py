@@ -90,6 +90,16 @@ async def post(
         return response.status, request_id, await response.text()
 
 
+async def until_it_is(api: aiohttp.ClientSession, request_id: str, state: str) -> None:
+    headers = {"authorization": f"Bearer {ANN}"}
+
+    async def reached() -> bool:
+        async with api.get(f"/v1/jobs/{request_id}", headers=headers) as response:
+            return bool((await response.json())["state"] == state)
+
+    await until(reached)
+
+
 @pytest.mark.parametrize("again", [True, False], ids=["streamed", "whole"])
 @pytest.mark.parametrize("kind", CALLS)
 async def test_a_stream_that_was_left_is_joined(
@@ -128,12 +138,7 @@ async def test_an_answer_that_was_over_before_the_retry_is_joined(
     call = body("chat", prompt, stream=True)
     _, first, _ = await post(apis[0], call, cut=True)
 
-    async def ended() -> bool:
-        headers = {"authorization": f"Bearer {ANN}"}
-        async with apis[0].get(f"/v1/jobs/{first}", headers=headers) as response:
-            return bool((await response.json())["state"] == "completed")
-
-    await until(ended)
+    await until_it_is(apis[0], first, "completed")
     _, second, text = await post(apis[1], call)
     assert (second, text.count("[DONE]")) == (first, 1)
     assert deployment.sim_calls(prompt) == 1
@@ -246,7 +251,7 @@ async def test_a_job_that_has_no_answer_is_not_joined(
         assert (status, second != first, "[DONE]" in text) == (200, True, True)
     failing = body("chat", prompt + "-fails", "sim/tokens=9,interval=20ms,dropafter=5", stream=True)
     _, first, _ = await post(apis[0], failing, cut=True)
-    await asyncio.sleep(0.5)
+    await until_it_is(apis[0], first, "failed")
     assert (await post(apis[1], failing))[1] != first
 
 
