@@ -201,7 +201,7 @@ async def test_who_leaves_cancels_its_job_where_that_is_wanted(scene: Scene) -> 
 @pytest.mark.timeout(180)
 async def test_many_streams_while_the_api_is_killed(make_cluster: Make) -> None:
     cluster = await make_cluster(apis=1, workers=1)
-    through = await through_kills(cluster, 60, 2, 40)
+    through = await through_kills(cluster, 60, 2, 100)
     assert (through.seen, through.callers.broken()) == (0, 0)
     assert await through.callers.different() == 0
     assert await extra_calls(cluster, 60) == 0
