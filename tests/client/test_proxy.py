@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from asyncio import StreamWriter
 
 import pytest
@@ -92,6 +93,20 @@ async def test_a_broker_that_is_away_is_waited_for() -> None:
         got = await calling
         assert got.body.count(b": ping\n") > 1
         assert (got.whole, PING.sub(b"", got.body)) == (True, WHOLE)
+
+
+async def test_a_broker_that_is_back_is_noticed_by_all_at_once() -> None:
+    """However long their pauses have grown; it is one connection that looks for it."""
+    async with brokering(says(lambda heard: stream(heard, WHOLE))) as broker:
+        await broker.stop()
+        async with proxying(broker.url) as url:
+            calls = [asyncio.ensure_future(call(url, posted())) for _ in range(50)]
+            await asyncio.sleep(4)
+            begun = time.monotonic()
+            await broker.start()
+            assert {got.body for got in await asyncio.gather(*calls)} == {WHOLE}
+            assert time.monotonic() - begun < 2
+            assert len({heard.key for heard in broker.heard}) == 50
 
 
 async def test_silence_is_a_loss() -> None:

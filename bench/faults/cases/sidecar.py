@@ -16,8 +16,8 @@ from rig.sse_reader import always
 
 STREAMS = 1000
 KILLS = 5
-TOKENS, INTERVAL = 250, 0.2  # of a stream; seconds
-BETWEEN = 2.0  # seconds from one restart to the next kill
+TOKENS, INTERVAL = 150, 0.5  # of a stream; seconds
+BETWEEN = 5.0  # seconds from one restart to the next kill
 _SPREAD = 5.0  # seconds over which the calls begin
 _END = 120.0
 

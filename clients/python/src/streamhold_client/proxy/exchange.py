@@ -102,6 +102,7 @@ class Exchange:
         outage.begin()
         told.lost()
         pings = self._loop.create_task(self._ping()) if client.begun else None
+        refused = isinstance(error, Unsent)
         try:
             while True:
                 if answer is not None:
@@ -114,11 +115,12 @@ class Exchange:
                     raise GaveUp(str(error) if error else "it refuses the call for now")
                 if answer is not None:
                     answer.close()
-                await asyncio.sleep(pause)
+                await (self._proxy.pool.back(pause) if refused else asyncio.sleep(pause))
                 try:
-                    answer = await self._send()
+                    refused, answer = False, await self._send()
                 except FAULTS.failed as failure:
                     answer, error = None, error or failure
+                    refused = isinstance(failure, Unsent)
                     if not self._repeats(failure):
                         raise
                     continue

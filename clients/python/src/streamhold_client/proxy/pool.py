@@ -1,6 +1,7 @@
 """The connections to the broker: made, kept for the next request, and kept alive."""
 
 import asyncio
+import random
 import socket
 import ssl
 from contextlib import suppress
@@ -11,6 +12,8 @@ from streamhold_client.proxy.upstream import Answer, Connection
 
 _CONNECT = 10.0  # seconds
 _IDLE = 100  # connections kept
+_PROBE = 0.2  # seconds between two looks whether a broker that refused a connection is back
+_SPREAD = 0.001  # seconds a call, over which those that waited for it come again
 
 
 class Pool:
@@ -20,6 +23,8 @@ class Pool:
         self._broker = broker
         self._idle: list[Connection] = []
         self._tls = ssl.create_default_context() if broker.tls else None
+        self._waiting = 0
+        self._prober: asyncio.Task[None] | None = None
 
     async def ask(
         self,
@@ -72,7 +77,35 @@ class Pool:
         else:
             connection.abort()
 
+    async def back(self, longest: float) -> None:
+        """Wait for a broker that refused a connection, at most so many seconds.
+
+        One connection is tried for all calls that wait, so that they need not wait for pauses
+        that have grown; they come again one after the other.
+        """
+        self._waiting += 1
+        try:
+            if self._prober is None:
+                self._prober = asyncio.get_running_loop().create_task(self._probe())
+            done, _ = await asyncio.wait((self._prober,), timeout=longest)
+            if done:
+                await asyncio.sleep(random.random() * _SPREAD * self._waiting)
+        finally:
+            self._waiting -= 1
+
+    async def _probe(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(_PROBE)
+                with suppress(Unsent):
+                    self._keep(await self._connect())
+                    return
+        finally:
+            self._prober = None
+
     def close(self) -> None:
+        if self._prober is not None:
+            self._prober.cancel()
         for connection in self._idle:
             connection.abort()
         self._idle.clear()
