@@ -188,7 +188,7 @@ async def test_tools_of_the_dialects_own(sdk: AsyncOpenAI, prompt: str, model: s
         call = final.output[-1]
         seen.append(call.type)
         if call.type == "message":
-            assert final.output_text == "all done"
+            assert final.output_text.endswith("all done")
             break
         kinds = [event.type for event in told]
         if call.type == "custom_tool_call":

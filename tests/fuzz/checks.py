@@ -51,6 +51,8 @@ HEADERS = frozenset(
         "location",
         "accept-encoding",
         "upgrade",
+        "x-streamhold-estimated",
+        "x-streamhold-lost",
     ]
 )
 _NATIVE = ("/v1/jobs", "/v1/providers", "/healthz", "/readyz", "/metrics", "/openapi.json")

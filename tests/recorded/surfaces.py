@@ -30,6 +30,7 @@ def owed(dialect: str, stream: Recorded) -> list[Any]:
 
 def told(dialect: str, events: list[Event]) -> list[Any]:
     """What a reader was told, in the same terms, a bare terminal apart."""
+    events = _with_one_end(events)
     kept = [each for each in events if not _is_terminal(dialect, each) or _says_more(each)]
     return [_said(dialect, event) for event in kept]
 
@@ -37,12 +38,18 @@ def told(dialect: str, events: list[Event]) -> list[Any]:
 def terminals(dialect: str, events: list[Event]) -> list[str]:
     """The ends that a reader saw: ``completed`` or ``failed`` each."""
     found = []
-    for event in events:
+    for event in _with_one_end(events):
         if _is_terminal(dialect, event):
             found.append("failed" if event.name == "error" else "completed")
         elif dialect == "responses" and event.name in _ENDS:
             found.append("failed" if event.name == _ENDS[2] else "completed")
     return found
+
+
+def _with_one_end(events: list[Event]) -> list[Event]:
+    """The events; of the two by which a response that failed ends, the first alone."""
+    names = [event.name for event in events[-2:]]
+    return events[:-1] if names == ["error", "response.failed"] else events
 
 
 def _is_terminal(dialect: str, event: Event) -> bool:
