@@ -12,7 +12,7 @@ from rig.sse_reader import SseReader
 from tests.fault.conftest import Make
 
 COUNT = 20
-MODEL = "tokens=150,interval=20ms,prefill"  # three seconds
+MODEL = "tokens=300,interval=20ms,prefill"  # six seconds; starting a worker takes one or two
 CONFIG = f"""
 [worker]
 drain = 0.5
@@ -65,8 +65,8 @@ async def test_two_kills(make_cluster: Make) -> None:
     cluster.signal_worker(0, signal.SIGKILL)
     for witness in witnesses.values():
         await witness.native.reached(_second_goes_on, WAIT)
-    await cluster.add_worker()
     cluster.signal_worker(1, signal.SIGKILL)
+    await cluster.add_worker()
     await asyncio.gather(*(_check(witness, "lost", "lost") for witness in witnesses.values()))
 
 
