@@ -21,6 +21,7 @@ from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
+from broker.api.passing import GARBLED, LATE, UNREACHABLE
 from broker.api.problems import failure_response
 from broker.catalog import meaning
 from broker.dialects.body import decode_object
@@ -34,21 +35,6 @@ from broker.refusal import ERROR_BODY, refused
 from broker.routing import Target, policy_for
 
 _MOST = 1024 * 1024  # bytes of an answer that is one number
-_UNREACHABLE = Failure(
-    type="provider_unreachable", message="The provider can't be reached.", retryable=True
-)
-_LATE = Failure(
-    type="provider_timeout",
-    message="The provider did not end its answer in time.",
-    status=504,
-    code="total",
-    retryable=True,
-)
-_GARBLED = Failure(
-    type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
-)
-
-
 ESTIMATED = "x-streamhold-estimated"  # a header of the answer: nobody counted
 
 
@@ -79,7 +65,7 @@ async def count_tokens(request: Request) -> Response:
         async with core.passing.call(account_of(request)):
             found = await while_connected(request, _ask_in_turn(core, speaking, asked))
     except TimeoutError:
-        found = _LATE
+        found = LATE
     if isinstance(found, bytes):
         return Response(found, 200, media_type="application/json")
     if found.remedy != "final" and len(speaking) < len(targets):
@@ -98,7 +84,7 @@ def _estimated(asked: _Asked) -> Response:
 
 async def _ask_in_turn(core: Core, targets: Sequence[Target], asked: _Asked) -> bytes | Failure:
     """The first answer; else why the last target that was asked gave none."""
-    found: bytes | Failure = _UNREACHABLE
+    found: bytes | Failure = UNREACHABLE
     for target in targets:
         found = await _ask(core, target, asked)
         if isinstance(found, bytes) or found.remedy == "final":
@@ -146,7 +132,7 @@ async def _ask(core: Core, target: Target, asked: _Asked) -> bytes | Failure:
                 return refused(response.status, text, wait, time.time())
             return _answer(await _beginning(response, _MOST))
     except (aiohttp.ClientError, OSError, ValueError):  # a timeout is an OSError
-        return _UNREACHABLE
+        return UNREACHABLE
 
 
 async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -160,5 +146,5 @@ def _answer(body: bytes) -> bytes | Failure:
     try:
         answer = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        return _GARBLED
-    return body if isinstance(answer, dict) and "input_tokens" in answer else _GARBLED
+        return GARBLED
+    return body if isinstance(answer, dict) and "input_tokens" in answer else GARBLED

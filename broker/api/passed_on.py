@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
+from broker.api.passing import GARBLED, LATE, UNREACHABLE
 from broker.api.problems import failure_response
 from broker.dialects.kept import naming_refused
 from broker.dialects.passed import passed_call
@@ -32,19 +33,6 @@ from broker.settings import Provider, Secret
 
 _HAS_NOT = (404, 405, 501)  # what a provider says that has no such thing; the next one may
 _KINDS = ("application/json", "text/event-stream")
-_UNREACHABLE = Failure(
-    type="provider_unreachable", message="The provider can't be reached.", retryable=True
-)
-_LATE = Failure(
-    type="provider_timeout",
-    message="The provider did not end its answer in time.",
-    status=504,
-    code="total",
-    retryable=True,
-)
-_GARBLED = Failure(
-    type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
-)
 
 
 class _Asked(NamedTuple):
@@ -69,7 +57,7 @@ class PassedOn:
         asked = await self._asked(core, request)
         targets = self._targets(core, asked)
         answering = _Answering(send)
-        failure: Failure | None = _LATE
+        failure: Failure | None = LATE
         try:
             async with core.passing.call(account_of(request)):
                 asking = self._ask_in_turn(core, targets, asked, answering)
@@ -125,7 +113,7 @@ class PassedOn:
         self, core: Core, targets: list[Target], asked: _Asked, answering: "_Answering"
     ) -> Failure | None:
         """Pass on the first answer; else why the last target that was asked gave none."""
-        found: Failure | None = _UNREACHABLE
+        found: Failure | None = UNREACHABLE
         for target in targets:
             found = await self._ask(core, target, asked, answering)
             if found is None or answering.begun:
@@ -156,11 +144,11 @@ class PassedOn:
                     wait = response.headers.get("retry-after")
                     return refused(response.status, text, wait, time.time())
                 if response.content_type not in _KINDS:
-                    return _GARBLED
+                    return GARBLED
                 await answering.tell(response)
                 return None
         except (aiohttp.ClientError, OSError, ValueError):  # a timeout is an OSError
-            return _UNREACHABLE
+            return UNREACHABLE
 
 
 class _Answering:

@@ -10,6 +10,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from broker.errors import TooManyCalls
+from broker.model import Failure
+
+# Why there is no answer to pass on.
+UNREACHABLE = Failure(
+    type="provider_unreachable", message="The provider can't be reached.", retryable=True
+)
+LATE = Failure(
+    type="provider_timeout",
+    message="The provider did not end its answer in time.",
+    status=504,
+    code="total",
+    retryable=True,
+)
+GARBLED = Failure(
+    type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
+)
 
 
 class Passing:
