@@ -22,6 +22,7 @@ from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.passing import GARBLED, LATE, UNREACHABLE
 from broker.api.problems import failure_response
+from broker.catalog import meaning
 from broker.dialects.kept import naming_refused
 from broker.dialects.passed import passed_call
 from broker.errors import OtherDialect, PreviousNotFound
@@ -92,7 +93,8 @@ class PassedOn:
             ForeignId, PreviousNotFound: it names what they may not be asked for.
         """
         settings = core.settings
-        targets = policy_for(settings, asked.model).targets
+        routed = meaning(settings, asked.model, self._dialects[-1], core.model_lists.catalog)
+        targets = policy_for(settings, routed).targets
         spoken = [at for at in targets if _speaks(settings.providers[at.provider], self._dialects)]
         if not spoken:
             theirs = sorted({settings.providers[at.provider].dialect for at in targets})
