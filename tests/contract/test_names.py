@@ -57,6 +57,11 @@ class Vendor:
             {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
         ])  # fmt: skip
 
+    async def embeddings(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.called.append((request.match_info["who"], body["model"]))
+        return web.json_response({"object": "list", "data": [], "model": body["model"]})
+
     async def messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.called.append((request.match_info["who"], body["model"]))
@@ -94,6 +99,7 @@ def vendor() -> Iterator[Vendor]:
     app = web.Application()
     app.router.add_get("/{who}/v1/models", vendor.models)
     app.router.add_post("/{who}/v1/chat/completions", vendor.chat)
+    app.router.add_post("/{who}/v1/embeddings", vendor.embeddings)
     app.router.add_post("/{who}/v1/messages", vendor.messages)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
 
@@ -197,6 +203,17 @@ async def test_a_name_finds_its_provider(
     answer = await chat(api, model)
     assert answer["choices"][0]["message"]["content"] == "Hi"
     assert vendor.called[before:] == [called]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "team/gpt-4o-mini", "openai/gpt-4o-mini"])
+async def test_a_call_that_is_passed_on_finds_it_too(
+    vendor: Vendor, api: aiohttp.ClientSession, model: str
+) -> None:
+    await listed(api, "gpt-4o-mini")
+    before = len(vendor.called)
+    answer = await act(api, "/v1/embeddings", 200, {"model": model, "input": "x"})
+    assert answer["model"] == "gpt-4o-mini"
+    assert vendor.called[before:] == [("openai", "gpt-4o-mini")]
 
 
 async def test_what_a_name_meant_stands_in_the_record(
