@@ -18,6 +18,7 @@ connection, and nothing more is written under this token.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ from broker.errors import (
 from broker.frames import Frame, Kind
 from broker.model import CIRCUIT_OPEN, Failure, JobState, Terminal
 from broker.routing import (
+    LONGEST_WAIT,
     LOST,
     LOST_MID_STREAM,
     End,
@@ -50,6 +52,7 @@ from broker.routing import (
     next_step,
     policy_for,
 )
+from broker.retry_after import left_alone
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
@@ -98,6 +101,7 @@ class Generation:
         self._breakers = breakers
         self._store = store
         self._read_backs = read_backs
+        self._until: float | None = None  # of the loop's clock: the job's deadline
         self._caller = Caller(hold, settings, providers, breakers)
         self.closing = Closing(hold, self._caller, store, read_backs)
 
@@ -170,6 +174,7 @@ class Generation:
         limit = asyncio.timeout((self._job.deadline_ms - self._claim.now_ms) / 1000)
         try:
             async with limit:
+                self._until = limit.when()
                 return await self._answer()
         except TimeoutError:
             if not limit.expired():
@@ -223,7 +228,7 @@ class Generation:
                     self._caller.stop()
             if severed is not None:
                 before = await self._before(severed)
-                failure = await self._caller.attach(severed, before, policy)
+                failure = await self._caller.attach(severed, before, transcript, policy)
             else:
                 step, passage = await self._choose(policy, transcript)
                 if passage is None:
@@ -246,6 +251,8 @@ class Generation:
             Parked: it has to wait for a breaker, and may.
         """
         shut = self._breakers.shut(policy.targets)
+        if tried := self._ledger.tried:
+            shut |= left_alone(tried, time.time(), self._patience)
         while True:
             step = self._next(policy, transcript, shut)
             if isinstance(step, End):
@@ -261,6 +268,13 @@ class Generation:
                 return step, passage
             # Another call is its trial, or it was shut during our delay.
             shut[step.target] = self._breakers.shut([step.target]).get(step.target, 0.0)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that it may wait for a target that asks for it."""
+        if self._until is None:
+            return LONGEST_WAIT
+        return self._until - asyncio.get_running_loop().time()
 
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]

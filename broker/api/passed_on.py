@@ -29,6 +29,7 @@ from broker.errors import OtherDialect, PreviousNotFound
 from broker.model import Failure
 from broker.offload.tasks import Pass, Passed
 from broker.refusal import ERROR_BODY, refused
+from broker.retry_after import wait_asked_for
 from broker.routing import Target, policy_for
 from broker.settings import Provider, Secret
 
@@ -143,7 +144,7 @@ class PassedOn:
             ) as response:
                 if response.status != 200:
                     text = await response.content.read(ERROR_BODY)
-                    wait = response.headers.get("retry-after")
+                    wait = wait_asked_for(response.headers)
                     return refused(response.status, text, wait, time.time())
                 if response.content_type not in _KINDS:
                     return GARBLED

@@ -20,11 +20,13 @@ from typing import Self
 from weakref import WeakMethod
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
+from broker.retry_after import wait_asked_for
 from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
@@ -71,12 +73,13 @@ class Exchange:
     __slots__ = (
         "__weakref__",
         "_arrivals",
+        "_back",
         "_called",
         "_clock",
         "_closed",
         "_complete",
         "_loop",
-        "_out",
+        "_onto",
         "_posts",
         "_response",
         "_session",
@@ -84,6 +87,7 @@ class Exchange:
         "_timeout",
         "_waiter",
         "_watch",
+        "alive",
         "lost",
         "progress",
     )
@@ -100,6 +104,8 @@ class Exchange:
         # What was read was worth something: the idle watchdog starts anew. It is told how many
         # events of the answer it held, if the answer is a stream of them.
         self.progress = self._watch.progress
+        self.alive = self._watch.alive  # it was not silent
+        self._back = b""  # read, and to be read again
         self._response: aiohttp.ClientResponse | None = None
         self._clock: Deadline | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
@@ -108,7 +114,7 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None  # of a task that reads
         self._sink: Sink | None = None
         self._called = False  # by the sink
-        self._out = False  # whether there was a connection to write to
+        self._onto: ResponseHandler | None = None  # the connection, once there is one
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,11 +179,13 @@ class Exchange:
         """What it means that there is no head."""
         if (
             isinstance(error, ValueError)
-            and self._out
+            and self._onto is not None
             and not isinstance(error, aiohttp.InvalidURL)
         ):
             return failures.garbled("http")  # of the answer: the request was well
         failure = failures.lost(error)
+        if failure == failures.cut() and isinstance(self._onto, Arrivals) and self._onto.had_ended:
+            return failures.kept_connection()
         # A server that won't take so much may close before all of it was sent, and its refusal is
         # lost: whose fault it was can't be told.
         large = body is not None and len(body) > LONGEST
@@ -204,8 +212,8 @@ class Exchange:
             timeout=self._timeout,
         )
 
-    def _sent(self) -> None:
-        self._out = True
+    def _sent(self, onto: ResponseHandler | None) -> None:
+        self._onto = onto
         self._watch.sent()
         if self._clock is not None:
             self._clock.move(self._watch.due()[0])
@@ -228,7 +236,14 @@ class Exchange:
     def __aiter__(self) -> Self:
         return self
 
+    def put_back(self, data: bytes) -> None:
+        """Have what was read last come again."""
+        self._back = data
+
     async def __anext__(self) -> bytes:
+        if self._back:
+            data, self._back = self._back, b""
+            return data
         if self.lost is not None:
             raise StopAsyncIteration
         self._watch.resume()
@@ -368,7 +383,7 @@ class Exchange:
     async def refusal(self, judge: Judge = refused) -> Failure:
         """What an answer with another status than 200 says, as far as its body arrives.
 
-        ``judge`` is called with the status, the body, ``Retry-After`` and the time.
+        ``judge`` is called with the status, the body, what it asks to be waited and the time.
         """
         body = bytearray()
         try:
@@ -379,9 +394,8 @@ class Exchange:
                         break
         except TimeoutError:
             pass  # the status alone will do
-        retry_after = self.response.headers.get("Retry-After")
-        text = bytes(body[:ERROR_BODY])
-        return judge(self.response.status, text, retry_after, time.time())
+        wait = wait_asked_for(self.response.headers)
+        return judge(self.response.status, bytes(body[:ERROR_BODY]), wait, time.time())
 
 
 def _retrieve(closed: asyncio.Future[None]) -> None:

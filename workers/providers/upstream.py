@@ -27,9 +27,11 @@ from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
-from workers.providers.asking import headers, is_whole, split
+from workers.providers.arrivals import over_new_connection
+from workers.providers.asking import headers, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
+from workers.providers.form import form_of, is_whole
 from workers.providers.posting import Posts
 from workers.providers.slices import SLICE, turn
 from workers.providers.splitter import SseEvent, SseSplitter
@@ -120,6 +122,11 @@ class Upstream(ABC):
                         break
                     await turn()  # so much has gathered that others come in between
             if not decoder.finished:
+                if exchange.lost is None and (body := intake.object):
+                    frames = self._whole(call, body, reply)
+                    reply.first_token = exchange.elapsed
+                    yield frames
+                    return
                 raise ProviderFailure(exchange.lost or failures.cut())
 
     def knows(self, held: Held) -> bool:
@@ -148,7 +155,11 @@ class Upstream(ABC):
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(url, headers, body)
+        if call.anew:
+            with over_new_connection():
+                await exchange.post(url, headers, body)
+        else:
+            await exchange.post(url, headers, body)
         if prepared is not None:
             prepared.sent()
 
@@ -239,6 +250,8 @@ class _Intake:
             data = unread + data
         events = split(self._splitter, data) if data else ()
         if not events:
+            if data:
+                self._exchange.alive()
             return left
         self._exchange.progress(len(events))
         frames = self._decoder.feed(events)
@@ -247,6 +260,12 @@ class _Intake:
         if frames and self._reply.first_token is None:
             self._reply.first_token = self._exchange.elapsed
         return left + frames if left else frames
+
+    @property
+    def object(self) -> bytes:
+        """The one object that all of a body was, which was said to be of events; else nothing."""
+        held = b"" if self._reply.events else self._splitter.held
+        return held if form_of(held) is True else b""
 
     def pour(self, data: bytes) -> bool:
         """Take bytes into the sink; false if that is not all there is to do."""
