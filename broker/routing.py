@@ -64,8 +64,8 @@ class End(NamedTuple):
 
 
 class Shut(NamedTuple):
-    """Every target that could be tried is to be left alone for ``wait`` more seconds, by its breaker
-    or its own word: let the job wait so long, or fail it with this.
+    """Every target that could be tried is to be left alone for ``wait`` more seconds, as its
+    breaker or its own word has it: let the job wait so long, or fail it with this.
     """
 
     wait: float

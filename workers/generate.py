@@ -18,7 +18,6 @@ connection, and nothing more is written under this token.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,7 +38,6 @@ from broker.errors import (
 from broker.frames import Frame, Kind
 from broker.model import CIRCUIT_OPEN, Failure, JobState, Terminal
 from broker.routing import (
-    LONGEST_WAIT,
     LOST,
     LOST_MID_STREAM,
     End,
@@ -52,7 +50,6 @@ from broker.routing import (
     next_step,
     policy_for,
 )
-from broker.retry_after import left_alone
 from broker.settings import Settings
 from broker.store import Store
 from broker.store.leases import DEADLINE
@@ -70,6 +67,7 @@ from workers.parking import Parked, check_parking, park
 from workers.pen import Fenced, FramesLost
 from workers.providers import Providers
 from workers.read_backs import Found, ReadBacks
+from workers.waiting import asked_waits
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
 _BODY_LOST = Failure(
@@ -250,9 +248,7 @@ class Generation:
         Raises:
             Parked: it has to wait for a breaker, and may.
         """
-        shut = self._breakers.shut(policy.targets)
-        if tried := self._ledger.tried:
-            shut |= left_alone(tried, time.time(), self._patience)
+        shut = self._breakers.shut(policy.targets) | asked_waits(self._ledger.tried, self._until)
         while True:
             step = self._next(policy, transcript, shut)
             if isinstance(step, End):
@@ -268,13 +264,6 @@ class Generation:
                 return step, passage
             # Another call is its trial, or it was shut during our delay.
             shut[step.target] = self._breakers.shut([step.target]).get(step.target, 0.0)
-
-    @property
-    def _patience(self) -> float:
-        """Seconds that it may wait for a target that asks for it."""
-        if self._until is None:
-            return LONGEST_WAIT
-        return self._until - asyncio.get_running_loop().time()
 
     def _next(
         self, policy: Policy, transcript: Transcript, shut: Mapping[Target, float]

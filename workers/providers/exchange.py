@@ -32,7 +32,7 @@ from workers.providers import failures
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
-from workers.providers.ending import Linger, abort
+from workers.providers.ending import Linger, abort, retrieve
 from workers.providers.posting import LONGEST, Posts, check_head
 from workers.providers.watchdog import Watchdog
 
@@ -353,9 +353,9 @@ class Exchange:
         if self._closed is None:
             self._notice()
             return
-        # The future outlives this exchange in the pool, and holds one _retrieve at most.
-        self._closed.remove_done_callback(_retrieve)
-        self._closed.add_done_callback(_retrieve)
+        # The future outlives this exchange in the pool, and holds one retrieve at most.
+        self._closed.remove_done_callback(retrieve)
+        self._closed.add_done_callback(retrieve)
         self._closed.add_done_callback(self._notice)
 
     def _notice(self, _closed: asyncio.Future[None] | None = None) -> None:
@@ -396,9 +396,3 @@ class Exchange:
             pass  # the status alone will do
         wait = wait_asked_for(self.response.headers)
         return judge(self.response.status, bytes(body[:ERROR_BODY]), wait, time.time())
-
-
-def _retrieve(closed: asyncio.Future[None]) -> None:
-    """Take the exception of a lost connection, lest asyncio report it as overlooked."""
-    if not closed.cancelled():
-        closed.exception()

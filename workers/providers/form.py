@@ -5,18 +5,19 @@ servers and relays label event streams as JSON, as plain text or not at all. So 
 bytes are looked at, which are read again after that. HTML is always somebody else's page.
 """
 
-import re
+from typing import Literal
 
 from broker.refusal import refused
 from workers.providers import failures
 from workers.providers.base import ProviderFailure
 from workers.providers.exchange import Exchange, Judge
 
+Form = Literal["object", "events", "neither", "unknown"]
+
 _PAGES = ("text/html", "application/xhtml+xml")
-_JSON = "application/json"
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")  # a comment's, and those of an event
-_OBJECT = re.compile(rb"[{\[]")
+_OBJECTS = (b"{", b"[")
 _LONGEST_BLANK = 64 * 1024  # bytes of white space in front of an answer
 
 
@@ -38,41 +39,34 @@ async def is_whole(exchange: Exchange, judge: Judge = refused) -> bool:
         return False
     if kind in _PAGES:
         raise ProviderFailure(failures.garbled("content_type"))
-    whole = await _begins_as_object(exchange)
-    if whole is None:
-        if kind != _JSON:
-            raise ProviderFailure(exchange.lost or failures.garbled("content_type"))
+    form = await _look(exchange)
+    if form in ("object", "events"):
+        return form == "object"
+    if kind == "application/json":
         return True  # which tells what is wrong with it
-    return whole
+    raise ProviderFailure(exchange.lost or failures.garbled("content_type"))
 
 
-async def _begins_as_object(exchange: Exchange) -> bool | None:
-    """Whether the body begins as one object, not as events; None if it is neither."""
-    begun, found = b"", None
+async def _look(exchange: Exchange) -> Form:
+    """The body's form, by what has come until that is known; it comes again."""
+    begun, form = b"", form_of(b"")
     async for data in exchange:
-        begun += data
         exchange.alive()
-        found = form_of(begun)
-        if found is not UNKNOWN or len(begun) > _LONGEST_BLANK:
+        begun += data
+        form = form_of(begun)
+        if form != "unknown" or len(begun) > _LONGEST_BLANK:
             break
     exchange.put_back(begun)
-    return None if found is UNKNOWN else found
+    return form
 
 
-class _Unknown:
-    """Too little has come to tell."""
-
-
-UNKNOWN = _Unknown()
-
-
-def form_of(begun: bytes) -> bool | _Unknown | None:
-    """Whether a body that begins so is one object (true) or events (false); None if neither."""
+def form_of(begun: bytes) -> Form:
+    """The form of a body that begins so; ``unknown`` if too little has come to tell."""
     if len(begun) < len(_BOM) and _BOM.startswith(begun):
-        return UNKNOWN
+        return "unknown"
     text = begun.removeprefix(_BOM).lstrip()
-    if _OBJECT.match(text):
-        return True
+    if text.startswith(_OBJECTS):
+        return "object"
     if text.startswith(_FIELDS):
-        return False
-    return UNKNOWN if any(each.startswith(text) for each in _FIELDS) else None
+        return "events"
+    return "unknown" if any(each.startswith(text) for each in _FIELDS) else "neither"

@@ -78,7 +78,11 @@ class Posts:
         return True
 
     async def send(
-        self, url: str, data: bytes, timeout: aiohttp.ClientTimeout, sent: Callable[[ResponseHandler], None]
+        self,
+        url: str,
+        data: bytes,
+        timeout: aiohttp.ClientTimeout,
+        sent: Callable[[ResponseHandler], None],
     ) -> aiohttp.ClientResponse:
         """Send a post to this address, of which ``request`` has made ``data``, call ``sent`` and
         wait for the answer's head.

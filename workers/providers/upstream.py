@@ -122,12 +122,22 @@ class Upstream(ABC):
                         break
                     await turn()  # so much has gathered that others come in between
             if not decoder.finished:
-                if exchange.lost is None and (body := intake.object):
-                    frames = self._whole(call, body, reply)
-                    reply.first_token = exchange.elapsed
-                    yield frames
-                    return
-                raise ProviderFailure(exchange.lost or failures.cut())
+                yield self._object(call, reply, exchange, intake)
+
+    def _object(
+        self, call: Call, reply: Reply, exchange: Exchange, intake: "_Intake"
+    ) -> list[Frame]:
+        """The frames of an answer that was one object, though it was said to be events.
+
+        Raises:
+            ProviderFailure: it was not even that.
+        """
+        body = intake.object if exchange.lost is None else b""
+        if not body:
+            raise ProviderFailure(exchange.lost or failures.cut())
+        frames = self._whole(call, body, reply)
+        reply.first_token = exchange.elapsed
+        return frames
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -265,7 +275,7 @@ class _Intake:
     def object(self) -> bytes:
         """The one object that all of a body was, which was said to be of events; else nothing."""
         held = b"" if self._reply.events else self._splitter.held
-        return held if form_of(held) is True else b""
+        return held if form_of(held) == "object" else b""
 
     def pour(self, data: bytes) -> bool:
         """Take bytes into the sink; false if that is not all there is to do."""
