@@ -142,7 +142,8 @@ CONFIG = (
 [worker]
 backoff = 0.01
 [breaker]
-least_calls = 3
+least_calls = 14
+failure_ratio = 0.3
 [routes.elsewhere]
 targets = ["chat/later", "messages/good"]
 retries = 2

@@ -191,7 +191,7 @@ async def test_but_not_for_ever(door: Door, prompt: str) -> None:
         await answer.read()
     (first, *_) = (await door.job(prompt))["attempts"]
     assert (first["error"]["type"], first["error"]["code"]) == ("provider_timeout", "total")
-    assert 3.5 < first["ended"] - first["started"] < 6
+    assert 3.5 < first["ended_at"] - first["started_at"] < 6
 
 
 # ── Kept connections ───────────────────────────────────────────────────────────────────

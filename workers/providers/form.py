@@ -56,15 +56,19 @@ async def _look(exchange: Exchange) -> Form:
         form = form_of(begun)
         if form != "unknown" or len(begun) > _LONGEST_BLANK:
             break
-    exchange.put_back(begun)
+    exchange.put_back(_bare(begun) if form == "object" else begun)
     return form
+
+
+def _bare(begun: bytes) -> bytes:
+    return begun.removeprefix(_BOM).lstrip()
 
 
 def form_of(begun: bytes) -> Form:
     """The form of a body that begins so; ``unknown`` if too little has come to tell."""
     if len(begun) < len(_BOM) and _BOM.startswith(begun):
         return "unknown"
-    text = begun.removeprefix(_BOM).lstrip()
+    text = _bare(begun)
     if text.startswith(_OBJECTS):
         return "object"
     if text.startswith(_FIELDS):

@@ -274,7 +274,7 @@ class _Intake:
     @property
     def object(self) -> bytes:
         """The one object that all of a body was, which was said to be of events; else nothing."""
-        held = b"" if self._reply.events else self._splitter.held
+        held = b"" if self._reply.events else self._splitter.held.lstrip()
         return held if form_of(held) == "object" else b""
 
     def pour(self, data: bytes) -> bool:
