@@ -38,6 +38,8 @@ class Rest:
         self._given: Counter[Place] = Counter()
         for place, events in said.due.items():
             self._given[place] = len(events)
+        # Items and parts of which a text was delivered: they were begun, whoever said so.
+        self._spoken = {tuple(place[1:depth]) for place in said.texts for depth in (2, 4)}
         self._begun = bool(said.lived) or bool(said.texts) or bool(said.due)
 
     def join(self, frame: Frame) -> list[Frame]:
@@ -62,7 +64,9 @@ class Rest:
         if self._given[place]:
             self._given[place] -= 1
             return []
-        return [frame]
+        began = str(kind).endswith(("_item.added", "_part.added"))
+        depth = 2 if str(kind).endswith("_item.added") else 4
+        return [] if began and place[1:depth] in self._spoken else [frame]
 
     def end(self) -> None:
         """The response has been told.
