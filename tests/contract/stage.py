@@ -261,6 +261,8 @@ class Stage:
         elif path.endswith("/chat/completions"):
             asked.dialect = "chat"
             asked.prompt = _text(body["messages"][-1]["content"])
+        elif path.endswith("/completions"):
+            asked.dialect, asked.prompt = "chat", body["prompt"]
         elif path.endswith("/messages"):
             asked.dialect = "messages"
             asked.prompt = _text(body["messages"][-1]["content"])

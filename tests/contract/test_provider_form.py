@@ -3,10 +3,12 @@
 import asyncio
 import json
 from contextlib import aclosing
+from typing import Any
 
 import aiohttp
 import pytest
 
+from broker.answer_form import form_of
 from broker.frames import Frame
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Timeouts
@@ -14,7 +16,6 @@ from tests.contract.stage import ANSWERS, WHOLE
 from tests.contract.upstream import PATIENT, Asker, Upstream, answer, says
 from workers.providers import _DIALECTS
 from workers.providers.base import Call, ProviderFailure, Reply
-from workers.providers.form import form_of
 
 LABELS = ["application/json", "text/plain", "application/octet-stream", "a/b", ";", None]
 LEADS = [b"", b"\xef\xbb\xbf", b"\n\r\n", b": hello\n\n", b":\n", b"id: 7\n", b"retry: 1\n\n"]
@@ -26,7 +27,7 @@ def labelled(kind: str | None) -> bytes:
 
 
 async def asked(
-    upstream: Upstream, session: aiohttp.ClientSession, dialect: str, timeouts: Timeouts = PATIENT
+    upstream: Upstream, session: aiohttp.ClientSession, dialect: Any, timeouts: Timeouts = PATIENT
 ) -> list[Frame]:
     settings = ProviderSettings(base_url=upstream.url, dialect=dialect)
     provider = _DIALECTS[dialect]("p", settings, None, session)

@@ -160,6 +160,29 @@ async def test_a_page_stays_a_failure(
     assert (error["type"], error["code"]) == ("provider_garbled", "content_type")
 
 
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        *((f"as-{label}", "text/event-stream") for label in ("none", "text", "lines", "garbage")),
+        ("object-none", "application/json"),
+        ("object-text", "application/json"),
+        ("page", None),
+        ("page-none", None),
+    ],
+)
+async def test_what_is_passed_on_has_its_right_label(
+    stage: Stage, door: Door, prompt: str, model: str, kind: str | None
+) -> None:
+    stage.go[prompt].set()
+    call = {"model": f"chat/{model}", "prompt": prompt, "stream": True}
+    async with door.session.post("/v1/completions", json=call) as answer:
+        told = await answer.read()
+    assert answer.status == (502 if kind is None else 200)
+    if kind is not None:
+        assert answer.content_type == kind
+        assert (b"[DONE]" if kind == "text/event-stream" else b"Hello there") in told
+
+
 @pytest.mark.parametrize("model", ["object-none", "object-text", "object-events"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_an_object_is_one_whatever_its_label(

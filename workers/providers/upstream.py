@@ -15,11 +15,13 @@ a name, its ``Idempotency-Key``, and to post it again is to attach to it.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 import aiohttp
 from multidict import CIMultiDict
 
+from broker.answer_form import form_of
 from broker.dialects.posted import Way, posted
 from broker.frames import Frame
 from broker.model import Failure
@@ -31,13 +33,14 @@ from workers.providers.arrivals import over_new_connection
 from workers.providers.asking import headers, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
-from workers.providers.form import form_of, is_whole
+from workers.providers.form import is_whole
 from workers.providers.posting import Posts
 from workers.providers.slices import SLICE, turn
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
 WHOLE_LIMIT = 32 * 1024 * 1024  # bytes of a whole answer
+_ANY: AbstractContextManager[None] = nullcontext()  # connection will do
 _STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
 
@@ -91,7 +94,8 @@ class Upstream(ABC):
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
         async with Exchange(self._session, call.timeouts, self._posts) as exchange:
-            await self._ask(exchange, call, streams)
+            with over_new_connection() if call.anew else _ANY:
+                await self._ask(exchange, call, streams)
             if await is_whole(exchange, self._refused):
                 body = await exchange.whole(WHOLE_LIMIT)
                 exchange.complete()
@@ -165,11 +169,7 @@ class Upstream(ABC):
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        if call.anew:
-            with over_new_connection():
-                await exchange.post(url, headers, body)
-        else:
-            await exchange.post(url, headers, body)
+        await exchange.post(url, headers, body)
         if prepared is not None:
             prepared.sent()
 
