@@ -195,6 +195,7 @@ class Caller:
             request=request,
             timeouts=self._settings.timeouts_for(self._job.routed, *target),
             key=self._job.key,
+            account=self._job.account,
             response_id=self.response_id,
             attempt=attempt.number,
             held=held,

@@ -27,6 +27,7 @@ from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
+from workers.providers.allowance import FREE, Allowance, Share
 from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
@@ -73,6 +74,7 @@ class Upstream(ABC):
         provider: ProviderSettings,
         key: Secret | None,
         session: aiohttp.ClientSession,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self._base = provider.base_url.rstrip("/")
@@ -80,6 +82,7 @@ class Upstream(ABC):
         self._key = key
         self._session = session
         self._posts = Posts(session)
+        self._allowance = allowance or Allowance(WHOLE_LIMIT)
         self.resumes = provider.resumes
         self._latest: tuple[bool, dict[str, str], CIMultiDict[str]] | None = None  # headers
 
@@ -88,39 +91,46 @@ class Upstream(ABC):
     ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
-        async with Exchange(self._session, call.timeouts, self._posts) as exchange:
-            await self._ask(exchange, call, streams)
-            if await is_whole(exchange, self._refused):
-                body = await exchange.whole(WHOLE_LIMIT)
-                exchange.complete()
-                frames = self._whole(call, body, reply)
-                reply.first_token = exchange.elapsed
-                yield frames
-                return
-            decoder = self._decoder(call, reply)
-            intake = _Intake(exchange, decoder, reply, sink)
-            if sink is not None:
-                exchange.pour_into(intake.pour)
-            async for data in exchange:
+        share = Share(self._allowance, call.account)
+        try:
+            async with Exchange(self._session, call.timeouts, self._posts) as exchange:
+                await self._ask(exchange, call, streams)
+                if await is_whole(exchange, self._refused):
+                    body = await exchange.whole(WHOLE_LIMIT, share)
+                    exchange.complete()
+                    frames = self._whole(call, body, reply)
+                    del body
+                    reply.first_token = exchange.elapsed
+                    yield frames
+                    return
+                decoder = self._decoder(call, reply)
+                intake = _Intake(exchange, decoder, reply, sink, share)
                 if sink is not None:
-                    if data and intake.pour(data):
-                        continue
-                    data = b""
-                place = 0
-                while True:
-                    frames = intake.take(data[place : place + SLICE])
-                    if frames:
-                        yield frames
-                    if decoder.failure is not None:
-                        raise ProviderFailure(decoder.failure)
-                    if decoder.done:
-                        return
-                    place += SLICE
-                    if place >= len(data):
-                        break
-                    await turn()  # so much has gathered that others come in between
-            if not decoder.finished:
-                raise ProviderFailure(exchange.lost or failures.cut())
+                    exchange.pour_into(intake.pour)
+                async for data in exchange:
+                    if sink is not None:
+                        if data and intake.pour(data):
+                            continue
+                        data = b""
+                    place = 0
+                    while True:
+                        if intake.is_large:
+                            await intake.cover()
+                        frames = intake.take(data[place : place + SLICE])
+                        if frames:
+                            yield frames
+                        if decoder.failure is not None:
+                            raise ProviderFailure(decoder.failure)
+                        if decoder.done:
+                            return
+                        place += SLICE
+                        if place >= len(data):
+                            break
+                        await turn()  # so much has gathered that others come in between
+                if not decoder.finished:
+                    raise ProviderFailure(exchange.lost or failures.cut())
+        finally:
+            share.release()
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -203,13 +213,19 @@ class _Intake:
         "_idle",
         "_left",
         "_reply",
+        "_share",
         "_sink",
         "_splitter",
         "_unread",
     )
 
     def __init__(
-        self, exchange: Exchange, decoder: Decoder, reply: Reply, sink: Sink | None
+        self,
+        exchange: Exchange,
+        decoder: Decoder,
+        reply: Reply,
+        sink: Sink | None,
+        share: Share,
     ) -> None:
         self._exchange = exchange
         self._splitter = SseSplitter()
@@ -217,10 +233,23 @@ class _Intake:
         self._idle = decoder.idle
         self._reply = reply
         self._sink = sink
+        self._share = share
         self._alike = False  # whether what is like the last event may go past the decoder
         self._left: list[Frame] = []  # that the sink did not take
         self._unread = b""  # what came behind them
         self._error: Exception | None = None  # that it raised
+
+    @property
+    def is_large(self) -> bool:
+        """Whether an unfinished event is, or one was until now: ``cover`` it."""
+        return self._splitter.held > FREE or self._share.size > 0
+
+    async def cover(self) -> None:
+        """Return once what is held may be, and a little more."""
+        if self._splitter.held > FREE:
+            await self._share.cover(self._splitter.held)
+        else:
+            self._share.release()
 
     def take(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete, after those that were left.
@@ -254,10 +283,13 @@ class _Intake:
         try:
             if self._alike and end <= _PIECE and self._pass(data):  # nearly always
                 return True
+            if self.is_large:
+                self._unread += data
+                return False
             while place < end:
                 piece = data[place : self._cut(data, place)]
                 place += len(piece)
-                if not (self._pass(piece) or self._pour(piece)):
+                if not (self._pass(piece) or self._pour(piece)) or self.is_large:
                     self._unread = data[place:]
                     return False
         except Exception as error:  # noqa: BLE001 - raised where the answer is read
