@@ -14,7 +14,7 @@ a name, its ``Idempotency-Key``, and to post it again is to attach to it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import aiohttp
@@ -32,7 +32,7 @@ from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.posting import Posts
-from workers.providers.slices import SLICE, turn
+from workers.providers.slices import SLICE, in_groups, turn
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
@@ -96,12 +96,8 @@ class Upstream(ABC):
             async with Exchange(self._session, call.timeouts, self._posts) as exchange:
                 await self._ask(exchange, call, streams)
                 if await is_whole(exchange, self._refused):
-                    body = await exchange.whole(WHOLE_LIMIT, share)
-                    exchange.complete()
-                    frames = self._whole(call, body, reply)
-                    del body
-                    reply.first_token = exchange.elapsed
-                    yield frames
+                    for frames in await self._read_whole(exchange, call, reply, share):
+                        yield frames
                     return
                 decoder = self._decoder(call, reply)
                 intake = _Intake(exchange, decoder, reply, sink, share)
@@ -112,10 +108,8 @@ class Upstream(ABC):
                         if data and intake.pour(data):
                             continue
                         data = b""
-                    place = 0
-                    while True:
-                        if intake.is_large:
-                            await intake.cover()
+                    for place in range(0, len(data) or 1, SLICE):
+                        await intake.turn(place)
                         frames = intake.take(data[place : place + SLICE])
                         if frames:
                             yield frames
@@ -123,14 +117,19 @@ class Upstream(ABC):
                             raise ProviderFailure(decoder.failure)
                         if decoder.done:
                             return
-                        place += SLICE
-                        if place >= len(data):
-                            break
-                        await turn()  # so much has gathered that others come in between
                 if not decoder.finished:
                     raise ProviderFailure(exchange.lost or failures.cut())
         finally:
             share.release()
+
+    async def _read_whole(
+        self, exchange: Exchange, call: Call, reply: Reply, share: Share
+    ) -> Iterator[list[Frame]]:
+        body = await exchange.whole(WHOLE_LIMIT, share)
+        exchange.complete()
+        told = self._whole(call, body, reply)
+        reply.first_token = exchange.elapsed
+        return in_groups(told)
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -194,7 +193,7 @@ class Upstream(ABC):
         """A decoder of this call's streamed answer."""
 
     @abstractmethod
-    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> Iterable[Frame]:
         """The frames of a whole answer: one of kind WHOLE, or what tells of it as a stream would.
 
         Raises:
@@ -241,14 +240,16 @@ class _Intake:
 
     @property
     def is_large(self) -> bool:
-        """Whether an unfinished event is, or one was until now: ``cover`` it."""
+        """Whether an unfinished event is, or one was until now: its ``turn`` is to be awaited."""
         return self._splitter.held > FREE or self._share.size > 0
 
-    async def cover(self) -> None:
-        """Return once what is held may be, and a little more."""
+    async def turn(self, place: int) -> None:
+        """Return once the slice at this place of a read may be taken."""
+        if place:
+            await turn()  # so much has gathered that others come in between
         if self._splitter.held > FREE:
             await self._share.cover(self._splitter.held)
-        else:
+        elif self._share.size:
             self._share.release()
 
     def take(self, data: bytes) -> list[Frame]:
