@@ -32,15 +32,17 @@ class Allowance:
         while not self._may(share, size):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
-            await waiter
+            try:
+                await waiter
+            except BaseException:
+                self.release(share)
+                raise
         share.size += size
         self.used += size
         self._by_account[share.account] += size
 
     def release(self, share: "Share") -> None:
         """Give back all that it has; whoever waits looks again."""
-        if share not in self._holders:
-            return
         del self._holders[share]
         self.used -= share.size
         self._by_account[share.account] -= share.size
@@ -80,4 +82,5 @@ class Share:
 
     def release(self) -> None:
         """What was held is dealt with; once is enough."""
-        self._allowance.release(self)
+        if self.size:
+            self._allowance.release(self)

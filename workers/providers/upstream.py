@@ -210,6 +210,7 @@ class _Intake:
         "_error",
         "_exchange",
         "_idle",
+        "_large",
         "_left",
         "_reply",
         "_share",
@@ -233,15 +234,11 @@ class _Intake:
         self._reply = reply
         self._sink = sink
         self._share = share
+        self._large = False  # whether an event is, or was until now: a task takes what comes
         self._alike = False  # whether what is like the last event may go past the decoder
         self._left: list[Frame] = []  # that the sink did not take
         self._unread = b""  # what came behind them
         self._error: Exception | None = None  # that it raised
-
-    @property
-    def is_large(self) -> bool:
-        """Whether an unfinished event is, or one was until now: its ``turn`` is to be awaited."""
-        return self._splitter.held > FREE or self._share.size > 0
 
     async def turn(self, place: int) -> None:
         """Return once the slice at this place of a read may be taken."""
@@ -251,6 +248,7 @@ class _Intake:
             await self._share.cover(self._splitter.held)
         elif self._share.size:
             self._share.release()
+            self._large = False
 
     def take(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete, after those that were left.
@@ -284,13 +282,13 @@ class _Intake:
         try:
             if self._alike and end <= _PIECE and self._pass(data):  # nearly always
                 return True
-            if self.is_large:
+            if self._large:
                 self._unread += data
                 return False
             while place < end:
                 piece = data[place : self._cut(data, place)]
                 place += len(piece)
-                if not (self._pass(piece) or self._pour(piece)) or self.is_large:
+                if not (self._pass(piece) or self._pour(piece)):
                     self._unread = data[place:]
                     return False
         except Exception as error:  # noqa: BLE001 - raised where the answer is read
@@ -331,7 +329,8 @@ class _Intake:
             self._left = frames
             return False
         self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
-        return not self._over
+        self._large = self._splitter.held > FREE
+        return not (self._over or self._large)
 
     @property
     def _over(self) -> bool:
