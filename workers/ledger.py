@@ -174,7 +174,8 @@ class Ledger:
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
             said = self.reply.said or transcript.said
-            attempt.usage = _usage(transcript.usage) or dialect.estimate(prompt, delivered, events, said)
+            counted = _usage(transcript.usage)
+            attempt.usage = counted or dialect.estimate(prompt, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property
