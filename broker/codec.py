@@ -64,9 +64,15 @@ def put_varint(out: bytearray, number: int) -> None:
 
 def verbatim(kind: int, body: bytes) -> bytes:
     """The payload of one frame kept as it is."""
-    out = bytearray((VERBATIM + kind,))
+    out = bytearray()
+    _keep(out, kind, body)
+    return bytes(out)
+
+
+def _keep(out: bytearray, kind: int, body: bytes) -> None:
+    out.append(VERBATIM + kind)
     put_varint(out, len(body))
-    return bytes(out + body)
+    out += body
 
 
 def define(template: Template) -> bytes:
@@ -220,7 +226,7 @@ class Encoder:
                 self._fitted = True
                 _put(out, number, holes)
                 return
-        out += verbatim(kind, body)
+        _keep(out, kind, body)
 
     def alike(self, keys: tuple[bytes, ...]) -> bool:
         """Whether all that varies in frames like the last one are JSON strings under these keys."""
