@@ -4,7 +4,7 @@ A status alone does not tell. A 400 may be of the caller's own words, or of a tr
 that the vendor does not take; a 404 of a response that the caller names, or of a model that the
 operator's route names. So it is judged by three things:
 
-    the provider's code or words   ``SIGNS``: what the caller wants, the model, the operator's account
+    the provider's code or words   ``SIGNS``: what is asked, the model, the operator's account
     who wrote the body             as the caller did, or the broker (translated, written out)
     who chose the model            a route, which is the operator's, or the caller
 
@@ -106,9 +106,9 @@ class Asked(NamedTuple):
     """What a refused call was.
 
     ``rewritten``: the body is not the caller's own. ``routed``: a route chose the target;
-    ``named``: it names this very model, which is not made of the caller's text. ``fields`` are those
-    at the top of the caller's request; ``names`` tells whether the request names something else
-    that may be missing: what a provider keeps, an address to fetch from.
+    ``named``: it names this very model, which is not made of the caller's text. ``fields`` are
+    those at the top of the caller's request; ``names`` tells whether the request names something
+    else that may be missing: what a provider keeps, an address to fetch from.
     """
 
     model: str  # the provider's own name for it

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-_DEEPEST = 8  # layers of errors in errors
+_DEEPEST = 20  # layers of errors in errors
 _MOST = 5  # complaints of a list that are told
 _WORD = re.compile(r"[A-Za-z][\w.\-]{0,199}\Z", re.ASCII)
 _TITLE = re.compile(r"<(title|h1|message)\b[^>]*>([^<]*)</\1\s*>", re.IGNORECASE)
@@ -228,7 +228,9 @@ def _texts(fields: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
+    return (
+        (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
+    )
 
 
 def _first(values: Iterable[str | None]) -> str | None:
