@@ -180,7 +180,7 @@ async def test_of_a_name_of_the_callers_own_nothing_is_held_against_the_target(r
     claim = await running(rig.store, meaning="m-made-up")
     await rig.run(claim, one=refusing(404, GONE), two=answering())
     assert outcomes(await rig.job(claim)) == [(1, "one", "failed"), (2, "two", "completed")]
-    shown = await breaker(rig, Target("one", "-made-up"))
+    shown = await breaker(rig, Target("one", "m-made-up"))
     assert (shown.good, shown.bad) == (1, 0)
 
 
