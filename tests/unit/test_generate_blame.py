@@ -12,7 +12,7 @@ from broker.refusal import refused
 from broker.routing import Target
 from broker.store.breakers import Breaker
 from tests.store.samples import BATCH, running
-from tests.unit.generate_rig import Rig, Scripted, chunk, open_rig, outcomes, stop
+from tests.unit.generate_rig import Rig, Scripted, Step, chunk, open_rig, outcomes, stop
 from workers.providers.base import ProviderFailure
 
 A, B = Target("one", "a"), Target("two", "b")
@@ -30,7 +30,8 @@ async def rig() -> AsyncIterator[Rig]:
 
 def refusing(status: int, body: Any) -> Scripted:
     failure = refused(status, json.dumps(body).encode(), None, 0.0)
-    return Scripted(*([ProviderFailure(failure)] for _ in range(LEAST + 1)))
+    scripts: list[list[Step]] = [[ProviderFailure(failure)] for _ in range(LEAST + 1)]
+    return Scripted(*scripts)
 
 
 def answering() -> Scripted:
