@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple
 from msgspec.structs import replace
 
 from broker.error_body import Said
-from broker.model import Failure
+from broker.model import Failure, Fault
 
 About = Literal["request", "model", "ability", "account"]
 
@@ -73,6 +73,7 @@ SIGNS = (
     Sign("model", "Bedrock", text="The provided model identifier is invalid"),
     Sign("model", "Bedrock", text="This model version has reached the end of its life"),
     Sign("ability", "OpenRouter", text="No endpoints found that support"),
+    Sign("ability", "OpenRouter", text="No endpoints found that can handle the requested param"),
     Sign("account", "OpenAI", "invalid_api_key"),
     Sign("account", "OpenAI", "account_deactivated"),
     Sign("account", "OpenAI", "billing_not_active"),
@@ -98,6 +99,7 @@ SIGNS = (
 
 _MISSING = (404, 410)
 _ADDED = ("background", "stream", "stream_options")  # fields that the broker adds to any body
+_NARROWED = frozenset(("models", "provider", "route"))  # a router's: what else it may not find
 _LONG = ("contents", "input", "messages", "prompt", "system", "tools")  # not in an outline
 _HEAD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -108,7 +110,7 @@ class Asked(NamedTuple):
     ``rewritten``: the body is not the caller's own. ``routed``: a route chose the target;
     ``named``: it names this very model, which is not made of the caller's text. ``fields`` are
     those at the top of the caller's request; ``names`` tells whether the request names something
-    else that may be missing: what a provider keeps, an address to fetch from.
+    that its provider keeps, ``fetches`` an address that it fetches from: either may be missing too.
     """
 
     model: str  # the provider's own name for it
@@ -117,9 +119,10 @@ class Asked(NamedTuple):
     named: bool = False
     fields: Iterable[str] = ()
     names: Callable[[], bool] = lambda: False
+    fetches: Callable[[], bool] = lambda: False
 
 
-def about(said: Said, signs: Iterable[Sign] = SIGNS) -> About | None:
+def about(said: Said, signs: Iterable[Sign] | None = None) -> About | None:
     """What a refusal is about, as far as its code, its type or its first words tell.
 
     The first sign that fits counts, in the order of the table: a request that can't be asked comes
@@ -129,7 +132,7 @@ def about(said: Said, signs: Iterable[Sign] = SIGNS) -> About | None:
     if said.code:
         words.add(said.code.lower())
     message = said.message or ""
-    for sign in signs:
+    for sign in SIGNS if signs is None else signs:
         if sign.word is not None and sign.word.lower() in words:
             return sign.about
         if sign.text is not None and message.startswith(sign.text):
@@ -148,7 +151,13 @@ def judged(failure: Failure, asked: Asked) -> Failure:
         return failure
     again = failure.remedy == "next"  # known already: the broker wrote what an answer goes on from
     if fault is None and status in _MISSING:
-        fault = "caller" if _names_other(failure, asked) else "operator"
+        fault = _of_missing(failure, asked)
+        if fault is None:  # the next one may find it, and nobody is to be blamed
+            return (
+                replace(failure, remedy="next")
+                if asked.routed
+                else replace(failure, fault="caller")
+            )
     elif fault is None:
         ours = again or asked.rewritten or _is_added(failure, asked)
         fault = "broker" if ours else "caller"
@@ -161,14 +170,18 @@ def judged(failure: Failure, asked: Asked) -> Failure:
     return replace(failure, fault=fault, remedy="next" if next else "final")
 
 
-def _names_other(failure: Failure, asked: Asked) -> bool:
-    """Whether what is missing may be something else than the model."""
+def _of_missing(failure: Failure, asked: Asked) -> Fault | None:
+    """Whose fault it is that something is not there, of which no code says what it is."""
+    if not _NARROWED.isdisjoint(asked.fields):
+        return None
     if asked.model.lower() in failure.message.lower():
-        return False
+        return "operator"
     head = _head(failure.param)
     if head is not None and head != "model" and (head in asked.fields or head in _LONG):
-        return True
-    return asked.names()
+        return "caller"
+    if asked.names():
+        return "caller"
+    return None if asked.fetches() else "operator"
 
 
 def _is_added(failure: Failure, asked: Asked) -> bool:

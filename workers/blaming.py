@@ -42,7 +42,8 @@ def asked_of(
         routed=routed,
         named=named,
         fields=frozenset(request),
-        names=lambda: named_in(job.dialect, request) is not None or fetches(request),
+        names=lambda: named_in(job.dialect, request) is not None,
+        fetches=lambda: fetches(request),
     )
 
 

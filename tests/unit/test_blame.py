@@ -139,6 +139,23 @@ def test_of_a_request_that_names_other_things_the_model_must_be_meant() -> None:
     assert verdict(judge(404, b"<html>", asked)) == OPERATORS
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"fetches": lambda: True},
+        {"fields": ("model", "messages", "provider")},
+        {"fields": ("model", "messages", "models")},
+    ],
+)
+def test_what_may_be_missing_elsewhere_is_held_against_nobody(more: dict[str, Any]) -> None:
+    """Else a caller could shut a target for all others, by what he asks to be fetched or found."""
+    body = openai("No allowed providers are available for the selected model.", code=404)
+    assert verdict(judge(404, body, ROUTED._replace(**more))) == (None, "next", "good")
+    assert verdict(judge(404, body, CALLERS._replace(**more))) == FINAL
+    gone = openai(code="model_not_found")
+    assert verdict(judge(404, gone, ROUTED._replace(**more))) == OPERATORS
+
+
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_complaint_about_the_model_is_one_whatever_its_status(status: int) -> None:
     for body in (openai(param="model"), {"detail": [{"loc": ["body", "model"], "msg": "unknown"}]}):
@@ -167,6 +184,44 @@ def bodies_of(sign: Sign) -> list[Any]:
 
 def ids(sign: Sign) -> str:
     return sign.word or str(sign.text)
+
+
+# By hand, and whole: what a row says is not taken from the row.
+KNOWN = {
+    "request": """context_length_exceeded exceed_context_size_error flagged_input invalid_prompt
+        model_max_prompt_tokens_exceeded previous_response_not_found content_policy_violation
+        image_content_policy_violation content_filter ResponsibleAIPolicyViolation
+        data_inspection_failed DataInspectionFailed""",
+    "model": """model_not_found model_decommissioned invalid_model model_not_available
+        unknown_model model_not_supported unsupported_api_for_model DeploymentNotFound
+        OperationNotSupported""",
+    "account": """invalid_api_key account_deactivated billing_not_active UNAUTHENTICATED
+        billing_hard_limit_reached authentication_error permission_error billing_error
+        PERMISSION_DENIED API_KEY_INVALID API_KEY_SERVICE_BLOCKED SERVICE_DISABLED
+        UnrecognizedClientException InvalidSignatureException ExpiredTokenException
+        AccessDeniedException Arrearage""",
+}
+SENTENCES = {
+    "Model Not Exist": "model",
+    "The provided model identifier is invalid.": "model",
+    "This model version has reached the end of its life. Please refer to the docs.": "model",
+    'No endpoints found that support tool use. Try disabling "tide".': "ability",
+    "No endpoints found that can handle the requested parameters.": "ability",
+    "Your credit balance is too low to access the Anthropic API.": "account",
+    "API key not valid. Please pass a valid API key.": "account",
+    "User location is not supported for the API use.": "account",
+    "Incorrect API key provided: xa***el.": "account",
+}
+
+
+def test_what_vendors_say_is_known() -> None:
+    told = {word: kind for kind, words in KNOWN.items() for word in words.split()}
+    for word, kind in told.items():
+        assert about(said_by(openai(code=word))) == kind, word
+        assert about(said_by({"message": "No.", "type": word})) == kind, word
+    for text, kind in SENTENCES.items():
+        assert about(said_by({"error": text})) == kind, text
+    assert len(told) + len(SENTENCES) == len(SIGNS)
 
 
 def test_no_sign_hides_another() -> None:

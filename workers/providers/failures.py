@@ -21,7 +21,7 @@ The vocabulary of ``Failure.type`` here:
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import aiohttp
@@ -70,7 +70,7 @@ def stream_error(error: object) -> Failure:
     failure = Failure(
         type="provider_stream_error",
         message="The provider reported an error in its answer.",
-        provider_status=_status_of(fields) or _status_in(said.words),
+        provider_status=_status_of(fields) or _status_of({"code": said.code}, *said.words),
     )
     return ruled(failure, said, within=True)
 
@@ -181,17 +181,15 @@ def _transport(kind: str, message: str, code: str | None = None) -> Failure:
     return Failure(type=kind, message=message, code=code, retryable=True)
 
 
-def _status_of(fields: Mapping[str, Any]) -> int | None:
-    """The status that an error object names: a number, or a word known to stand for one."""
+def _status_of(fields: Mapping[str, Any], *words: str) -> int | None:
+    """The status that an error object names: a number, or a word known to stand for one.
+
+    ``words`` are those of the errors within it, in any order.
+    """
     values = [fields.get(key) for key in ("status", "status_code", "code", "type")]
     for value in values:
         if isinstance(value, int | str) and re.fullmatch(r"[45]\d\d", str(value), re.ASCII):
             return int(value)
-    return next(
-        (_WORDS[value] for value in values if isinstance(value, str) and value in _WORDS), None
-    )
-
-
-def _status_in(words: Collection[str]) -> int | None:
-    """The status that one of these words stands for: the first of ``_WORDS``."""
-    return next((status for word, status in _WORDS.items() if word in words), None)
+    named = [value for value in values if isinstance(value, str) and value in _WORDS]
+    named += [word for word in _WORDS if word in words]
+    return _WORDS[named[0]] if named else None
