@@ -65,14 +65,12 @@ from workers.following import UNKNOWN, find_previous, keep_items, preferring, re
 from workers.hold import Hold
 from workers.parking import Parked, check_parking, park
 from workers.pen import Fenced, FramesLost
+from workers.preparing import BODY_LOST
 from workers.providers import Providers
 from workers.read_backs import Found, ReadBacks
 from workers.waiting import asked_waits
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
-_BODY_LOST = Failure(
-    type="internal_error", message="The request's body is no longer in the store.", status=500
-)
 _DEFECT = Failure(
     type="internal_error", message="The worker failed in a way it should not.", status=500
 )
@@ -191,7 +189,7 @@ class Generation:
         elif self._claim.body is not None:
             self._caller.request = msgspec.json.decode(self._claim.body)
         else:
-            return _BODY_LOST
+            return BODY_LOST
         try:
             policy = policy_for(self._settings, self._job.routed, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
@@ -254,6 +252,10 @@ class Generation:
             if isinstance(step, End):
                 return step, None
             if isinstance(step, Shut):
+                if step.failure.type == CIRCUIT_OPEN and not self._caller.delivered:
+                    gone = await self._breakers.gone(policy.targets)
+                    if gone is not None:  # to wait for it helps nobody
+                        return End(gone), None
                 check_parking(self._claim, self._settings, step)
                 return End(step.failure), None
             # Else not even a turn of the loop; a deadline that has passed needs one to be met.

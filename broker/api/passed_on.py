@@ -21,7 +21,7 @@ from broker.answer_form import PAGES, form_of
 from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
-from broker.api.passing import GARBLED, LATE, UNREACHABLE
+from broker.api.passing import GARBLED, LATE, UNREACHABLE, blamed
 from broker.api.problems import failure_response
 from broker.catalog import meaning
 from broker.dialects.kept import naming_refused
@@ -146,7 +146,8 @@ class PassedOn:
                 if response.status != 200:
                     text = await response.content.read(ERROR_BODY)
                     wait = wait_asked_for(response.headers)
-                    return refused(response.status, text, wait, time.time())
+                    failure = refused(response.status, text, wait, time.time())
+                    return blamed(failure, core.settings, asked.model, target)
                 first = await response.content.readany()
                 kind = _kind_of(response, first)
                 if kind is None:

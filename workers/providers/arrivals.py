@@ -14,7 +14,7 @@ one is in parts it is known how many bytes are missing, and after those it is pl
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 
@@ -167,9 +167,16 @@ CONNECTED: ContextVar[Callable[[], Callable[[ResponseHandler | None], None] | No
 _ANEW: ContextVar[bool] = ContextVar("anew", default=False)
 
 
+_ANY: AbstractContextManager[None] = nullcontext()
+
+
+def connection_for(anew: bool) -> AbstractContextManager[None]:
+    """What is asked within takes no connection that was kept, if it is to take a new one."""
+    return _over_new_connection() if anew else _ANY
+
+
 @contextmanager
-def over_new_connection() -> Iterator[None]:
-    """What is asked within takes no connection that was kept."""
+def _over_new_connection() -> Iterator[None]:
     token = _ANEW.set(True)
     try:
         yield

@@ -29,6 +29,7 @@ from broker.refusal import ERROR_BODY, refused
 from broker.retry_after import wait_asked_for
 from broker.settings import Timeouts
 from workers.providers import failures
+from workers.providers.allowance import Share
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
@@ -73,7 +74,6 @@ class Exchange:
     __slots__ = (
         "__weakref__",
         "_arrivals",
-        "_back",
         "_called",
         "_clock",
         "_closed",
@@ -90,6 +90,7 @@ class Exchange:
         "alive",
         "lost",
         "progress",
+        "unread",
     )
 
     def __init__(
@@ -105,7 +106,7 @@ class Exchange:
         # events of the answer it held, if the answer is a stream of them.
         self.progress = self._watch.progress
         self.alive = self._watch.alive  # it was not silent
-        self._back = b""  # read, and to be read again
+        self.unread = b""  # read, and to be read again
         self._response: aiohttp.ClientResponse | None = None
         self._clock: Deadline | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
@@ -236,13 +237,9 @@ class Exchange:
     def __aiter__(self) -> Self:
         return self
 
-    def put_back(self, data: bytes) -> None:
-        """Have what was read last come again."""
-        self._back = data
-
     async def __anext__(self) -> bytes:
-        if self._back:
-            data, self._back = self._back, b""
+        if self.unread:
+            data, self.unread = self.unread, b""
             return data
         if self.lost is not None:
             raise StopAsyncIteration
@@ -364,8 +361,8 @@ class Exchange:
             content.set_exception(aiohttp.ClientPayloadError())
         self._arrived()
 
-    async def whole(self, limit: int) -> bytes:
-        """The body, read to its end.
+    async def whole(self, limit: int, share: Share | None = None) -> bytes:
+        """The body, read to its end; ``share`` is what it is held by, if it may be large.
 
         Raises:
             ProviderFailure: it was cut, timed out, or is over ``limit`` bytes.
@@ -376,6 +373,8 @@ class Exchange:
             body += data
             if len(body) > limit:
                 raise ProviderFailure(failures.garbled("body_too_large"))
+            if share is not None and not share.covers(len(body)):
+                await share.cover(len(body))
         if self.lost is not None:
             raise ProviderFailure(self.lost)
         return bytes(body)

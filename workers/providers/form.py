@@ -46,5 +46,5 @@ async def _look(exchange: Exchange) -> Form:
         form = form_of(begun)
         if form != "unknown" or len(begun) > _LONGEST_BLANK:
             break
-    exchange.put_back(bare(begun) if form == "object" else begun)
+    exchange.unread = bare(begun) if form == "object" else begun
     return form

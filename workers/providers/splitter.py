@@ -47,8 +47,13 @@ class SseSplitter:
         return bool(self._pieces)
 
     @property
-    def held(self) -> bytes:
-        """The bytes of an unfinished event, line ends made LF."""
+    def held(self) -> int:
+        """Bytes of an unfinished event."""
+        return self._size
+
+    @property
+    def unfinished(self) -> bytes:
+        """Those bytes, line ends made LF."""
         return b"".join(self._pieces)
 
     @property

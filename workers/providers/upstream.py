@@ -14,8 +14,7 @@ a name, its ``Idempotency-Key``, and to post it again is to attach to it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import aiohttp
@@ -29,18 +28,18 @@ from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
-from workers.providers.arrivals import over_new_connection
+from workers.providers.allowance import FREE, Allowance, Share
+from workers.providers.arrivals import connection_for
 from workers.providers.asking import headers, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.form import is_whole
 from workers.providers.posting import Posts
-from workers.providers.slices import SLICE, turn
+from workers.providers.slices import SLICE, in_groups, turn
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
 WHOLE_LIMIT = 32 * 1024 * 1024  # bytes of a whole answer
-_ANY: AbstractContextManager[None] = nullcontext()  # connection will do
 _STOP = Timeouts(connect=5.0, first_token=5.0, idle=5.0, total=5.0)
 
 
@@ -78,6 +77,7 @@ class Upstream(ABC):
         provider: ProviderSettings,
         key: Secret | None,
         session: aiohttp.ClientSession,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self._base = provider.base_url.rstrip("/")
@@ -85,6 +85,7 @@ class Upstream(ABC):
         self._key = key
         self._session = session
         self._posts = Posts(session)
+        self._allowance = allowance or Allowance(WHOLE_LIMIT)
         self.resumes = provider.resumes
         self._latest: tuple[bool, dict[str, str], CIMultiDict[str]] | None = None  # headers
 
@@ -93,55 +94,51 @@ class Upstream(ABC):
     ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
-        async with Exchange(self._session, call.timeouts, self._posts) as exchange:
-            with over_new_connection() if call.anew else _ANY:
+        share = Share(self._allowance, call.account)
+        try:
+            async with Exchange(self._session, call.timeouts, self._posts) as exchange:
                 await self._ask(exchange, call, streams)
-            if await is_whole(exchange, self._refused):
-                body = await exchange.whole(WHOLE_LIMIT)
-                exchange.complete()
-                frames = self._whole(call, body, reply)
-                reply.first_token = exchange.elapsed
-                yield frames
-                return
-            decoder = self._decoder(call, reply)
-            intake = _Intake(exchange, decoder, reply, sink)
-            if sink is not None:
-                exchange.pour_into(intake.pour)
-            async for data in exchange:
-                if sink is not None:
-                    if data and intake.pour(data):
-                        continue
-                    data = b""
-                place = 0
-                while True:
-                    frames = intake.take(data[place : place + SLICE])
-                    if frames:
+                if await is_whole(exchange, self._refused):
+                    body = await exchange.whole(WHOLE_LIMIT, share)
+                    for frames in self._told(exchange, call, reply, body):
                         yield frames
-                    if decoder.failure is not None:
-                        raise ProviderFailure(decoder.failure)
-                    if decoder.done:
-                        return
-                    place += SLICE
-                    if place >= len(data):
-                        break
-                    await turn()  # so much has gathered that others come in between
-            if not decoder.finished:
-                yield self._object(call, reply, exchange, intake)
+                    return
+                decoder = self._decoder(call, reply)
+                intake = _Intake(exchange, decoder, reply, sink, share)
+                if sink is not None:
+                    exchange.pour_into(intake.pour)
+                async for data in exchange:
+                    if sink is not None:
+                        if data and intake.pour(data):
+                            continue
+                        data = b""
+                    for place in range(0, len(data) or 1, SLICE):
+                        await intake.turn(place)
+                        frames = intake.take(data[place : place + SLICE])
+                        if frames:
+                            yield frames
+                        if decoder.failure is not None:
+                            raise ProviderFailure(decoder.failure)
+                        if decoder.done:
+                            return
+                if not decoder.finished:
+                    for frames in self._told(exchange, call, reply, intake.whole()):
+                        yield frames
+        finally:
+            share.release()
 
-    def _object(
-        self, call: Call, reply: Reply, exchange: Exchange, intake: "_Intake"
-    ) -> list[Frame]:
-        """The frames of an answer that was one object, though it was said to be events.
+    def _told(
+        self, exchange: Exchange, call: Call, reply: Reply, body: bytes
+    ) -> Iterator[list[Frame]]:
+        """The frames of an answer that is one object.
 
         Raises:
-            ProviderFailure: it was not even that.
+            ProviderFailure: it is none.
         """
-        body = intake.object if exchange.lost is None else b""
-        if not body:
-            raise ProviderFailure(exchange.lost or failures.cut())
-        frames = self._whole(call, body, reply)
+        exchange.complete()
+        told = self._whole(call, body, reply)
         reply.first_token = exchange.elapsed
-        return frames
+        return in_groups(told)
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -169,7 +166,8 @@ class Upstream(ABC):
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(url, headers, body)
+        with connection_for(call.anew):
+            await exchange.post(url, headers, body)
         if prepared is not None:
             prepared.sent()
 
@@ -205,7 +203,7 @@ class Upstream(ABC):
         """A decoder of this call's streamed answer."""
 
     @abstractmethod
-    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> Iterable[Frame]:
         """The frames of a whole answer: one of kind WHOLE, or what tells of it as a stream would.
 
         Raises:
@@ -222,15 +220,22 @@ class _Intake:
         "_error",
         "_exchange",
         "_idle",
+        "_large",
         "_left",
         "_reply",
+        "_share",
         "_sink",
         "_splitter",
         "_unread",
     )
 
     def __init__(
-        self, exchange: Exchange, decoder: Decoder, reply: Reply, sink: Sink | None
+        self,
+        exchange: Exchange,
+        decoder: Decoder,
+        reply: Reply,
+        sink: Sink | None,
+        share: Share,
     ) -> None:
         self._exchange = exchange
         self._splitter = SseSplitter()
@@ -238,10 +243,22 @@ class _Intake:
         self._idle = decoder.idle
         self._reply = reply
         self._sink = sink
+        self._share = share
+        self._large = False  # whether an event is, or was until now: a task takes what comes
         self._alike = False  # whether what is like the last event may go past the decoder
         self._left: list[Frame] = []  # that the sink did not take
         self._unread = b""  # what came behind them
         self._error: Exception | None = None  # that it raised
+
+    async def turn(self, place: int) -> None:
+        """Return once the slice at this place of a read may be taken."""
+        if place:
+            await turn()  # so much has gathered that others come in between
+        if self._splitter.held > FREE:
+            await self._share.cover(self._splitter.held)
+        elif self._share.size:
+            self._share.release()
+            self._large = False
 
     def take(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete, after those that were left.
@@ -271,11 +288,16 @@ class _Intake:
             self._reply.first_token = self._exchange.elapsed
         return left + frames if left else frames
 
-    @property
-    def object(self) -> bytes:
-        """The one object that all of a body was, which was said to be of events; else nothing."""
-        held = b"" if self._reply.events else self._splitter.held.lstrip()
-        return held if form_of(held) == "object" else b""
+    def whole(self) -> bytes:
+        """The one object that all of a body was, which was said to be of events.
+
+        Raises:
+            ProviderFailure: it was not even that.
+        """
+        held = b"" if self._reply.events else self._splitter.unfinished.lstrip()
+        if self._exchange.lost is not None or form_of(held) != "object":
+            raise ProviderFailure(self._exchange.lost or failures.cut())
+        return held
 
     def pour(self, data: bytes) -> bool:
         """Take bytes into the sink; false if that is not all there is to do."""
@@ -283,6 +305,9 @@ class _Intake:
         try:
             if self._alike and end <= _PIECE and self._pass(data):  # nearly always
                 return True
+            if self._large:
+                self._unread += data
+                return False
             while place < end:
                 piece = data[place : self._cut(data, place)]
                 place += len(piece)
@@ -327,7 +352,8 @@ class _Intake:
             self._left = frames
             return False
         self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
-        return not self._over
+        self._large = self._splitter.held > FREE
+        return not (self._over or self._large)
 
     @property
     def _over(self) -> bool:
