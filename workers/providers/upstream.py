@@ -121,20 +121,22 @@ class Upstream(ABC):
                             raise ProviderFailure(decoder.failure)
                         if decoder.done:
                             return
-                if not decoder.finished:
-                    for frames in self._told(exchange, call, reply, intake.whole()):
-                        yield frames
+                whole = None if decoder.finished else intake.whole()
+                for frames in self._told(exchange, call, reply, whole):
+                    yield frames
         finally:
             share.release()
 
     def _told(
-        self, exchange: Exchange, call: Call, reply: Reply, body: bytes
+        self, exchange: Exchange, call: Call, reply: Reply, body: bytes | None
     ) -> Iterator[list[Frame]]:
-        """The frames of an answer that is one object.
+        """The frames of an answer that is one object; of none there are none.
 
         Raises:
-            ProviderFailure: it is none.
+            ProviderFailure: it is another one.
         """
+        if body is None:
+            return iter(())
         exchange.complete()
         told = self._whole(call, body, reply)
         reply.first_token = exchange.elapsed
