@@ -72,6 +72,10 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
 # targets were open. The same call again is a new try, under its own request id too.
 CIRCUIT_OPEN = "circuit_open"
 
+# The code of a cut that says nothing of the provider: it had closed a connection that was kept
+# from an earlier call, and nothing came over it any more.
+KEPT_CONNECTION = "kept_connection"
+
 
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One try of a job against one provider. Times are Unix seconds, on the worker's clock.

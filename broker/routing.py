@@ -6,7 +6,8 @@ has done nothing wrong and is tried again first. Before the first delivered fram
 (``next_step``). After it a lost answer can only be gone on with as the route's ``on_loss``
 says and the target can (``after_loss``). Which targets come into question, and in which
 order, is ``_candidates``'s to say, for both. A target whose breaker is open is not called,
-whatever else there is.
+whatever else there is. An attempt over a kept connection that had been closed is none that
+counts: the one that was decided on is made over a new connection.
 """
 
 import random
@@ -26,7 +27,7 @@ from broker.errors import (
     Unsendable,
 )
 from broker.model import CIRCUIT_OPEN as CIRCUIT
-from broker.model import Attempt, Failure, Options
+from broker.model import KEPT_CONNECTION, Attempt, Failure, Options
 from broker.settings import Route, Settings
 from broker.settings.addresses import in_address, is_model
 
@@ -63,8 +64,8 @@ class End(NamedTuple):
 
 
 class Shut(NamedTuple):
-    """The breaker of every target that could be tried is open for ``wait`` more seconds: let the
-    job wait so long, or fail it with this.
+    """Every target that could be tried is to be left alone for ``wait`` more seconds, as its
+    breaker or its own word has it: let the job wait so long, or fail it with this.
     """
 
     wait: float
@@ -214,7 +215,7 @@ def _shorter(one: float | None, other: float | None) -> float | None:
     return min((each for each in (one, other) if each is not None), default=None)
 
 
-Waits = Mapping[Target, float]  # seconds, for each target whose breaker is open, until a trial
+Waits = Mapping[Target, float]  # seconds, for each target that is to be left alone
 _NONE: Waits = {}
 
 
@@ -222,6 +223,10 @@ def next_step(policy: Policy, history: Sequence[Attempt], shut: Waits = _NONE) -
     """What to do now, given the attempts that have ended (the last one without an answer)."""
     if not history and not shut and policy.allowed > 0 and policy.targets:  # nearly always
         return Run(policy.targets[0], 0.0)
+    counted = _counted(history)
+    if counted and counted[-1] is not history[-1]:
+        return _at_once(next_step(policy, counted, shut))
+    history = counted
     failure = _failure(history) or LOST
     if _is_over(policy, history, failure):
         return End(failure)
@@ -246,6 +251,10 @@ def after_loss(
     one takes the partial answer, else a truthful end. A replay is only ever asked for: most
     models don't say the same thing twice.
     """
+    counted = _counted(history)
+    if counted and counted[-1] is not history[-1]:
+        return _at_once(after_loss(policy, counted, standing, shut))
+    history = counted or history
     failure = _failure(history) or LOST_MID_STREAM
     if _is_over(policy, history, failure):
         return End(failure)
@@ -266,6 +275,27 @@ def after_loss(
             return Run(target, _pause(policy, history, target), mode)
         waits.append(shut[target])
     return Shut(min(waits), failure) if waits else End(failure)
+
+
+def _counted(history: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The attempts without those that found a kept connection closed: nobody was asked. Each of
+    them is followed by one over a new connection, which counts however it ends."""
+    if not any(map(_is_kept, history)):
+        return history
+    return [
+        each
+        for place, each in enumerate(history)
+        if not _is_kept(each) or (place and _is_kept(history[place - 1]))
+    ]
+
+
+def _is_kept(attempt: Attempt) -> bool:
+    return attempt.error is not None and attempt.error.code == KEPT_CONNECTION
+
+
+def _at_once(step: Run | End | Shut) -> Run | End | Shut:
+    """The step that was decided on before, whose pause is over."""
+    return step._replace(delay=0.0) if isinstance(step, Run) else step
 
 
 def _failure(history: Sequence[Attempt]) -> Failure | None:
@@ -321,11 +351,11 @@ def _pause(policy: Policy, history: Sequence[Attempt], target: Target) -> float:
         return 0.0
     doublings = min(_failures_in_a_row(history) - 1, 16)
     wait = policy.backoff * 2**doublings * random.uniform(0.5, 1.5)
-    return min(error.retry_after or wait, _LONGEST_WAIT)
+    return min(error.retry_after or wait, LONGEST_WAIT)
 
 
 def _target_of(attempt: Attempt) -> Target:
     return Target(attempt.provider, attempt.model)
 
 
-_LONGEST_WAIT = 10.0  # seconds; a provider's Retry-After is honoured up to here
+LONGEST_WAIT = 10.0  # seconds; a provider's Retry-After is honoured up to here

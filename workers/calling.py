@@ -18,7 +18,7 @@ from broker.dialects.kept import refusal_of
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.history import without_history
 from broker.frames import Frame
-from broker.model import Failure
+from broker.model import KEPT_CONNECTION, Failure
 from broker.offload.tasks import Resolve
 from broker.routing import Mode, Policy, Run, Target
 from broker.settings import Settings
@@ -32,7 +32,7 @@ from workers.joining import Joining, ToolCalls
 from workers.pen import Field, Pen
 from workers.preparing import Preparing
 from workers.providers import Providers, failures
-from workers.providers.base import Call, Held, ProviderFailure
+from workers.providers.base import Call, EventsOver, Held, ProviderFailure
 
 _AT_ONCE = 500  # frames that are written in one turn of the loop
 _HURRIED = 2  # deliveries that do not linger, of those that say something
@@ -62,6 +62,7 @@ class Caller:
         self._breakers = breakers
         self._attaching = Attaching()
         self._hurried = 0  # deliveries so far that said something
+        self._anew = False  # whether the next call is made over a new connection
         self._hurries = False  # whether one that says nothing yet goes out at once too
 
     async def call(
@@ -98,11 +99,12 @@ class Caller:
             raise ProviderFailure(failures.refused_here(refusal))
 
     async def attach(
-        self, severed: Severed, before: Transcript | None, policy: Policy
+        self, severed: Severed, before: Transcript | None, said: Transcript, policy: Policy
     ) -> Failure | None:
         """Go on with a lost call, which its provider has gone on with; None if it is whole.
 
-        ``before`` is what other attempts had delivered before it, None if that is nothing.
+        ``before`` is what other attempts had delivered before it, None if that is nothing;
+        ``said`` all that was delivered.
         """
         attempt, target = severed.attempt, severed.target
         await asyncio.sleep(self._attaching.pause(policy.backoff))
@@ -118,7 +120,12 @@ class Caller:
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target, call, passage, intake)
+            try:
+                await self._stream(target, call, passage, intake)
+            except EventsOver as error:
+                intake = self._told_whole(severed, said, policy, error)
+                call = self._call(target, None, policy, Held(attempt.provider_id, whole=True))
+                await self._stream(target, call, passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
@@ -133,6 +140,22 @@ class Caller:
         self._ledger.end("completed")
         return None
 
+    def _told_whole(
+        self, severed: Severed, said: Transcript, policy: Policy, over: EventsOver
+    ) -> Intake:
+        """The way of a lost call's answer that is told again, whole, after what was delivered.
+
+        Raises:
+            ProviderFailure: it was begun in the middle of another attempt's text.
+        """
+        holding = self._holding(policy)
+        if not (severed.begun or severed.stored):
+            return Intake(None, holding)
+        if severed.mode == "continue":
+            raise ProviderFailure(over.failure)
+        spent = self._ledger.usage()
+        return Intake(Joining(self._dialect, said, "replay", spent, same=True), holding)
+
     def _judged(self, target: Target, resolve: Resolve | None, failure: Failure) -> Failure:
         """A failure with whose fault it is."""
         asked = asked_of(self._settings, self._job, self.request, target, resolve)
@@ -145,6 +168,7 @@ class Caller:
         attempt = self._ledger.attempt
         assert attempt is not None
         passage.ended(failure)
+        self._anew = failure.code == KEPT_CONNECTION
         if not intake.alone:  # the provider's word on it tells of its own part
             self._ledger.reply.parting = None
         if again:
@@ -213,6 +237,7 @@ class Caller:
             account=self._job.account,
             response_id=self.response_id,
             attempt=attempt.number,
+            anew=self._anew,
             held=held,
             previous=known.id if known is not None else None,
             resolve=resolve,

@@ -65,13 +65,12 @@ from workers.following import UNKNOWN, find_previous, keep_items, preferring, re
 from workers.hold import Hold
 from workers.parking import Parked, check_parking, park
 from workers.pen import Fenced, FramesLost
+from workers.preparing import BODY_LOST
 from workers.providers import Providers
 from workers.read_backs import Found, ReadBacks
+from workers.waiting import asked_waits
 
 _AWAY = 0.1  # seconds before a store that is away is asked again
-_BODY_LOST = Failure(
-    type="internal_error", message="The request's body is no longer in the store.", status=500
-)
 _DEFECT = Failure(
     type="internal_error", message="The worker failed in a way it should not.", status=500
 )
@@ -98,6 +97,7 @@ class Generation:
         self._breakers = breakers
         self._store = store
         self._read_backs = read_backs
+        self._until: float | None = None  # of the loop's clock: the job's deadline
         self._caller = Caller(hold, settings, providers, breakers)
         self.closing = Closing(hold, self._caller, store, read_backs)
 
@@ -170,6 +170,7 @@ class Generation:
         limit = asyncio.timeout((self._job.deadline_ms - self._claim.now_ms) / 1000)
         try:
             async with limit:
+                self._until = limit.when()
                 return await self._answer()
         except TimeoutError:
             if not limit.expired():
@@ -188,7 +189,7 @@ class Generation:
         elif self._claim.body is not None:
             self._caller.request = msgspec.json.decode(self._claim.body)
         else:
-            return _BODY_LOST
+            return BODY_LOST
         try:
             policy = policy_for(self._settings, self._job.routed, self._job.options)
         except (BadRequest, UnknownModel) as error:  # it was configured when the job was accepted
@@ -223,7 +224,7 @@ class Generation:
                     self._caller.stop()
             if severed is not None:
                 before = await self._before(severed)
-                failure = await self._caller.attach(severed, before, policy)
+                failure = await self._caller.attach(severed, before, transcript, policy)
             else:
                 step, passage = await self._choose(policy, transcript)
                 if passage is None:
@@ -245,7 +246,7 @@ class Generation:
         Raises:
             Parked: it has to wait for a breaker, and may.
         """
-        shut = self._breakers.shut(policy.targets)
+        shut = self._breakers.shut(policy.targets) | asked_waits(self._ledger.tried, self._until)
         while True:
             step = self._next(policy, transcript, shut)
             if isinstance(step, End):

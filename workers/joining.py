@@ -30,12 +30,18 @@ class Joining:
         transcript: Transcript,
         mode: Mode,
         spent: dict[str, Any] | None,
+        *,
+        same: bool = False,
     ) -> None:
+        """``same``: it is no other attempt, but the same answer, which is told again whole."""
         self._dialect = dialect
         self._transcript = transcript
         self._mode = mode
         kind: Literal["continue", "replay"] = "continue" if mode == "continue" else "replay"
-        self._joint = dialect.joint(transcript, kind, spent)
+        if same and dialect.rest is not None:
+            self._joint = dialect.rest(transcript, spent)
+        else:
+            self._joint = dialect.joint(transcript, kind, spent)
 
     @property
     def continues(self) -> bool:

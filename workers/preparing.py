@@ -25,7 +25,7 @@ from workers.providers.translated import unexpressible
 from workers.waiting import until_back
 
 _COPIES = 3  # of a body at most: as it is stored, translated and on its way
-_BODY_LOST = Failure(
+BODY_LOST = Failure(
     type="internal_error",
     message="The request's body is no longer in the store.",
     status=500,
@@ -94,7 +94,7 @@ def _nothing() -> None:
 def _failure(error: BaseException, caller: str) -> BaseException:
     match error:
         case JobGone():
-            return ProviderFailure(_BODY_LOST)
+            return ProviderFailure(BODY_LOST)
         case PreviousNotFound() | ItemNotFound():
             return ProviderFailure(failures.refused_here(error))
         case BadRequest():

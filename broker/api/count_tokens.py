@@ -32,6 +32,7 @@ from broker.dialects.messages.request import VERSION, check_count
 from broker.model import Failure
 from broker.offload.tasks import Count, Counted
 from broker.refusal import ERROR_BODY, refused
+from broker.retry_after import wait_asked_for
 from broker.routing import Target, policy_for
 
 _MOST = 1024 * 1024  # bytes of an answer that is one number
@@ -128,7 +129,7 @@ async def _ask(core: Core, target: Target, asked: _Asked) -> bytes | Failure:
         ) as response:
             if response.status != 200:
                 text = await _beginning(response, ERROR_BODY)
-                wait = response.headers.get("retry-after")
+                wait = wait_asked_for(response.headers)
                 failure = refused(response.status, text, wait, time.time())
                 return blamed(failure, core.settings, asked.model, target)
             return _answer(await _beginning(response, _MOST))

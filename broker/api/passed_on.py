@@ -17,6 +17,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from broker.answer_form import PAGES, form_of
 from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
@@ -29,11 +30,12 @@ from broker.errors import OtherDialect, PreviousNotFound
 from broker.model import Failure
 from broker.offload.tasks import Pass, Passed
 from broker.refusal import ERROR_BODY, refused
+from broker.retry_after import wait_asked_for
 from broker.routing import Target, policy_for
 from broker.settings import Provider, Secret
 
 _HAS_NOT = (404, 405, 501)  # what a provider says that has no such thing; the next one may
-_KINDS = ("application/json", "text/event-stream")
+_KINDS = {"object": "application/json", "events": "text/event-stream"}  # by form
 
 
 class _Asked(NamedTuple):
@@ -143,12 +145,14 @@ class PassedOn:
             ) as response:
                 if response.status != 200:
                     text = await response.content.read(ERROR_BODY)
-                    wait = response.headers.get("retry-after")
+                    wait = wait_asked_for(response.headers)
                     failure = refused(response.status, text, wait, time.time())
                     return blamed(failure, core.settings, asked.model, target)
-                if response.content_type not in _KINDS:
+                first = await response.content.readany()
+                kind = _kind_of(response, first)
+                if kind is None:
                     return GARBLED
-                await answering.tell(response)
+                await answering.tell(response, first, kind)
                 return None
         except (aiohttp.ClientError, OSError, ValueError):  # a timeout is an OSError
             return UNREACHABLE
@@ -161,10 +165,8 @@ class _Answering:
         self.begun = False
         self._send = send
 
-    async def tell(self, answer: aiohttp.ClientResponse) -> None:
-        """Pass an answer on."""
-        kind = answer.headers.get("content-type", "application/json").encode("latin-1", "replace")
-        piece = await answer.content.readany()
+    async def tell(self, answer: aiohttp.ClientResponse, piece: bytes, kind: bytes) -> None:
+        """Pass an answer on, of which the first piece was read."""
         self.begun = True
         start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]}
         await self._send(start)
@@ -172,6 +174,14 @@ class _Answering:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = await answer.content.readany()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _kind_of(answer: aiohttp.ClientResponse, first: bytes) -> bytes | None:
+    """The ``Content-Type`` that an answer is passed on with; None if it is none."""
+    if answer.content_type in _KINDS.values():
+        return answer.headers["content-type"].encode("latin-1", "replace")
+    kind = None if answer.content_type in PAGES else _KINDS.get(form_of(first))
+    return None if kind is None else kind.encode()
 
 
 def _speaks(provider: Provider, dialects: tuple[str, ...]) -> bool:

@@ -107,6 +107,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     folding: Callable[[], Fold]  # of a stream's frames, none of them fed yet
     transcript: Begin
     joint: Callable[[Any, Mode, Object | None], Joint]  # transcript, mode, usage so far
+    # The same for the same answer, told again whole (transcript, usage so far), where that is not
+    # as a replay is joined.
+    rest: Callable[[Any, Object | None], Joint] | None = None
     # The request that goes on from a transcript, the partial answer its last message.
     continued: Callable[[Object, Any], Object]
     pieces: Callable[[Any], list[str]]  # of a transcript: the texts that it goes on from

@@ -125,26 +125,37 @@ async def test_silence(
     await asyncio.wait_for(upstream.closed.wait(), 0.5)
 
 
-@pytest.mark.parametrize(
-    ("code", "timeouts"),
-    [
-        ("first_token", Timeouts(first_token=0.1)),
-        ("idle", Timeouts(idle=0.1)),
-        ("throughput", Timeouts(throughput=1, throughput_window=0.1)),
-    ],
-)
-async def test_comments_are_no_progress(
-    upstream: Upstream, asker: Asker, code: str, timeouts: Timeouts
+COMMENTS = [b": ping\n\n", b":\n", b": p\r\n\r\n", b"\n", b"event: ping\n\n", b"id: 1\n\n"]
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+@pytest.mark.parametrize("begun", [b"", chunk(ONE)])
+async def test_who_sends_comments_is_alive_within_the_total(
+    upstream: Upstream, asker: Asker, begun: bytes, comment: bytes
 ) -> None:
     async def pinging(writer: asyncio.StreamWriter) -> None:
-        writer.write(CHUNKED + (b"" if code == "first_token" else chunk(ONE)))
+        writer.write(CHUNKED + begun)
+        while True:
+            writer.write(chunk(comment))
+            await asyncio.sleep(0.02)
+
+    upstream.script = pinging
+    started = time.monotonic()
+    failure = await asker.fail(Timeouts(first_token=0.2, idle=0.2, total=0.8))
+    assert (failure.type, failure.code) == ("provider_timeout", "total")
+    assert time.monotonic() - started > 0.7
+
+
+async def test_comments_are_no_throughput(upstream: Upstream, asker: Asker) -> None:
+    async def pinging(writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + chunk(ONE))
         while True:
             writer.write(chunk(b": ping\n\n"))
             await asyncio.sleep(0.01)
 
     upstream.script = pinging
-    failure = await asker.fail(timeouts)
-    assert (failure.type, failure.code) == ("provider_timeout", code)
+    failure = await asker.fail(Timeouts(throughput=1, throughput_window=0.1))
+    assert (failure.type, failure.code) == ("provider_timeout", "throughput")
 
 
 async def test_total_ends_a_busy_stream(upstream: Upstream, asker: Asker) -> None:

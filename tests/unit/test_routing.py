@@ -32,6 +32,7 @@ MUCH_LATER = Failure("rate_limited", "Too many.", remedy="retry", retry_after=36
 NEXT = Failure("provider_auth", "Bad key.", remedy="next")
 UNASKED = Failure("invalid_request", "No.", remedy="next", code="unexpressible")
 FINAL = Failure("invalid_request", "Bad request.", remedy="final")
+KEPT = Failure("provider_cut", "It had ended.", code="kept_connection")
 
 
 def tries(*ended: tuple[Target, Failure | None]) -> list[Attempt]:
@@ -74,6 +75,16 @@ def policy(
         pytest.param([A], tries((A, MUCH_LATER)), Run(A, 10.0), id="but no longer than this"),
         pytest.param([A], tries((A, RETRY), (A, RETRY), (A, RETRY)), End(RETRY), id="enough"),
         pytest.param([A], tries((A, None), (A, None), (A, None)), End(LOST), id="lost each time"),
+        pytest.param([A, B], tries((A, KEPT)), Run(A, 0.0), id="over a new connection"),
+        pytest.param([A, B], tries((A, RETRY), (B, KEPT)), Run(B, 0.0), id="B too"),
+        pytest.param([A, B], tries((A, KEPT), (A, RETRY)), Run(B, 0.0), id="and then as ever"),
+        pytest.param([A, B], tries((A, KEPT), (A, KEPT)), Run(B, 0.0), id="once in a row"),
+        pytest.param(
+            [A], tries((A, RETRY), (A, RETRY), (A, KEPT)), Run(A, 0.0), id="without the wait"
+        ),
+        pytest.param(
+            [A], tries((A, KEPT), (A, RETRY), (A, RETRY), (A, RETRY)), End(RETRY), id="uncounted"
+        ),
     ],
 )
 def test_next_step(targets: list[Target], history: list[Attempt], expected: Run | End) -> None:
@@ -119,6 +130,10 @@ SILENT, TEXT, OTHER = Standing(True, False), Standing(False, True), Standing(Fal
         ({"prefilling": (B,), "retries": 1}, tries((A, LATER)), TEXT, Run(B, 0.0, "continue")),
         ({"prefilling": (A, B)}, tries((A, NEXT), (B, NEXT)), TEXT, End(NEXT)),
         ({}, tries((A, FINAL)), SILENT, End(FINAL)),
+        # One over a kept connection that had ended is none.
+        ({"prefilling": (B,)}, tries((A, RETRY), (B, KEPT)), TEXT, Run(B, 0.0, "continue")),
+        ({"on_loss": "replay"}, tries((A, None), (A, KEPT)), TEXT, Run(A, 0.0, "replay")),
+        ({"allowed": 2}, tries((A, RETRY), (B, KEPT)), SILENT, Run(B, 0.0, "replay")),
         ({"allowed": 1}, tries((A, None)), SILENT, End(LOST_MID_STREAM)),
     ],
 )
@@ -126,6 +141,13 @@ def test_after_a_loss(
     options: dict[str, Any], history: list[Attempt], standing: Standing, expected: Run | End
 ) -> None:
     assert after_loss(policy(A, B, C, **options), history, standing) == expected
+
+
+def test_one_try_of_each_target_is_one_that_was_asked() -> None:
+    """However few the caller or the route allow."""
+    rules = policy(A, B, allowed=1, once=True)
+    assert next_step(rules, tries((A, KEPT))) == Run(A, 0.0)
+    assert next_step(rules, tries((A, KEPT), (A, RETRY))) == End(RETRY)
 
 
 @pytest.mark.parametrize(("before", "base"), [(1, 0.2), (2, 0.4), (3, 0.8), (9, 10.0)])

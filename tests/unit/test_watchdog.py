@@ -89,6 +89,26 @@ def test_silence_after_it() -> None:
     assert rig.expired == [(18.0, "idle")]
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_is_alive_is_waited_for_from_then_on(begun: bool) -> None:
+    rig = Rig(idle=10.0, total=100.0)
+    if begun:
+        rig.read()
+    for _ in range(5):
+        rig.clock.advance(8)
+        rig.dog.alive()
+    rig.clock.advance(2000)
+    assert rig.expired == [(50.0, "idle" if begun else "first_token")]
+
+
+def test_but_within_the_total() -> None:
+    rig = Rig(total=20.0)
+    for _ in range(30):
+        rig.clock.advance(1)
+        rig.dog.alive()
+    assert rig.expired == [(20.0, "total")]
+
+
 def test_the_total_ends_a_busy_answer() -> None:
     rig = Rig(total=20.0)
     for _ in range(30):

@@ -13,12 +13,14 @@ one is in parts it is known how many bytes are missing, and after those it is pl
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -42,6 +44,18 @@ class Arrivals(ResponseHandler):
     _latest = b""  # that arrived while nobody had the connection
     _held = b""  # of a large read: see ``slices``
     _waits = False  # it is in no queue, until reading is resumed
+    _calls = 0  # that had it so far
+
+    def begin(self) -> None:
+        """A call has it from now on."""
+        self._calls += 1
+        self._latest = b""
+
+    @property
+    def had_ended(self) -> bool:
+        """Of a connection that is lost: whether it was kept from an earlier call, and nothing came
+        over it for this one."""
+        return self._calls > 1 and not self._latest and self.on_arrival is None
 
     def follow(
         self,
@@ -147,9 +161,27 @@ class Arrivals(ResponseHandler):
 RECEIVED = 256 * 1024  # bytes that the kernel may hold of one answer; Linux counts them double
 # What is called, if it is still there, when the running task's request has its connection: where
 # connecting ends and waiting begins. aiohttp's own sign of it, a trace, costs a tenth of a request.
-CONNECTED: ContextVar[Callable[[], Callable[[], None] | None]] = ContextVar(
+CONNECTED: ContextVar[Callable[[], Callable[[ResponseHandler | None], None] | None]] = ContextVar(
     "connected", default=lambda: None
 )
+_ANEW: ContextVar[bool] = ContextVar("anew", default=False)
+
+
+_ANY: AbstractContextManager[None] = nullcontext()
+
+
+def connection_for(anew: bool) -> AbstractContextManager[None]:
+    """What is asked within takes no connection that was kept, if it is to take a new one."""
+    return _over_new_connection() if anew else _ANY
+
+
+@contextmanager
+def _over_new_connection() -> Iterator[None]:
+    token = _ANEW.set(True)
+    try:
+        yield
+    finally:
+        _ANEW.reset(token)
 
 
 class Connector(aiohttp.TCPConnector):
@@ -163,10 +195,15 @@ class Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
+        if isinstance(connection.protocol, Arrivals):
+            connection.protocol.begin()
         connected = CONNECTED.get()()
         if connected is not None:
-            connected()
+            connected(connection.protocol)
         return connection
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        return None if _ANEW.get() else await super()._get(key, traces)
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,14 +1,12 @@
-"""What asking a provider has in common, whatever its dialect: headers out, the kind of body in."""
+"""What asking a provider has in common, whatever its dialect: headers out, events in."""
 
 from collections.abc import Mapping
 
 from multidict import CIMultiDict
 
-from broker.refusal import refused
 from broker.settings import Provider, Secret
 from workers.providers import failures
 from workers.providers.base import ProviderFailure
-from workers.providers.exchange import Exchange, Judge
 from workers.providers.splitter import EventTooLarge, SseEvent, SseSplitter
 
 
@@ -33,28 +31,6 @@ def headers(provider: Provider, streams: bool, own: Mapping[str, str]) -> CIMult
     headers.update(own)
     headers.update(provider.headers)
     return headers
-
-
-async def is_whole(exchange: Exchange, judge: Judge = refused) -> bool:
-    """Whether the answer is one JSON object; false if it is a stream of events.
-
-    ``judge`` tells what another status means.
-
-    Raises:
-        ProviderFailure: it is neither, or it has another status than 200.
-    """
-    response = exchange.response
-    if response.status != 200:
-        raise ProviderFailure(await exchange.refusal(judge))
-    if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise ProviderFailure(failures.garbled("content_encoding"))
-    match response.content_type:
-        case "text/event-stream":
-            return False
-        case "application/json":
-            return True
-        case _:
-            raise ProviderFailure(failures.garbled("content_type"))
 
 
 def split(splitter: SseSplitter, data: bytes) -> list[SseEvent]:

@@ -17,6 +17,7 @@ class Held(msgspec.Struct, frozen=True):
 
     provider_id: str | None = None
     cursor: int | None = None  # the last of its events that is stored; None: tell all of them
+    whole: bool = False  # its events are not to be had: tell all of it, once it has ended
 
 
 class Prepared:
@@ -59,6 +60,7 @@ class Call(msgspec.Struct, frozen=True):
     account: str = ""  # the job's
     response_id: str = ""  # the id that callers know its response by, in that dialect
     attempt: int = 0  # its number
+    anew: bool = False  # over a new connection: a kept one had been closed
     held: Held | None = None
     previous: str | None = None  # the provider's own id of the response this one follows
     # Whether the last message is a partial answer to go on from; a text names the flag that
@@ -91,6 +93,11 @@ class ProviderFailure(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.type, failure.code)
         self.failure = failure
+
+
+class EventsOver(ProviderFailure):
+    """A call goes on or has ended well, but its events are not to be had any more; what can be had
+    is all of it, once it has ended (``Held.whole``). Raised before any frame is given."""
 
 
 class Sink(Protocol):

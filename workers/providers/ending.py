@@ -46,3 +46,9 @@ def abort(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
+
+
+def retrieve(closed: asyncio.Future[None]) -> None:
+    """Take the exception of a lost connection, lest asyncio report it as overlooked."""
+    if not closed.cancelled():
+        closed.exception()

@@ -20,18 +20,20 @@ from typing import Self
 from weakref import WeakMethod
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
+from broker.retry_after import wait_asked_for
 from broker.settings import Timeouts
 from workers.providers import failures
 from workers.providers.allowance import Share
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
-from workers.providers.ending import Linger, abort
+from workers.providers.ending import Linger, abort, retrieve
 from workers.providers.posting import LONGEST, Posts, check_head
 from workers.providers.watchdog import Watchdog
 
@@ -77,7 +79,7 @@ class Exchange:
         "_closed",
         "_complete",
         "_loop",
-        "_out",
+        "_onto",
         "_posts",
         "_response",
         "_session",
@@ -85,8 +87,10 @@ class Exchange:
         "_timeout",
         "_waiter",
         "_watch",
+        "alive",
         "lost",
         "progress",
+        "unread",
     )
 
     def __init__(
@@ -101,6 +105,8 @@ class Exchange:
         # What was read was worth something: the idle watchdog starts anew. It is told how many
         # events of the answer it held, if the answer is a stream of them.
         self.progress = self._watch.progress
+        self.alive = self._watch.alive  # it was not silent
+        self.unread = b""  # read, and to be read again
         self._response: aiohttp.ClientResponse | None = None
         self._clock: Deadline | None = None  # over the wait for the answer's head
         self._closed: asyncio.Future[None] | None = None  # done when the connection is lost
@@ -109,7 +115,7 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None  # of a task that reads
         self._sink: Sink | None = None
         self._called = False  # by the sink
-        self._out = False  # whether there was a connection to write to
+        self._onto: ResponseHandler | None = None  # the connection, once there is one
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,11 +180,13 @@ class Exchange:
         """What it means that there is no head."""
         if (
             isinstance(error, ValueError)
-            and self._out
+            and self._onto is not None
             and not isinstance(error, aiohttp.InvalidURL)
         ):
             return failures.garbled("http")  # of the answer: the request was well
         failure = failures.lost(error)
+        if failure == failures.cut() and isinstance(self._onto, Arrivals) and self._onto.had_ended:
+            return failures.kept_connection()
         # A server that won't take so much may close before all of it was sent, and its refusal is
         # lost: whose fault it was can't be told.
         large = body is not None and len(body) > LONGEST
@@ -205,8 +213,8 @@ class Exchange:
             timeout=self._timeout,
         )
 
-    def _sent(self) -> None:
-        self._out = True
+    def _sent(self, onto: ResponseHandler | None) -> None:
+        self._onto = onto
         self._watch.sent()
         if self._clock is not None:
             self._clock.move(self._watch.due()[0])
@@ -230,6 +238,9 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
+        if self.unread:
+            data, self.unread = self.unread, b""
+            return data
         if self.lost is not None:
             raise StopAsyncIteration
         self._watch.resume()
@@ -339,9 +350,9 @@ class Exchange:
         if self._closed is None:
             self._notice()
             return
-        # The future outlives this exchange in the pool, and holds one _retrieve at most.
-        self._closed.remove_done_callback(_retrieve)
-        self._closed.add_done_callback(_retrieve)
+        # The future outlives this exchange in the pool, and holds one retrieve at most.
+        self._closed.remove_done_callback(retrieve)
+        self._closed.add_done_callback(retrieve)
         self._closed.add_done_callback(self._notice)
 
     def _notice(self, _closed: asyncio.Future[None] | None = None) -> None:
@@ -371,7 +382,7 @@ class Exchange:
     async def refusal(self, judge: Judge = refused) -> Failure:
         """What an answer with another status than 200 says, as far as its body arrives.
 
-        ``judge`` is called with the status, the body, ``Retry-After`` and the time.
+        ``judge`` is called with the status, the body, what it asks to be waited and the time.
         """
         body = bytearray()
         try:
@@ -382,12 +393,5 @@ class Exchange:
                         break
         except TimeoutError:
             pass  # the status alone will do
-        retry_after = self.response.headers.get("Retry-After")
-        text = bytes(body[:ERROR_BODY])
-        return judge(self.response.status, text, retry_after, time.time())
-
-
-def _retrieve(closed: asyncio.Future[None]) -> None:
-    """Take the exception of a lost connection, lest asyncio report it as overlooked."""
-    if not closed.cancelled():
-        closed.exception()
+        wait = wait_asked_for(self.response.headers)
+        return judge(self.response.status, bytes(body[:ERROR_BODY]), wait, time.time())

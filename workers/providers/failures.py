@@ -12,7 +12,9 @@ The vocabulary of ``Failure.type`` here:
     provider_unreachable    no connection: refused, no such host, TLS
     provider_timeout        code connect | first_token | idle | total | throughput
     provider_cut            the connection ended before the answer did; code sending: while a
-                            large request was on its way
+                            large request was on its way; kept_connection: it was kept from an
+                            earlier call, and ended before any byte of this answer;
+                            in_progress: it ended with the word that the answer is being made
     provider_garbled        not the dialect; code content_type | content_encoding | json |
                             chunk | event_too_large | body_too_large | empty | http |
                             library
@@ -36,7 +38,7 @@ from broker.errors import (
     Unexpressible,
     Unsendable,
 )
-from broker.model import Failure
+from broker.model import KEPT_CONNECTION, Failure
 from broker.refusal import ruled
 
 Phase = Literal["connect", "first_token", "idle", "total", "throughput"]
@@ -100,6 +102,12 @@ def cut(code: str | None = None) -> Failure:
     return _transport("provider_cut", "The provider's answer broke off.", code)
 
 
+def kept_connection() -> Failure:
+    """A kept connection had been closed: the next call is made over a new one."""
+    message = "The provider had closed the kept connection."
+    return _transport("provider_cut", message, KEPT_CONNECTION)
+
+
 def unreachable() -> Failure:
     """No connection was made."""
     return _transport("provider_unreachable", "The provider can't be reached.")
@@ -152,7 +160,7 @@ Word = Literal["good", "bad", "nothing"]
 _NOBODY = (
     *(Unexpressible.code, Unsendable.code, ForeignId.code, PreviousNotFound.code),
     ItemNotFound.code,
-    *("library", "tool_calls_too_large", "sending"),
+    *("library", "tool_calls_too_large", "sending", "in_progress", KEPT_CONNECTION),
 )
 # Ours, or what comes of two answers that were to be one.
 _OURS = ("replay_diverged", "internal_error", "frames_lost", "deadline_exceeded", "cancelled")

@@ -12,6 +12,7 @@ import msgspec
 
 from broker.model import Failure
 from broker.refusal import refused
+from broker.retry_after import wait_asked_for
 from workers.providers import failures
 
 # By name, for the classes are of four HTTP clients.
@@ -112,6 +113,6 @@ def _retry_after(error: BaseException) -> str | None:
     response = getattr(error, "response", None)
     for each in (getattr(error, "litellm_response_headers", None), response):
         headers = getattr(each, "headers", each)
-        if headers and (found := headers.get("retry-after")):
+        if headers and (found := wait_asked_for(headers)):
             return str(found)
     return None

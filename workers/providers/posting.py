@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import TimerNoop
 from multidict import CIMultiDict
 from yarl import URL
@@ -77,7 +78,11 @@ class Posts:
         return True
 
     async def send(
-        self, url: str, data: bytes, timeout: aiohttp.ClientTimeout, sent: Callable[[], None]
+        self,
+        url: str,
+        data: bytes,
+        timeout: aiohttp.ClientTimeout,
+        sent: Callable[[ResponseHandler], None],
     ) -> aiohttp.ClientResponse:
         """Send a post to this address, of which ``request`` has made ``data``, call ``sent`` and
         wait for the answer's head.
@@ -98,7 +103,7 @@ class Posts:
                 raise aiohttp.ClientConnectionResetError()
             protocol.transport.write(data)
             # Behind the write, and in its turn of the loop: nothing can have been answered yet.
-            sent()
+            sent(protocol)
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             response = self._response(request)
             try:

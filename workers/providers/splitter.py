@@ -52,6 +52,11 @@ class SseSplitter:
         return self._size
 
     @property
+    def unfinished(self) -> bytes:
+        """Those bytes, line ends made LF."""
+        return b"".join(self._pieces)
+
+    @property
     def idle(self) -> bool:
         """Whether what comes next begins an event."""
         return self._started and not (self._pieces or self._after_lf or self._after_cr)

@@ -211,6 +211,7 @@ class _Answer:
     def settle(self) -> None:
         """However it ended: what it cost, as far as the provider said."""
         ours, theirs = self._ours, self._theirs
+        ours.provider_id = theirs.provider_id or ours.provider_id
         if theirs.usage is not None:
             ours.usage = translate_usage(theirs.usage, self._spoken, self._caller)
         if theirs.said is not None:

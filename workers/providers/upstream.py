@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol
 import aiohttp
 from multidict import CIMultiDict
 
+from broker.answer_form import form_of
 from broker.dialects.posted import Way, posted
 from broker.frames import Frame
 from broker.model import Failure
@@ -28,9 +29,11 @@ from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
 from workers.providers.allowance import FREE, Allowance, Share
-from workers.providers.asking import headers, is_whole, split
+from workers.providers.arrivals import connection_for
+from workers.providers.asking import headers, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
+from workers.providers.form import is_whole
 from workers.providers.posting import Posts
 from workers.providers.slices import SLICE, in_groups, turn
 from workers.providers.splitter import SseEvent, SseSplitter
@@ -96,7 +99,8 @@ class Upstream(ABC):
             async with Exchange(self._session, call.timeouts, self._posts) as exchange:
                 await self._ask(exchange, call, streams)
                 if await is_whole(exchange, self._refused):
-                    for frames in await self._read_whole(exchange, call, reply, share):
+                    body = await exchange.whole(WHOLE_LIMIT, share)
+                    for frames in self._told(exchange, call, reply, body):
                         yield frames
                     return
                 decoder = self._decoder(call, reply)
@@ -117,15 +121,22 @@ class Upstream(ABC):
                             raise ProviderFailure(decoder.failure)
                         if decoder.done:
                             return
-                if not decoder.finished:
-                    raise ProviderFailure(exchange.lost or failures.cut())
+                whole = None if decoder.finished else intake.whole()
+                for frames in self._told(exchange, call, reply, whole):
+                    yield frames
         finally:
             share.release()
 
-    async def _read_whole(
-        self, exchange: Exchange, call: Call, reply: Reply, share: Share
+    def _told(
+        self, exchange: Exchange, call: Call, reply: Reply, body: bytes | None
     ) -> Iterator[list[Frame]]:
-        body = await exchange.whole(WHOLE_LIMIT, share)
+        """The frames of an answer that is one object; of none there are none.
+
+        Raises:
+            ProviderFailure: it is another one.
+        """
+        if body is None:
+            return iter(())
         exchange.complete()
         told = self._whole(call, body, reply)
         reply.first_token = exchange.elapsed
@@ -157,7 +168,8 @@ class Upstream(ABC):
         if self.resumes:
             headers = headers.copy()
             headers["Idempotency-Key"] = _name_of(call)
-        await exchange.post(url, headers, body)
+        with connection_for(call.anew):
+            await exchange.post(url, headers, body)
         if prepared is not None:
             prepared.sent()
 
@@ -267,6 +279,8 @@ class _Intake:
             data = unread + data
         events = split(self._splitter, data) if data else ()
         if not events:
+            if data:
+                self._exchange.alive()
             return left
         self._exchange.progress(len(events))
         frames = self._decoder.feed(events)
@@ -275,6 +289,17 @@ class _Intake:
         if frames and self._reply.first_token is None:
             self._reply.first_token = self._exchange.elapsed
         return left + frames if left else frames
+
+    def whole(self) -> bytes:
+        """The one object that all of a body was, which was said to be of events.
+
+        Raises:
+            ProviderFailure: it was not even that.
+        """
+        held = b"" if self._reply.events else self._splitter.unfinished.lstrip()
+        if self._exchange.lost is not None or form_of(held) != "object":
+            raise ProviderFailure(self._exchange.lost or failures.cut())
+        return held
 
     def pour(self, data: bytes) -> bool:
         """Take bytes into the sink; false if that is not all there is to do."""

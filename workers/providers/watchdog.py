@@ -5,6 +5,10 @@ and the one timer, when it fires, looks whether anything is due and re-arms itse
 is left. It is moved by hand once, at the first event, where the next deadline may come
 earlier.
 
+Whoever sends something is not silent, though it may not say anything yet: comments (``:
+processing``), blank lines, a part of a large event. They put off ``first_token`` and ``idle``
+(``alive``); they are no events, so that throughput doesn't count them and ``total`` ends them.
+
 Throughput is measured over windows, the first of which begins with the first event; that
 event, and what came in the same read, is in none. A window that had enough events is
 followed by the next. An answer that is no stream of events has no window.
@@ -89,6 +93,13 @@ class Watchdog:
             if events and self._timeouts.throughput:
                 self._begin_window()
             self._arm(self.due()[0])
+
+    def alive(self) -> None:
+        """Something has come that completes no event (a comment, say): the wait begins anew."""
+        if self._last is None:
+            self._sent = self._time()
+        else:
+            self._last = self._time()
 
     def pause(self) -> None:
         """Nothing is read from now on."""

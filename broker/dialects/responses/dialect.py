@@ -11,6 +11,7 @@ from broker.dialects.responses.fold import ResponsesFold
 from broker.dialects.responses.joint import Joint
 from broker.dialects.responses.minted import is_minted
 from broker.dialects.responses.request import check, continued, stored
+from broker.dialects.responses.rest import Rest
 from broker.dialects.responses.transcript import Transcript
 from broker.dialects.responses.usage import estimate, prompt
 from broker.dialects.responses.view import ResponsesView, closing, last_shown
@@ -61,6 +62,7 @@ RESPONSES = Dialect(
     folding=ResponsesFold,
     transcript=Transcript.of,
     joint=_joint,
+    rest=Rest,
     continued=continued,
     pieces=lambda said: [said.text()],
     begins_call=begins_call,
