@@ -27,17 +27,25 @@ _OTHERS = {name: re.compile(rf"(?:^|[/.:]){names}", re.ASCII) for name, names in
 
 
 class Model(msgspec.Struct, frozen=True):
-    """Whose model a name stands for; all is empty where it says nothing."""
+    """Whose model a name stands for; all is empty where it says nothing.
+
+    ``relayed``: the name has its vendor's before it, as relays have it.
+    """
 
     vendor: str = ""
     family: str = ""
     version: Version = NEWEST
+    relayed: bool = False
 
 
 @lru_cache(maxsize=1024)
 def model_named(name: str) -> Model:
     """The model of a name."""
     name = name.lower()
+    return msgspec.structs.replace(_named(name), relayed="/" in name)
+
+
+def _named(name: str) -> Model:
     if "claude" in name:
         return Model("claude", _first(_CLAUDES, name), _version(_CLAUDE.search(name)))
     if found := _GPT.search(name):
@@ -46,10 +54,8 @@ def model_named(name: str) -> Model:
         return Model("gpt", "o", (int(found[1]), 0))
     if "gemini" in name:
         return Model("gemini", _first(_GEMINIS, name), _version(_GEMINI.search(name)))
-    for vendor, names in _OTHERS.items():
-        if names.search(name):
-            return Model(vendor)
-    return Model()
+    vendor = next((vendor for vendor, names in _OTHERS.items() if names.search(name)), "")
+    return Model(vendor)
 
 
 def _first(pattern: re.Pattern[str], name: str) -> str:
