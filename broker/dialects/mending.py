@@ -2,9 +2,9 @@
 
 Such a request is its caller's word and goes out as it came. But what callers send back of earlier
 answers may be ours: reasoning that was sealed for another dialect (``neutral.signature``), or that
-nobody signed, and ids of tool calls as another vendor's model made them. Where this provider is known
-to refuse that (``vendors``), such reasoning is left out, and ids are told as it takes them, calls and
-results alike. A request without any such thing is not touched.
+nobody signed, and ids of tool calls as another vendor's model made them. Where this provider is
+known to refuse that (``vendors``), such reasoning is left out, and ids are told as it takes them,
+calls and results alike. A request without any such thing is not touched.
 """
 
 from collections.abc import Callable

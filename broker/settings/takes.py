@@ -1,7 +1,7 @@
 """What models take of what can be asked in their provider's dialect.
 
-``broker.dialects.vendors`` is the table of what vendors are known to take; an operator extends it by
-``[providers.NAME.takes."PATTERN"]`` for models whose names match the pattern (``*`` is any text).
+``broker.dialects.vendors`` is the table of what vendors are known to take; an operator extends it
+by ``[providers.NAME.takes."PATTERN"]`` for models whose names match the pattern (``*`` is any).
 """
 
 from typing import Literal
@@ -32,6 +32,7 @@ class Takes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     prefill: bool | None = None  # whether the last turn may be the model's
     system_turns: bool | None = None  # whether system messages may stand within the conversation
     user_after_tool: bool | None = None  # whether a user's turn may follow results directly
+    pictures: bool | None = None
     thoughts: bool | None = None  # whether a turn of the model may have reasoning_content
     unsigned_thoughts: bool | None = None  # whether reasoning without a signature may come back
     # Of calls since the last text of the user:

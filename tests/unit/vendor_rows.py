@@ -324,6 +324,15 @@ def show_reasoned(model: str) -> None:
         assert body["messages"][1]["reasoning_content"] == told
 
 
+def show_no_pictures() -> None:
+    parts = [{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}]
+    turn = {"role": "user", "content": parts}
+    assert lost("chat", "deepseek-chat", turn) == ["messages[1].content[0].image_url"]
+    body = allowed("chat", "deepseek-chat", ("images",), messages=[turn])
+    assert "[A picture was left out]" in strings(body)
+    assert lost("chat", "deepseek-vl2", turn) == []
+
+
 def show_user_after_tool() -> None:
     asked = {"role": "user", "content": [RESULT, {"type": "text", "text": "And?"}]}
     turns = [{"role": "assistant", "content": [USED]}, asked]
@@ -490,6 +499,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "mistral.call_ids": lambda: told_ids("chat", "mistral-large-latest", ODD, nine),
     "mistral.user_after_tool": show_user_after_tool,
     "deepseek.reasoned_calls": lambda: show_reasoned("deepseek-chat"),
+    "deepseek.pictures": show_no_pictures,
     "kimi.reasoned_calls": lambda: show_reasoned("kimi-k2-thinking"),
     "qwen.system_turns": lambda: system_turn("chat", "qwen3-32b", "user"),
 }

@@ -17,6 +17,7 @@ _GPT = re.compile(r"(?:^|[/:.])(?:chat)?gpt-(\d{1,2})(?:\.(\d{1,2}))?(?![\d])")
 _REASONING = re.compile(r"(?:^|[/:.])o(\d)(?:-|$|:|@)")
 _GEMINI = re.compile(r"gemini-(?:[a-z]+-)*?(\d{1,2})(?:\.(\d{1,2}))?(?!\d)")
 _GEMINIS = re.compile(r"flash-lite|flash|pro")
+_SEEING = re.compile(r"vision|-vl|ocr")
 _KIN = {  # whose models are told by their names' beginnings, and by nothing else
     "mistral": r"(?:mi[sx]tral|ministral|codestral|pixtral|magistral|devstral|voxtral)",
     "deepseek": r"deepseek",
@@ -55,7 +56,7 @@ def _named(name: str) -> Model:
     if "gemini" in name:
         return Model("gemini", _first(_GEMINIS, name), _version(_GEMINI.search(name)))
     vendor = next((vendor for vendor, names in _OTHERS.items() if names.search(name)), "")
-    return Model(vendor)
+    return Model(vendor, "vision" if vendor and _SEEING.search(name) else "")
 
 
 def _first(pattern: re.Pattern[str], name: str) -> str:

@@ -16,9 +16,9 @@ def with_items(schema: Schema) -> Schema:
     """
     found = {key: _within(key, value) for key, value in schema.items()}
     kind = schema.get("type")
-    if kind == "array" or (isinstance(kind, list) and "array" in kind):
-        if "items" not in schema and "prefixItems" not in schema:
-            return {**found, "items": {}}
+    listing = kind == "array" or (isinstance(kind, list) and "array" in kind)
+    if listing and schema.keys().isdisjoint(("items", "prefixItems")):
+        return {**found, "items": {}}
     return schema if all(found[key] is schema[key] for key in found) else found
 
 
