@@ -1,4 +1,4 @@
-"""Requests in their provider's own dialect, with what earlier answers of others have left in them."""
+"""Requests in their provider's own dialect, with what answers of others have left in them."""
 
 import json
 from typing import Any

@@ -59,7 +59,8 @@ def thinking_of(request: Request, takes: Takes, caller: str = "") -> Thinking:
         return _adaptive(request, reasoning, takes, effort, length)
     wanted = reasoning.budget or _BUDGETS.get(reasoning.effort or "medium", _BUDGETS["high"])
     least = takes.budget_least or 1
-    wanted = min(max(wanted, least), takes.budget_most or wanted)
+    wanted = max(wanted, least)
+    wanted = min(wanted, takes.budget_most or wanted)
     if request.max_tokens is None:
         length += wanted
     elif length <= least:
