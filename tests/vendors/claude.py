@@ -18,7 +18,9 @@ _OUTPUTS = "https://platform.claude.com/docs/en/build-with-claude/structured-out
 _TOOLS = "https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use"
 _VISION = "https://platform.claude.com/docs/en/build-with-claude/vision"
 _TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_STREAMED = ("stream",)  # which the SDK's base type leaves to its two halves
+# What the SDK's type leaves to its two halves, and what it has no more, since the newest models
+# take none of it; the API takes it for those that do.
+_BESIDE = ("stream", "temperature", "top_p", "top_k")
 
 RULES = Rules()
 RULES.all += [*claude_history.RULES.all, *claude_thinking.RULES.all]
@@ -26,7 +28,7 @@ RULES.all += [*claude_history.RULES.all, *claude_thinking.RULES.all]
 
 @RULES.add("shape", "Extra inputs are not permitted", "anthropic.types.MessageCreateParams")
 def _shape(asked: Asked) -> Iterator[str]:
-    body = {key: value for key, value in asked.body.items() if key not in _STREAMED}
+    body = {key: value for key, value in asked.body.items() if key not in _BESIDE}
     yield from misfits(body, MessageCreateParamsBase, "body")
 
 

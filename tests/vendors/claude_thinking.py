@@ -80,7 +80,8 @@ def _sampled(asked: Asked) -> Iterator[str]:
             yield "top_p"
 
 
-@RULES.add("temperature", "temperature: range: 0..1", "anthropic.types.MessageCreateParams")
+@RULES.add("temperature", "temperature: range: 0..1",
+           "https://platform.claude.com/docs/en/api/messages/create")  # fmt: skip
 def _range(asked: Asked) -> Iterator[str]:
     if not 0 <= asked.body.get("temperature", 1) <= 1:
         yield "temperature"

@@ -134,6 +134,16 @@ def _followed(asked: Asked) -> Iterator[str]:
             yield at
 
 
+@RULES.add("reasoning for models that reason", "Reasoning input items can only be provided to a "
+           "reasoning or computer use model. Remove reasoning items from your input and try again.",
+           "https://github.com/openai/openai-agents-python/issues/722",
+           lambda model: not MODELS[model].reasons)  # fmt: skip
+def _reasons(asked: Asked) -> Iterator[str]:
+    for at, item in _items(asked):
+        if item.get("type") == "reasoning":
+            yield at
+
+
 @RULES.add("ids of items", "Invalid 'input[1].id': 'call_x'. Expected an ID that begins with 'fc'.",
            "https://github.com/openai/openai-agents-python/issues/1660")  # fmt: skip
 def _item_ids(asked: Asked) -> Iterator[str]:

@@ -30,10 +30,13 @@ _MODELS: dict[str, tuple[str, ...]] = {
 def vendors() -> list[Vendor]:
     """Every vendor with every model that there is a judge for; none has signed anything yet.
 
-    The names are those of the broker's presets, by which the vendors are reached.
+    The names are those of the broker's presets, by which the vendors are reached. What one model
+    of a vendor has signed its others know too.
     """
+    issued: dict[str, set[str]] = {name: set() for name in RULES}
+    issued["openai-responses"] = issued["openai"]
     return [
-        Vendor(f"{name}/{model}", _DIALECTS.get(name, "chat"), model, rules, name)
+        Vendor(f"{name}/{model}", _DIALECTS.get(name, "chat"), model, rules, name, issued[name])
         for name, rules in RULES.items()
         for model in _MODELS[name]
     ]

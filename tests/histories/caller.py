@@ -1,0 +1,59 @@
+"""A caller of one dialect: it keeps the conversation as its clients do, and asks with it."""
+
+import copy
+import random
+from typing import Any
+
+from tests.histories.callers import chat, messages, responses
+from tests.histories.drawing import Wishes
+from tests.histories.turns import Result, User
+
+Object = dict[str, Any]
+_WRITTEN = {"chat": chat, "messages": messages, "responses": responses}
+
+
+class Caller:
+    """``keeps``: whether it sends reasoning back, as whole clients do."""
+
+    def __init__(self, dialect: str, wishes: Wishes, *, keeps: bool) -> None:
+        self.dialect = dialect
+        self.marks: list[str] = []  # words that every vendor must be told
+        self.calls = 0  # made so far
+        self._writer = _WRITTEN[dialect]
+        self._wishes = wishes
+        self._keeps = keeps
+        self._turns: list[Object] = []
+
+    def request(self) -> Object:
+        """The next call, whole."""
+        return copy.deepcopy(self._writer.request(self._wishes, self._turns))
+
+    def ask(self, user: User) -> None:
+        """The user says something."""
+        self._turns += self._writer.user(user)
+        self.marks += user.marks
+
+    def instruct(self, text: str, mark: str) -> None:
+        """A system message within the conversation."""
+        self._turns += self._writer.system(text)
+        self.marks.append(mark)
+
+    def take(self, answer: Object) -> list[tuple[str, str]]:
+        """An answer comes in; gives the ids and names of its calls."""
+        turns, calls = self._writer.answered(answer, self._keeps)
+        self._turns += turns
+        self.calls += len(calls)
+        return calls
+
+    def give(self, results: list[Result]) -> None:
+        """The results of all calls of the last answer."""
+        self._turns += self._writer.results(results)
+        self.marks += [mark for result in results for mark in result.marks]
+
+
+def draw_result(dice: random.Random, dialect: str, id: str, name: str, mark: str) -> Result:
+    """What a tool gave: mostly a text, sometimes nothing, an error, or a picture."""
+    kind = dice.choice(["text", "text", "text", "texts", "empty", "none", "error", "picture"])
+    if kind == "picture" and (dialect == "chat" or dice.random() < 0.5):
+        kind = "text"
+    return Result(id, name, kind, mark)
