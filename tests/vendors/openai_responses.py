@@ -136,8 +136,7 @@ def _followed(asked: Asked) -> Iterator[str]:
 
 @RULES.add("reasoning for models that reason", "Reasoning input items can only be provided to a "
            "reasoning or computer use model. Remove reasoning items from your input and try again.",
-           "https://github.com/openai/openai-agents-python/issues/722",
-           lambda model: not MODELS[model].reasons)  # fmt: skip
+           _REASONING, lambda model: not MODELS[model].reasons)  # fmt: skip
 def _reasons(asked: Asked) -> Iterator[str]:
     for at, item in _items(asked):
         if item.get("type") == "reasoning":

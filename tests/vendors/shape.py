@@ -111,16 +111,69 @@ def _of_list(value: Any, kind: Any, at: str) -> Iterator[str]:
 
 def _of_union(value: Any, kinds: tuple[Any, ...], at: str) -> Iterator[str]:
     """What is wrong with it as that of the kinds which it is most like."""
-    flat = [each for kind in kinds for each in _flat(kind)]
-    tagged = [each for each in flat if _has_tag(value, each)]
+    found = _candidates(value, _union(kinds))
     best: list[str] | None = None
-    for kind in tagged or [each for each in flat if _is_like(value, each)] or flat:
-        found = list(misfits(value, kind, at))
-        if not found:
+    for kind in found:
+        wrong = list(misfits(value, kind, at))
+        if not wrong:
             return
-        if best is None or len(found) < len(best):
-            best = found
+        if best is None or len(wrong) < len(best):
+            best = wrong
     yield from best or [f"{at}: is none of what can be here"]
+
+
+class _Union(typing.NamedTuple):
+    """The kinds of a union: all, those of objects by their literal tags, and those of lists."""
+
+    all: tuple[Any, ...]
+    tagged: dict[tuple[str, str], tuple[Any, ...]]
+    objects: tuple[Any, ...]
+    lists: tuple[Any, ...]
+    others: tuple[Any, ...]
+
+
+@lru_cache(maxsize=2000)
+def _union(kinds: tuple[Any, ...]) -> _Union:
+    flat = tuple(each for kind in kinds for each in _flat(kind))
+    tagged: dict[tuple[str, str], list[Any]] = {}
+    objects, lists, others = [], [], []
+    for kind in flat:
+        if typing_extensions.is_typeddict(kind):
+            objects.append(kind)
+            for tag in _TAGS:
+                for literal in _literals(_fields(kind)[0].get(tag)):
+                    tagged.setdefault((tag, literal), []).append(kind)
+        elif typing.get_origin(kind) is dict or kind is dict:
+            objects.append(kind)
+        elif typing.get_origin(kind) in (list, tuple) or _is_sequence(kind):
+            lists.append(kind)
+        else:
+            others.append(kind)
+    by_tag = {tag: tuple(found) for tag, found in tagged.items()}
+    return _Union(flat, by_tag, tuple(objects), tuple(lists), tuple(others))
+
+
+def _candidates(value: Any, union: _Union) -> tuple[Any, ...]:
+    """The kinds that a value may be of, as its tags or its JSON type say."""
+    if isinstance(value, dict):
+        named = [
+            union.tagged.get((tag, value[tag]), ())
+            for tag in _TAGS
+            if isinstance(value.get(tag), str)
+        ]
+        found = [kind for kind in named[0] if all(kind in each for each in named)] if named else []
+        return tuple(found) or (named[0] if named else ()) or union.objects or union.all
+    return (union.lists if isinstance(value, list) else union.others) or union.all
+
+
+def _literals(kind: Any) -> Iterator[str]:
+    """The words that a field may have, if it can be nothing else."""
+    kind = _bare(kind)
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        for each in typing.get_args(kind):
+            yield from _literals(each)
+    elif typing.get_origin(kind) in (typing.Literal, typing_extensions.Literal):
+        yield from (each for each in typing.get_args(kind) if isinstance(each, str))
 
 
 def _flat(kind: Any) -> Iterator[Any]:
@@ -130,19 +183,3 @@ def _flat(kind: Any) -> Iterator[Any]:
             yield from _flat(each)
     else:
         yield kind
-
-
-def _is_like(value: Any, kind: Any) -> bool:
-    """Whether both are objects, both lists, or neither is either."""
-    is_list = typing.get_origin(kind) in (list, tuple) or _is_sequence(kind)
-    is_object = typing_extensions.is_typeddict(kind) or typing.get_origin(kind) is dict
-    return (isinstance(value, list), isinstance(value, dict)) == (is_list, is_object)
-
-
-def _has_tag(value: Any, kind: Any) -> bool:
-    """Whether an object says by its type or role that it is of this kind."""
-    if not isinstance(value, dict) or not typing_extensions.is_typeddict(kind):
-        return False
-    fields, _, _ = _fields(kind)
-    tags = [tag for tag in _TAGS if tag in value and tag in fields]
-    return bool(tags) and all(not list(misfits(value[tag], fields[tag])) for tag in tags)
