@@ -18,12 +18,14 @@ LOSSES: dict[str, str] = {
     "items": "parts and items of a kind not known here; a note stands in for each part",
     "json_schema": "that the answer keeps to a schema: the model is asked for it in words",
     "logit_bias": "biases of tokens",
+    "max_tokens": "a greatest length that is less than the provider's least",
     "penalties": "`frequency_penalty` and `presence_penalty`",
     "reasoning": "a reasoning effort that the provider has no word for",
     "seed": "the seed",
-    "temperature": "what of a temperature is above the provider's highest",
-    "tool_choice": "a choice among several tools",
+    "temperature": "a temperature that the model does not take, or what of it is above its highest",
+    "tool_choice": "a choice among several tools, or that insists on a call of one",
     "top_k": "`top_k`",
+    "top_p": "a `top_p` that the model does not take",
     "verbosity": "`verbosity`",
 }
 

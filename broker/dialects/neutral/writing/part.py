@@ -48,7 +48,9 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 
 def plain(parts: Sequence[Part]) -> str | None:
-    """The text of a content that may be written as a plain string: it is a single text."""
+    """The text of a content that may be written as a plain string: a single text, or nothing."""
+    if not parts:
+        return ""
     if len(parts) == 1 and isinstance(parts[0], Text):
         return parts[0].text
     return None
