@@ -45,7 +45,7 @@ MODELS = {
     "gemini-2.5-flash": Traits(False, (0, 24576), True, False),
     "gemini-2.5-pro": Traits(False, (128, 32768), False, False),
     "gemini-3-pro-preview": Traits(True, (128, 32768), False, True),
-    "gemini-3-flash-preview": Traits(True, (0, 24576), True, True),
+    "gemini-3-flash-preview": Traits(True, (0, 32768), True, True),
 }
 
 RULES = Rules()
