@@ -58,6 +58,7 @@ class Wishes:
     parallel: bool | None = None
     effort: str | None = None
     budget: int | None = None
+    off: bool = False  # no thinking, in messages; elsewhere that is an effort
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -128,6 +129,9 @@ def _tools(dice: random.Random, dialect: str) -> list[Tool]:
 
 
 def _thinking(dice: random.Random, dialect: str, found: Wishes) -> None:
+    if dialect == "messages" and dice.random() < 0.15:
+        found.off = True
+        return
     if dialect == "messages" and dice.random() < 0.5:
         found.budget = dice.choice([1024, 4000])
         found.limit = max(found.limit or 0, 8192)

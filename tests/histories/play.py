@@ -25,6 +25,7 @@ PROVIDERS = ("chat", "messages", "responses", "gemini")
 _TRACES = (
     *("ids of calls", "ids apart", "signatures", "sealed reasoning", "whose signatures"),
     *("reasoning is followed", "reasoning that is not kept", "ids of items", "thinking first"),
+    *("thoughts as they were", "thoughts of this conversation"),
 )
 _ROUNDS = 7
 
@@ -153,7 +154,7 @@ class History:
         tools = tools_in(vendor.dialect, asked.body)
         calling = bool(tools) and not last and self._dice.random() < 0.7
         said = draw_said(self._dice, vendor, tools, self._mark(), calling=calling)
-        return asked.told(events_of(self._dice, vendor, said))
+        return asked.told(events_of(self._dice, vendor, said, asked.body))
 
     def _wrong(self, vendor: Vendor, what: str) -> None:
         self._report.wrong.append(f"[{self._name}] {vendor.name}: {what}")

@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.vendors.rule import Vendor
+from tests.vendors.rule import Issued, Vendor
 
 Events = list[dict[str, Any]]
 _ALNUM = string.ascii_letters + string.digits
@@ -87,10 +87,10 @@ def _id(dice: random.Random, vendor: Vendor, name: str, number: int) -> str:
             return f"call_{letters(24)}"
 
 
-def signature_of(dice: random.Random, vendor: Vendor) -> str:
-    """A new signature of this vendor, which it knows again."""
+def signature_of(dice: random.Random, vendor: Vendor, text: str, body: dict[str, Any]) -> str:
+    """A new signature of this vendor, which it knows again, in its answer to a request."""
     found = "".join(dice.choice(_ALNUM) for _ in range(40)) + "=="
-    vendor.issued.add(found)
+    vendor.issued[found] = Issued(text, vendor.model, body)
     return found
 
 

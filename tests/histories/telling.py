@@ -8,12 +8,15 @@ from tests.histories.said import Events, Said, signature_of
 from tests.vendors.rule import Vendor
 
 
-def events_of(dice: random.Random, vendor: Vendor, said: Said) -> Events:
-    """The stream that says it."""
-    return _TOLD[vendor.dialect](dice, vendor, said)
+Object = dict[str, Any]
 
 
-def _chat(dice: random.Random, vendor: Vendor, said: Said) -> Events:
+def events_of(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Events:
+    """The stream that says it, in answer to a request."""
+    return _TOLD[vendor.dialect](dice, vendor, said, body)
+
+
+def _chat(dice: random.Random, vendor: Vendor, said: Said, _body: Object) -> Events:
     def chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": vendor.model,
@@ -37,7 +40,7 @@ def _chat(dice: random.Random, vendor: Vendor, said: Said) -> Events:
     return [*found, {"id": "chatcmpl-1", "model": vendor.model, "choices": [], "usage": usage}]
 
 
-def _messages(dice: random.Random, vendor: Vendor, said: Said) -> Events:
+def _messages(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Events:
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": vendor.model,
                "content": [], "stop_reason": None, "stop_sequence": None,
                "usage": {"input_tokens": 9, "output_tokens": 1}}  # fmt: skip
@@ -52,7 +55,7 @@ def _messages(dice: random.Random, vendor: Vendor, said: Said) -> Events:
         found.append({"type": "content_block_stop", "index": index})
 
     if said.thought is not None:
-        signature = signature_of(dice, vendor)
+        signature = signature_of(dice, vendor, said.thought or "", body)
         if not said.thought and dice.random() < 0.5:
             block({"type": "redacted_thinking", "data": signature})
         else:
@@ -73,7 +76,7 @@ def _messages(dice: random.Random, vendor: Vendor, said: Said) -> Events:
             {"type": "message_stop"}]  # fmt: skip
 
 
-def _responses(dice: random.Random, vendor: Vendor, said: Said) -> Events:
+def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Events:
     items: list[dict[str, Any]] = []
 
     def new_id(prefix: str) -> str:
@@ -82,7 +85,7 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said) -> Events:
     if said.thought is not None:
         summary = [{"type": "summary_text", "text": said.thought}] if said.thought else []
         items.append({"id": new_id("rs"), "type": "reasoning", "summary": summary,
-                      "encrypted_content": signature_of(dice, vendor)})  # fmt: skip
+                      "encrypted_content": signature_of(dice, vendor, said.thought or "", body)})  # fmt: skip
     if said.text:
         part = {"type": "refusal", "refusal": said.text}
         if not said.refusal:
@@ -135,7 +138,7 @@ def _item(index: int, item: dict[str, Any]) -> Events:
     return [*found, {"type": "response.output_item.done", "output_index": index, "item": item}]
 
 
-def _gemini(dice: random.Random, vendor: Vendor, said: Said) -> Events:
+def _gemini(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Events:
     parts: list[dict[str, Any]] = []
     if said.thought:
         parts.append({"text": said.thought, "thought": True})
@@ -148,7 +151,7 @@ def _gemini(dice: random.Random, vendor: Vendor, said: Said) -> Events:
         parts.append({"functionCall": fields})
     signs = "-3-" in vendor.model or said.thought is not None
     if signs and vendor.model != "gemini-2.0-flash":
-        signature = signature_of(dice, vendor)
+        signature = signature_of(dice, vendor, said.thought or "", body)
         first = next((part for part in parts if "functionCall" in part), None)
         if first is not None:
             first["thoughtSignature"] = signature
@@ -166,7 +169,7 @@ def _given(vendor: Vendor, parts: list[dict[str, Any]], **more: Any) -> dict[str
     return {"candidates": [candidate], "modelVersion": vendor.model, "responseId": "r1"}
 
 
-_TOLD: dict[str, Callable[[random.Random, Vendor, Said], Events]] = {
+_TOLD: dict[str, Callable[[random.Random, Vendor, Said, Object], Events]] = {
     "chat": _chat,
     "messages": _messages,
     "responses": _responses,

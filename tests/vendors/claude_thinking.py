@@ -35,6 +35,38 @@ def _signed(asked: Asked) -> Iterator[str]:
                 yield at
 
 
+@RULES.add("thoughts as they were", "messages.1.content.0: `thinking` or `redacted_thinking` blocks "
+           "in the latest assistant message cannot be modified. These blocks must remain as they "
+           "were in the original response.", _EXTENDED)  # fmt: skip
+def _unmodified(asked: Asked) -> Iterator[str]:
+    for place, message in objects(asked.body.get("messages"), "messages"):
+        for at, block in blocks_of(message, place):
+            issued = asked.issued.get(block.get("signature") or "")
+            if block.get("type") == "thinking" and issued and block["thinking"] != issued.text:
+                yield at
+
+
+@RULES.add("thoughts of this conversation", "messages.1.content.0: thinking block fails the "
+           "conversation check: the messages before it have changed since it was created",
+           "anthropic.types.beta.BetaThinkingBlockBindingParam",
+           lambda model: MODELS[model].bound)  # fmt: skip
+def _bound(asked: Asked) -> Iterator[str]:
+    """Those of another model are left out without a word."""
+    before: list[Any] = []
+    for place, message in objects(asked.body.get("messages"), "messages"):
+        for at, block in blocks_of(message, place):
+            issued = asked.issued.get(block.get("signature") or block.get("data") or "")
+            if block.get("type") in _THOUGHTS and issued and issued.model == asked.model:
+                then = [_plain(each) for each in issued.body.get("messages") or ()]
+                if then != before:
+                    yield at
+        before.append(_plain(message))
+
+
+def _plain(message: Any) -> tuple[str, Any]:
+    return message.get("role"), [block for _, block in blocks_of(message, "")]
+
+
 @RULES.add("a budget", "thinking.enabled.budget_tokens: Input should be greater than or equal to "
            "1024; max_tokens must be greater than thinking.budget_tokens", _EXTENDED)  # fmt: skip
 def _budget(asked: Asked) -> Iterator[str]:
@@ -50,7 +82,8 @@ def _budget(asked: Asked) -> Iterator[str]:
            "adaptive thinking is not supported on this model", _ADAPTIVE)  # fmt: skip
 def _kinds(asked: Asked) -> Iterator[str]:
     traits, kind = MODELS[asked.model], _thinking(asked).get("type")
-    if (kind == "adaptive" and not traits.adaptive) or (kind == "enabled" and not traits.budget):
+    known = [*traits.off, *(["adaptive"] * traits.adaptive), *(["enabled"] * traits.budget)]
+    if kind is not None and kind not in known:
         yield "thinking.type"
 
 
@@ -65,6 +98,14 @@ def _effort(asked: Asked) -> Iterator[str]:
            "use.", _EXTENDED)  # fmt: skip
 def _forced(asked: Asked) -> Iterator[str]:
     if _thinks(asked) and (asked.body.get("tool_choice") or {}).get("type") in ("any", "tool"):
+        yield "tool_choice"
+
+
+@RULES.add("forced tools", 'tool_choice: type "tool" and "any" are not supported for this model.',
+           "https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5"
+           "#forced-tool-use-is-not-supported", lambda model: not MODELS[model].forced)  # fmt: skip
+def _never_forced(asked: Asked) -> Iterator[str]:
+    if (asked.body.get("tool_choice") or {}).get("type") in ("any", "tool"):
         yield "tool_choice"
 
 

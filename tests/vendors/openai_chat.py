@@ -201,6 +201,8 @@ def _effort(asked: Asked) -> Iterator[str]:
            "the default (1) value is supported.", SAMPLING,
            lambda model: not MODELS[model].sampling)  # fmt: skip
 def _sampling(asked: Asked) -> Iterator[str]:
+    if MODELS[asked.model].samples(asked.body.get("reasoning_effort")):
+        return
     defaults = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
     for key, default in defaults.items():
         if asked.body.get(key, default) != default:

@@ -13,10 +13,15 @@ class Traits:
 
     efforts: tuple[str, ...]
     sampling: bool  # temperature, top_p and penalties other than the defaults
+    idle: bool = False  # whether it does not reason unless told to; then sampling is taken
 
     @property
     def reasons(self) -> bool:
         return bool(self.efforts)
+
+    def samples(self, effort: str | None) -> bool:
+        """Whether it takes sampling parameters beside this effort."""
+        return self.sampling or (self.idle and effort in (None, "none"))
 
 
 _LEVELS = ("low", "medium", "high")
@@ -25,7 +30,7 @@ MODELS = {
     "gpt-4.1": Traits((), True),
     "o4-mini": Traits(_LEVELS, False),
     "gpt-5-mini": Traits(("minimal", *_LEVELS), False),
-    "gpt-5.2": Traits(("none", *_LEVELS, "xhigh"), False),
+    "gpt-5.2": Traits(("none", *_LEVELS, "xhigh"), False, idle=True),
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 EFFORTS = "https://developers.openai.com/api/docs/guides/reasoning"

@@ -255,6 +255,8 @@ def _effort(asked: Asked) -> Iterator[str]:
 @RULES.add("sampling", "Unsupported parameter: 'temperature' is not supported with this model.",
            SAMPLING, lambda model: not MODELS[model].sampling)  # fmt: skip
 def _sampling(asked: Asked) -> Iterator[str]:
+    if MODELS[asked.model].samples((asked.body.get("reasoning") or {}).get("effort")):
+        return
     for key in ("temperature", "top_p"):
         if asked.body.get(key, 1) != 1:
             yield key

@@ -1,10 +1,19 @@
 """A rule of a vendor's API, and a vendor that judges by its rules."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A signature: what it signs, by which model, and the request that it answers."""
+
+    text: str = ""
+    model: str = ""
+    body: Body = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -13,7 +22,7 @@ class Asked:
 
     body: Body
     model: str
-    issued: frozenset[str] = frozenset()
+    issued: Mapping[str, Issued] = field(default_factory=dict)
 
 
 Check = Callable[[Asked], Iterator[str]]  # gives the places that are at fault
@@ -75,11 +84,11 @@ class Vendor:
     model: str
     rules: Sequence[Rule]
     preset: str | None = None
-    issued: set[str] = field(default_factory=set)
+    issued: dict[str, Issued] = field(default_factory=dict)
 
     def refusals(self, body: Body) -> list[Refusal]:
         """All that is wrong with a request; it is taken if that is nothing."""
-        asked = Asked(body, self.model, frozenset(self.issued))
+        asked = Asked(body, self.model, self.issued)
         return [
             Refusal(self.name, rule.name, at, rule.words, rule.source)
             for rule in self.rules

@@ -2,7 +2,7 @@
 
 from tests.vendors import claude, claude_models, gemini, kin, openai_chat, openai_models
 from tests.vendors import openai_responses as responses
-from tests.vendors.rule import Rule, Vendor
+from tests.vendors.rule import Issued, Rule, Vendor
 
 RULES: dict[str, list[Rule]] = {
     "anthropic": claude.RULES.all,
@@ -33,7 +33,7 @@ def vendors() -> list[Vendor]:
     The names are those of the broker's presets, by which the vendors are reached. What one model
     of a vendor has signed its others know too.
     """
-    issued: dict[str, set[str]] = {name: set() for name in RULES}
+    issued: dict[str, dict[str, Issued]] = {name: {} for name in RULES}
     issued["openai-responses"] = issued["openai"]
     return [
         Vendor(f"{name}/{model}", _DIALECTS.get(name, "chat"), model, rules, name, issued[name])

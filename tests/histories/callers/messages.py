@@ -26,7 +26,9 @@ def request(wishes: Wishes, turns: list[Object]) -> Object:
         if wishes.parallel is not None and kind != "none":
             choice["disable_parallel_tool_use"] = not wishes.parallel
     thinking: Object | None = None
-    if wishes.budget is not None:
+    if wishes.off:
+        thinking = {"type": "disabled"}
+    elif wishes.budget is not None:
         thinking = {"type": "enabled", "budget_tokens": wishes.budget}
     elif wishes.effort is not None:
         thinking = {"type": "adaptive"}
