@@ -18,7 +18,6 @@ LOSSES: dict[str, str] = {
     "items": "parts and items of a kind not known here; a note stands in for each part",
     "json_schema": "that the answer keeps to a schema: the model is asked for it in words",
     "logit_bias": "biases of tokens",
-    "max_tokens": "a greatest length that is less than the provider's least",
     "penalties": "`frequency_penalty` and `presence_penalty`",
     "reasoning": "a reasoning effort that the provider has no word for",
     "seed": "the seed",

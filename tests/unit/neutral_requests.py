@@ -130,7 +130,7 @@ def requests(draw: st.DrawFn, dialect: str) -> Request:
         "messages": draw(conversations(dialect)),
         "tools": tools,
         "tool_choice": draw(choice) if tools else None,
-        "max_tokens": draw(maybe(st.integers(1, 9999))),
+        "max_tokens": draw(maybe(st.integers(16, 9999))),
         "temperature": draw(maybe(share)),
         "top_p": draw(maybe(share)),
         "reasoning": draw(reasonings(dialect)),

@@ -6,16 +6,9 @@ from broker.settings.takes import Takes
 
 
 def fitting_length(request: Request, takes: Takes) -> int | None:
-    """The greatest length of the answer, in tokens.
-
-    Raises:
-        Unexpressible: it is less than the model takes, and nobody collects losses.
-    """
+    """The greatest length of the answer, in tokens: the least that is taken, if less is asked."""
     length, least = request.max_tokens, takes.length_least
-    if length is None or least is None or length >= least:
-        return length
-    lose_setting("max_tokens", length, f"it must be {least} or more", kind="value")
-    return least
+    return length if length is None or least is None else max(length, least)
 
 
 def fitting_verbosity(request: Request, takes: Takes) -> str | None:
