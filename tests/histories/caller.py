@@ -29,8 +29,15 @@ class Caller:
         return copy.deepcopy(self._writer.request(self._wishes, self._turns))
 
     def ask(self, user: User) -> None:
-        """The user says something."""
-        self._turns += self._writer.user(user)
+        """The user says something; where turns of one role are one, behind the results."""
+        turns = self._writer.user(user)
+        last = self._turns[-1] if self._turns else {}
+        if self.dialect == "messages" and last.get("role") == "user":
+            content = turns[0]["content"]
+            more = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            last["content"] = [*last["content"], *more]
+        else:
+            self._turns += turns
         self.marks += user.marks
 
     def instruct(self, text: str, mark: str) -> None:

@@ -53,6 +53,7 @@ class Wishes:
     """Everything else of a call."""
 
     system: str | None = None
+    twice: bool = False  # in chat: another system message behind it, under another role
     tools: list[Tool] = field(default_factory=list)
     choice: str | None = None  # auto, none, required, or a tool's name
     parallel: bool | None = None
@@ -73,6 +74,7 @@ class Wishes:
 def draw_wishes(dice: random.Random, dialect: str) -> Wishes:
     """Mostly what every vendor takes; now and then what some don't."""
     found = Wishes(system=dice.choice([None, "Be brief.", "Be brief. Answer in JSON if asked."]))
+    found.twice = dice.random() < 0.1
     if dice.random() < 0.85:
         found.tools = _tools(dice, dialect)
         found.choice = dice.choice([None, None, "auto", "auto", "required", found.tools[0].name])

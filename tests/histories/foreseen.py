@@ -18,6 +18,9 @@ FORESEEN: dict[str, str] = {
     r"response_format(\..+)?|text\.format(\..+)?|output_config\.format(\..+)?": (
         "the vendor has no such output, or not beside tools"
     ),
+    r"max_tokens|max_completion_tokens|max_output_tokens": (
+        "no vendor of responses answers in fewer than 16 tokens"
+    ),
     r"(messages|input)\[\d+\]\.content\[\d+\](\..+)?": (
         "pictures by URL, and pictures and files where the vendor takes none"
     ),

@@ -73,17 +73,25 @@ class History:
             calls = self._caller.take(answer)
             self._before, self._calling = vendor, bool(calls)
             if calls:
-                self._caller.give(
-                    [
-                        draw_result(self._dice, self._caller.dialect, id, name, self._mark())
-                        for id, name in calls
-                    ]
-                )
+                self._give(calls)
             else:
-                if self._dice.random() < 0.1 and self._caller.dialect != "messages":
-                    mark = self._mark()
-                    self._caller.instruct(f"From now on: {mark}.", mark)
                 self._ask()
+
+    def _give(self, calls: list[tuple[str, str]]) -> None:
+        """The results of calls, and now and then a word of the user right behind them."""
+        dice, dialect = self._dice, self._caller.dialect
+        results = [draw_result(dice, dialect, id, name, self._mark()) for id, name in calls]
+        self._caller.give(results)
+        if dice.random() < 0.1:
+            self._ask()
+
+    def _instruct(self) -> None:
+        """System messages within the conversation, where the caller's dialect has them."""
+        for _ in range(self._dice.choice([1, 1, 2])):
+            mark = self._mark()
+            self._caller.instruct(f"From now on: {mark}.", mark)
+            if self._caller.dialect == "messages":  # which has no two in a row
+                return
 
     def _mark(self) -> str:
         self._marks += 1
@@ -101,7 +109,11 @@ class History:
             said.url = "https://pictures.example/a.png"
         if dice.random() < 0.05 and self._caller.dialect == "chat":
             said.name = "bob"
+        if self._caller.dialect != "messages" and dice.random() < 0.1:
+            self._instruct()
         self._caller.ask(said)
+        if self._caller.dialect == "messages" and dice.random() < 0.1:
+            self._instruct()
 
     def _answered_by(self, round_: int) -> tuple[Vendor, Asked] | None:
         """The vendor that takes the next call: a drawn one, then the others, as a route has it."""

@@ -55,6 +55,8 @@ def draw_said(
     said.text = dice.choice([f"The tide. {word}s", f"So {word}s\n\nis it. ", f"{word}s"])
     if dice.random() < 0.04:
         said.text = dice.choice([" ", "\n"])
+    if dice.random() < 0.03 and vendor.preset in ("google", "vllm", "anthropic"):
+        said.text = ""
     return said
 
 

@@ -157,16 +157,17 @@ def _gemini(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Ev
             first["thoughtSignature"] = signature
         elif "-3-" in vendor.model:
             parts.append({"text": "", "thoughtSignature": signature})
-    found = [_given(vendor, [part]) for part in parts]
-    last = _given(vendor, [], finishReason="STOP")
+    id = f"{dice.randrange(10**12):x}"
+    found = [_given(vendor, id, [part]) for part in parts]
+    last = _given(vendor, id, [], finishReason="STOP")
     last["usageMetadata"] = {"promptTokenCount": 9, "candidatesTokenCount": 5}
     return [*found, last]
 
 
-def _given(vendor: Vendor, parts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def _given(vendor: Vendor, id: str, parts: list[Object], **more: Any) -> dict[str, Any]:
     content = {"role": "model", "parts": parts} if parts else {"role": "model"}
     candidate = {"content": content, "index": 0, **more}
-    return {"candidates": [candidate], "modelVersion": vendor.model, "responseId": "r1"}
+    return {"candidates": [candidate], "modelVersion": vendor.model, "responseId": id}
 
 
 _TOLD: dict[str, Callable[[random.Random, Vendor, Said, Object], Events]] = {

@@ -12,6 +12,8 @@ _PLAIN = ("role", "content", "refusal", "tool_calls")
 def request(wishes: Wishes, turns: list[Object]) -> Object:
     """A request with these turns."""
     system = [{"role": "system", "content": wishes.system}] if wishes.system else []
+    if system and wishes.twice:
+        system.append({"role": "developer", "content": "Speak of tides alone."})
     found: Object = {"model": "public", "messages": [*system, *turns]}
     if wishes.tools:
         found["tools"] = [
