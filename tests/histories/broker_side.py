@@ -19,13 +19,15 @@ Object = dict[str, Any]
 class Asked:
     """A request on its way to a vendor, and how it was put."""
 
-    def __init__(self, caller: str, request: Object, vendor: Vendor) -> None:
-        """
+    def __init__(self, caller: str, request: Object, vendor: Vendor, number: int) -> None:
+        """``number`` tells the caller's answers apart.
+
         Raises:
             BadRequest: the vendor can't be asked.
         """
         assert vendor.preset is not None
         provider = PRESETS[vendor.preset].provider
+        self._name = f"{number:040}-1"  # as ids of items are made: of the response's
         self._caller = caller
         self._request = request
         self._vendor = vendor
@@ -43,7 +45,7 @@ class Asked:
             AssertionError: it was told a failure.
         """
         if self._put is not None:
-            target = writer(self._caller, self._request, 1, self._put, "name-1")
+            target = writer(self._caller, self._request, 1, self._put, self._name)
             source = reader(self._vendor.dialect, "fallback")
             told = Translation(source, target, self._put.space, self._put.cut)
             events = [each for event in events for each in told.feed(event)] + told.end()

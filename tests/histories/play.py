@@ -123,7 +123,7 @@ class History:
         for vendor in (first, *(each for each in self._vendors if each is not first)):
             request = self._caller.request()
             try:
-                asked = Asked(self._caller.dialect, request, vendor)
+                asked = Asked(self._caller.dialect, request, vendor, round_)
             except BadRequest as error:
                 self._refused(vendor, error)
                 continue
