@@ -227,8 +227,8 @@ class Translation:
 
     ``failed`` is set by an event that ends the answer with an error; nothing follows it.
     ``space`` is what the partial answer, if it goes on from one, lost at its end; ``cut`` what is
-    to be cut of it; ``names`` as in ``Put``. ``ended``: it was cut, told to its end, and at the cost
-    of ``usage``.
+    to be cut of it; ``names`` as in ``Put``. ``ended``: it was cut, told to its end, and at the
+    cost of ``usage``.
     """
 
     def __init__(

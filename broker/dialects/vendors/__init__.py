@@ -65,5 +65,7 @@ def _known(dialect: str, model: str) -> Takes:
 
 
 def _over(under: Takes, over: Takes) -> Takes:
-    said = {key: value for key in Takes.__struct_fields__ if (value := getattr(over, key)) is not None}
+    said = {
+        key: value for key in Takes.__struct_fields__ if (value := getattr(over, key)) is not None
+    }
     return msgspec.structs.replace(under, **said)

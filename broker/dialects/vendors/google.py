@@ -21,6 +21,19 @@ ROWS: tuple[Row, ...] = (
         source=_SAYS + "Please use a valid role: user, model.",
     ),
     Row(
+        name="gemini.call_ids_unique",
+        dialects=_GEMINI,
+        takes=Takes(call_ids_unique=True),
+        source=_SAYS + "the number of function response parts is equal to the number of function "
+        "call parts of the function call turn",
+    ),
+    Row(
+        name="gemini.tool_name_letter",
+        dialects=_GEMINI,
+        takes=Takes(tool_name_letter=True),
+        source=_SAYS + "Invalid function name. Must start with a letter or an underscore.",
+    ),
+    Row(
         name="gemini.tool_name_most",
         dialects=_GEMINI,
         takes=Takes(tool_name_most=64),

@@ -28,6 +28,14 @@ ROWS: tuple[Row, ...] = (
         source="api-docs.deepseek.com/guides/thinking_mode: it must be passed back beside calls",
     ),
     Row(
+        name="deepseek.pictures",
+        dialects=_CHAT,
+        vendor="deepseek",
+        families=("",),
+        takes=Takes(pictures=False),
+        source="its answer: unknown variant `image_url`, expected `text`",
+    ),
+    Row(
         name="kimi.reasoned_calls",
         dialects=_CHAT,
         vendor="kimi",

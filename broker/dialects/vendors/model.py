@@ -17,6 +17,7 @@ _GPT = re.compile(r"(?:^|[/:.])(?:chat)?gpt-(\d{1,2})(?:\.(\d{1,2}))?(?![\d])")
 _REASONING = re.compile(r"(?:^|[/:.])o(\d)(?:-|$|:|@)")
 _GEMINI = re.compile(r"gemini-(?:[a-z]+-)*?(\d{1,2})(?:\.(\d{1,2}))?(?!\d)")
 _GEMINIS = re.compile(r"flash-lite|flash|pro")
+_SEEING = re.compile(r"vision|-vl|ocr")
 _KIN = {  # whose models are told by their names' beginnings, and by nothing else
     "mistral": r"(?:mi[sx]tral|ministral|codestral|pixtral|magistral|devstral|voxtral)",
     "deepseek": r"deepseek",
@@ -27,17 +28,25 @@ _OTHERS = {name: re.compile(rf"(?:^|[/.:]){names}", re.ASCII) for name, names in
 
 
 class Model(msgspec.Struct, frozen=True):
-    """Whose model a name stands for; all is empty where it says nothing."""
+    """Whose model a name stands for; all is empty where it says nothing.
+
+    ``relayed``: the name has its vendor's before it, as relays have it.
+    """
 
     vendor: str = ""
     family: str = ""
     version: Version = NEWEST
+    relayed: bool = False
 
 
 @lru_cache(maxsize=1024)
 def model_named(name: str) -> Model:
     """The model of a name."""
     name = name.lower()
+    return msgspec.structs.replace(_named(name), relayed="/" in name)
+
+
+def _named(name: str) -> Model:
     if "claude" in name:
         return Model("claude", _first(_CLAUDES, name), _version(_CLAUDE.search(name)))
     if found := _GPT.search(name):
@@ -46,10 +55,8 @@ def model_named(name: str) -> Model:
         return Model("gpt", "o", (int(found[1]), 0))
     if "gemini" in name:
         return Model("gemini", _first(_GEMINIS, name), _version(_GEMINI.search(name)))
-    for vendor, names in _OTHERS.items():
-        if names.search(name):
-            return Model(vendor)
-    return Model()
+    vendor = next((vendor for vendor, names in _OTHERS.items() if names.search(name)), "")
+    return Model(vendor, "vision" if vendor and _SEEING.search(name) else "")
 
 
 def _first(pattern: re.Pattern[str], name: str) -> str:

@@ -43,6 +43,25 @@ ROWS: tuple[Row, ...] = (
         "top level",
     ),
     Row(
+        name="openai.array_items",
+        dialects=_BOTH,
+        takes=Takes(array_items=True),
+        source=_SAYS + "Invalid schema for function: array schema missing items",
+    ),
+    Row(
+        name="openai.json_word",
+        dialects=_BOTH,
+        takes=Takes(json_word=True),
+        source=_SAYS + "'messages' must contain the word 'json' in some form, to use "
+        "'response_format' of type 'json_object'",
+    ),
+    Row(
+        name="responses.tool_schemas",
+        dialects=_RESPONSES,
+        takes=Takes(tool_schemas=True),
+        source=f"{_REFERENCE}Responses, tools: a function's parameters are required",
+    ),
+    Row(
         name="openai.user_most",
         dialects=_BOTH,
         takes=Takes(user_most=64),
@@ -74,6 +93,14 @@ ROWS: tuple[Row, ...] = (
         before=(5, 0),
         takes=Takes(efforts=()),
         source=_SAYS + "Unrecognized request argument supplied: reasoning_effort",
+    ),
+    Row(
+        name="gpt.thoughts",
+        dialects=_CHAT,
+        vendor="gpt",
+        direct=True,
+        takes=Takes(thoughts=False),
+        source=f"{_REFERENCE}Chat, messages: an assistant's has no reasoning_content",
     ),
     Row(
         name="gpt.verbosity",

@@ -22,6 +22,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     families: tuple[str, ...] = ()
     since: Version = (0, 0)
     before: Version = (1000, 0)
+    direct: bool = False  # not where a relay names its vendor before it
 
     def is_about(self, dialect: str, model: Model) -> bool:
         """Whether a model that is asked in this dialect is meant."""
@@ -29,5 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if not self.vendor:
             return True
+        if self.direct and model.relayed:
+            return False
         known = self.vendor == model.vendor and self.since <= model.version < self.before
         return known and (not self.families or model.family in self.families)

@@ -8,6 +8,7 @@ the other modules.
 
 from broker.dialects.neutral.fitting.calls import with_fitting_ids
 from broker.dialects.neutral.fitting.end import check_end
+from broker.dialects.neutral.fitting.pictures import with_fitting_pictures
 from broker.dialects.neutral.fitting.texts import with_fitting_texts
 from broker.dialects.neutral.fitting.tools import renamed, with_fitting_tools
 from broker.dialects.neutral.request import Request
@@ -22,4 +23,6 @@ def fitted(request: Request, takes: Takes) -> Request:
     Raises:
         Unexpressible: something can't be, and nobody collects losses.
     """
-    return with_fitting_texts(with_fitting_ids(with_fitting_tools(request, takes), takes), takes)
+    for fit in (with_fitting_tools, with_fitting_ids, with_fitting_pictures, with_fitting_texts):
+        request = fit(request, takes)
+    return request

@@ -1,8 +1,8 @@
 """JSON schemas as Anthropic takes them for structured outputs and strict tools.
 
-Objects are closed, alternatives are ``anyOf``, and of the constraints only few are known: what else a
-schema demands is told to the model in its description, as Anthropic's own SDK does it. A schema whose
-meaning that would change can't be said: an object that may have any key would be an empty one.
+Objects are closed, alternatives are ``anyOf``, and of the constraints only few are known: what else
+a schema demands is told to the model in its description, as Anthropic's own SDK does it. A schema
+whose meaning that would change can't be said: an object that may have any key would be empty.
 """
 
 from collections.abc import Iterator
@@ -67,16 +67,24 @@ def _closed(schema: Any) -> Schema:
                 raise NotClosed("a schema must say its type")
             found["type"] = kind
     found |= literal
-    for key in ("description", "title"):
-        if left.get(key) is not None:
-            found[key] = left.pop(key)
+    found |= _notes(left)
     if not literal:
         found |= _typed(kind, left, bool(union))
-    if left:
-        told = "{" + ", ".join(f"{key}: {value}" for key, value in left.items()) + "}"
-        about = found.get("description")
-        found["description"] = told if about is None else f"{about}\n\n{told}"
-    return found
+    return _told(found, left)
+
+
+def _notes(left: Schema) -> Schema:
+    """What is said of it, taken out of what is left."""
+    return {key: left.pop(key) for key in ("description", "title") if left.get(key) is not None}
+
+
+def _told(found: Schema, left: Schema) -> Schema:
+    """The schema, in whose description the rest of its demands stands."""
+    if not left:
+        return found
+    told = "{" + ", ".join(f"{key}: {value}" for key, value in left.items()) + "}"
+    about = found.get("description")
+    return {**found, "description": told if about is None else f"{about}\n\n{told}"}
 
 
 def _mapping(value: Any) -> Schema:
@@ -97,7 +105,7 @@ def _named(reference: Any) -> str:
 
 def _closed_alternatives(kinds: list[Any], left: Schema) -> Schema:
     """A schema of several types, as one of each."""
-    about = {key: left.pop(key) for key in ("description", "title") if left.get(key) is not None}
+    about = _notes(left)
     literal = _literals(left)
     if literal:  # these are the types' values already
         return _closed({**literal, **left, **about})

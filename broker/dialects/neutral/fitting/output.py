@@ -1,7 +1,7 @@
 """What the answer is to be (JSON, JSON of a schema), as a model takes it.
 
-Where it takes no schema, or not this one, that is lost by its name; if that is allowed, the model is
-asked for it in words.
+Where it takes no schema, or not this one, that is lost by its name; if that is allowed, the model
+is asked for it in words.
 """
 
 from typing import Literal

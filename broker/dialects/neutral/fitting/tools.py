@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.neutral.fitting.array_items import with_items
 from broker.dialects.neutral.fitting.closed_schema import NotClosed, closed
 from broker.dialects.neutral.fitting.effort import forces_a_tool
 from broker.dialects.neutral.losing import lose, lose_setting
@@ -67,11 +68,14 @@ def renamed(request: Request, takes: Takes) -> dict[str, str]:
     most = takes.tool_name_most
     if most is None:
         return {}
+    first = "_" if takes.tool_name_letter else ""
     found: dict[str, str] = {}
     for name in _names(request):
-        if name not in found and not (len(name) <= most and _TAKEN.fullmatch(name)):
+        begins = not first or name[:1] == "_" or name[:1].isalpha()
+        if name not in found and not (begins and len(name) <= most and _TAKEN.fullmatch(name)):
             digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASHED]
-            found[name] = f"{_OTHER.sub('_', name)[: most - _HASHED - 1]}_{digest}"
+            kept = ("" if begins else first) + _OTHER.sub("_", name)
+            found[name] = f"{kept[: most - _HASHED - 1]}_{digest}"
     return found
 
 
@@ -98,8 +102,12 @@ def _message(message: Message, names: dict[str, str]) -> Message:
 
 def _tool(tool: Tool, place: int, takes: Takes) -> Tool:
     schema, strict = tool.schema, tool.strict
+    if takes.tool_schemas and schema is None:
+        schema = {}
     if takes.typed_schemas and schema is not None:
         schema = _typed(schema)
+    if takes.array_items and schema is not None:
+        schema = with_items(schema)
     if takes.root_unions is False and schema is not None:
         schema = _merged(schema)
     if takes.closed_schemas and strict and schema is not None:

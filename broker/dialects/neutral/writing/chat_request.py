@@ -10,6 +10,7 @@ from typing import Any
 from broker.dialects.neutral.cut import native_parallel, native_stops
 from broker.dialects.neutral.fitting import fitted
 from broker.dialects.neutral.fitting.effort import fitting_effort
+from broker.dialects.neutral.fitting.json_word import with_json_word
 from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
 from broker.dialects.neutral.fitting.settings import fitting_length, fitting_verbosity
 from broker.dialects.neutral.losing import terms, whole
@@ -53,7 +54,9 @@ def write(request: Request, model: str) -> dict[str, Any]:
         refuse(request, "chat", "top_k")
     effort = fitting_effort(request.reasoning, takes)
     request = with_fitting_sampling(
-        fitted(request, takes), takes, thinks=effort not in (None, "none")
+        with_json_word(fitted(request, takes), takes, instructions=True),
+        takes,
+        thinks=effort not in (None, "none"),
     )
     found = without_none(
         {
@@ -83,7 +86,7 @@ def _messages(request: Request, quirks: Quirks, takes: Takes) -> list[dict[str, 
     asked = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
     found: list[dict[str, Any]] = []
     for place, turn in enumerate(turns):
-        written = _message(turn, reasoned=bool(takes.reasoned_calls) and place > asked)
+        written = _message(turn, takes, reasoned=bool(takes.reasoned_calls) and place > asked)
         for message in written:
             behind = bool(found) and found[-1]["role"] == "tool" and message["role"] == "user"
             if behind and takes.user_after_tool is False:
@@ -140,7 +143,7 @@ def schema(output: JsonSchema) -> dict[str, Any]:
     )
 
 
-def _message(message: Message, *, reasoned: bool = False) -> list[dict[str, Any]]:
+def _message(message: Message, takes: Takes, *, reasoned: bool) -> list[dict[str, Any]]:
     """``reasoned``: a turn that calls tools must have reasoning, whoever it is of."""
     if message.role == "tool":
         results, behind = apart(part for part in message.parts if isinstance(part, ToolResult))
@@ -158,7 +161,7 @@ def _message(message: Message, *, reasoned: bool = False) -> list[dict[str, Any]
         found["refusal"] = "".join(refusals)
     if calls:
         found["tool_calls"] = calls
-    thoughts = _thoughts(message.parts)
+    thoughts = {} if takes.thoughts is False else _thoughts(message.parts)
     if reasoned and calls and "reasoning_content" not in thoughts:
         texts = [part.text for part in message.parts if isinstance(part, Thought)]
         thoughts["reasoning_content"] = "".join(texts)

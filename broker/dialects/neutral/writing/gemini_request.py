@@ -59,7 +59,7 @@ def write(request: Request, model: str = "") -> dict[str, Any]:
     request = with_fitting_sampling(
         fitted(without_names(request), takes), takes, thinks=thinking is not None
     )
-    system, messages = system_of(request, native=False)
+    system, messages = system_of(request, native=takes.system_turns is not False)
     system += words_of(told)
     names = {
         part.id: part.name

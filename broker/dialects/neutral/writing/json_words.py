@@ -4,12 +4,10 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.neutral.fitting.json_word import JSON_ONLY
 from broker.dialects.neutral.request import JsonSchema
 
-JSON_ONLY = (
-    "Answer with a single JSON object and nothing else: no other text before or after it, and no "
-    "code fence."
-)
+__all__ = ["JSON_ONLY", "json_of", "words_of"]
 
 
 def json_of(schema: Any) -> str:

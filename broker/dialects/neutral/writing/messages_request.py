@@ -42,7 +42,6 @@ from broker.dialects.vendors import takes_of
 from broker.settings.takes import Takes
 
 
-
 @whole
 def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.mending import without_unfollowed
 from broker.dialects.neutral.fitting import fitted
 from broker.dialects.neutral.fitting.effort import fitting_effort
+from broker.dialects.neutral.fitting.json_word import with_json_word
 from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
 from broker.dialects.neutral.fitting.settings import fitting_length, fitting_verbosity
 from broker.dialects.neutral.losing import terms, whole
@@ -50,12 +52,14 @@ def write(request: Request, model: str) -> dict[str, Any]:
     refuse(request, "responses", "top_k", "seed", "frequency_penalty", "presence_penalty")
     reasoning = _reasoning(request.reasoning, takes)
     thinks = reasoning.get("reasoning", {}).get("effort", "none") != "none"
-    request = with_fitting_sampling(
-        fitted(without_names(request), takes), takes, thinks=thinks
-    )
+    request = with_json_word(fitted(without_names(request), takes), takes, instructions=False)
+    request = with_fitting_sampling(request, takes, thinks=thinks)
     bare = msgspec.structs.replace(request, instructions=())  # they stand beside the turns
     turns = with_fitting_system(bare, native=wants_native(takes))
     items = [item for message in turns for item in _items(message)]
+    if takes.efforts == ():  # such a model takes no reasoning back either
+        items = [item for item in items if item.get("type") != "reasoning"]
+    items = without_unfollowed(items)
     verbosity = fitting_verbosity(request, takes)
     text = without_none({"format": _format(request.output), "verbosity": verbosity})
     found = without_none(
@@ -162,8 +166,8 @@ def _content(part: Part, role: str) -> dict[str, Any]:
         case Document():
             return responses_file(part)
         case Image():
-            url = {"image_url": url_of(part), "detail": part.detail}
-            return without_none({"type": "input_image", **url})
+            url = {"image_url": url_of(part), "detail": part.detail or "auto"}
+            return {"type": "input_image", **url}
         case Refusal(text):
             return {"type": "refusal", "refusal": text}
         case Text(text):
