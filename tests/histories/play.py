@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,9 @@ PROVIDERS = ("chat", "messages", "responses", "gemini")
 _TRACES = (
     *("ids of calls", "ids apart", "signatures", "sealed reasoning", "whose signatures"),
     *("reasoning is followed", "reasoning that is not kept", "ids of items", "thinking first"),
-    *("thoughts as they were", "thoughts of this conversation"),
+    *("thoughts as they were", "thoughts of this conversation", "reasoning of calls"),
 )
+_REASONING = re.compile(r"messages\[\d+\]\.(reasoning(_content|_details)?|refusal)\b")
 _ROUNDS = 7
 
 
@@ -144,7 +146,7 @@ class History:
         own = vendor.dialect == caller
         self._report.asked[f"{caller} -> {vendor.dialect}"] += 1
         for refusal in vendor.refusals(asked.body):
-            if not own or refusal.rule in _TRACES:
+            if not own or refusal.rule in _TRACES or _REASONING.search(refusal.at):
                 self._wrong(vendor, str(refusal))
         text = json.dumps(asked.body, ensure_ascii=False)
         for mark in self._caller.marks:

@@ -147,7 +147,8 @@ def _no_sampling(asked: Asked) -> Iterator[str]:
 @RULES.add("thinking first", "messages.1.content.0.type: Expected `thinking` or "
            "`redacted_thinking`, but found `tool_use`. When `thinking` is enabled, a final "
            "`assistant` message must start with a thinking block (preceeding the lastmost set of "
-           "`tool_use` and `tool_result` blocks).", _EXTENDED)  # fmt: skip
+           "`tool_use` and `tool_result` blocks).", _EXTENDED,
+           lambda model: MODELS[model].budget)  # fmt: skip
 def _first(asked: Asked) -> Iterator[str]:
     """In manual mode only: with adaptive thinking a turn may begin otherwise."""
     if _thinking(asked).get("type") != "enabled":
