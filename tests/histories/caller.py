@@ -4,18 +4,23 @@ import copy
 import random
 from typing import Any
 
+from broker.dialects.responses.history import Turn, told_turns, written_out
 from tests.histories.callers import chat, messages, responses
 from tests.histories.drawing import Wishes
 from tests.histories.turns import Result, User
+from tests.vendors.rule import Vendor
 
 Object = dict[str, Any]
 _WRITTEN = {"chat": chat, "messages": messages, "responses": responses}
 
 
 class Caller:
-    """``keeps``: whether it sends reasoning back, as whole clients do."""
+    """``keeps``: whether it sends reasoning back, as whole clients do. ``names``, of responses: it
+    names the response before in place of all that was said, and the broker writes that out."""
 
-    def __init__(self, dialect: str, wishes: Wishes, *, keeps: bool) -> None:
+    def __init__(
+        self, dialect: str, wishes: Wishes, *, keeps: bool, names: bool = False
+    ) -> None:
         self.dialect = dialect
         self.marks: list[str] = []  # words that every vendor must be told
         self.calls = 0  # made so far
@@ -23,10 +28,16 @@ class Caller:
         self._wishes = wishes
         self._keeps = keeps
         self._turns: list[Object] = []
+        self._names = names and dialect == "responses"
+        self._before: list[Turn] = []  # what it names
 
-    def request(self) -> Object:
-        """The next call, whole."""
-        return copy.deepcopy(self._writer.request(self._wishes, self._turns))
+    def request(self, vendor: Vendor | None = None) -> Object:
+        """The next call, whole; to this vendor, where that makes a difference."""
+        found = self._writer.request(self._wishes, self._turns)
+        if self._names and vendor is not None:
+            native = vendor.preset if vendor.dialect == self.dialect else None
+            found = written_out(found, told_turns(self._before), self._turns, native)
+        return copy.deepcopy(found)
 
     def ask(self, user: User) -> None:
         """The user says something; where turns of one role are one, behind the results."""
@@ -45,10 +56,14 @@ class Caller:
         self._turns += self._writer.system(text)
         self.marks.append(mark)
 
-    def take(self, answer: Object) -> list[tuple[str, str]]:
-        """An answer comes in; gives the ids and names of its calls."""
+    def take(self, answer: Object, vendor: Vendor | None = None) -> list[tuple[str, str]]:
+        """An answer comes in, of this vendor; gives the ids and names of its calls."""
         turns, calls = self._writer.answered(answer, self._keeps)
-        self._turns += turns
+        if self._names and vendor is not None:
+            self._before.append(Turn(vendor.preset or "", self._turns, answer["output"]))
+            self._turns = []
+        else:
+            self._turns += turns
         self.calls += len(calls)
         return calls
 

@@ -54,7 +54,9 @@ class History:
         others = [each for each in known if each is not self._home]
         self._vendors = [self._home, *self._dice.sample(others, 3)]
         wishes = draw_wishes(self._dice, caller)
-        self._caller = Caller(caller, wishes, keeps=self._dice.random() < 0.8)
+        self._caller = Caller(
+            caller, wishes, keeps=self._dice.random() < 0.8, names=self._dice.random() < 0.2
+        )
         self._report = report
         self._marks = 0
         self._ids: dict[str, list[str]] = {}  # of calls, as each vendor was told them last
@@ -72,7 +74,7 @@ class History:
             if self._calling and self._before not in (None, vendor):
                 self._report.failovers += 1
             answer = self._answer(vendor, request, last=round_ == _ROUNDS - 1)
-            calls = self._caller.take(answer)
+            calls = self._caller.take(answer, vendor)
             self._before, self._calling = vendor, bool(calls)
             if calls:
                 self._give(calls)
@@ -123,7 +125,7 @@ class History:
         if round_ > 0 and self._before is not None and self._dice.random() < 0.5:
             first = self._dice.choice([each for each in self._vendors if each is not self._before])
         for vendor in (first, *(each for each in self._vendors if each is not first)):
-            request = self._caller.request()
+            request = self._caller.request(vendor)
             try:
                 asked = Asked(self._caller.dialect, request, vendor, round_)
             except BadRequest as error:
