@@ -44,9 +44,7 @@ class Caller:
         turns = self._writer.user(user)
         last = self._turns[-1] if self._turns else {}
         if self.dialect == "messages" and last.get("role") == "user":
-            content = turns[0]["content"]
-            more = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            last["content"] = [*last["content"], *more]
+            last["content"] = [*_blocks(last["content"]), *_blocks(turns[0]["content"])]
         else:
             self._turns += turns
         self.marks += user.marks
@@ -71,6 +69,10 @@ class Caller:
         """The results of all calls of the last answer."""
         self._turns += self._writer.results(results)
         self.marks += [mark for result in results for mark in result.marks]
+
+
+def _blocks(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def draw_result(dice: random.Random, dialect: str, id: str, name: str, mark: str) -> Result:

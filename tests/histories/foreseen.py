@@ -24,6 +24,9 @@ FORESEEN: dict[str, str] = {
     r"(messages|input)\[\d+\]\.content\[\d+\](\..+)?": (
         "pictures by URL, and pictures and files where the vendor takes none"
     ),
+    r"messages\[\d+\]\.tool_calls\[\d+\]|input\[\d+\]": (
+        "arguments that were cut off, and are no JSON object"
+    ),
     r"(messages|input)\[\d+\](\.content\[\d+\])?\.(content|output)(\[\d+\])?": (
         "pictures of tools' results where the vendor takes none"
     ),

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import BadRequest, Unexpressible
+from broker.settings.presets import PRESETS
 from tests.histories.broker_side import Asked
 from tests.histories.caller import Caller, draw_result
 from tests.histories.drawing import draw_wishes
 from tests.histories.foreseen import is_foreseen
 from tests.histories.pairing import calls_and_results
-from tests.histories.said import draw_said, tools_in
+from tests.histories.said import Said, draw_said, tools_in
 from tests.histories.telling import events_of
 from tests.histories.turns import User
+from tests.vendors.claude_models import MODELS as CLAUDE
 from tests.vendors.rule import Vendor
 from tests.vendors.table import vendors
 
@@ -28,6 +30,7 @@ _TRACES = (
     *("reasoning is followed", "reasoning that is not kept", "ids of items", "thinking first"),
     *("thoughts as they were", "thoughts of this conversation", "reasoning of calls"),
 )
+_ENDS = ("the last turn", "the last turn's white space")
 _REASONING = re.compile(r"messages\[\d+\]\.(reasoning(_content|_details)?|refusal)\b")
 _ROUNDS = 7
 
@@ -39,7 +42,15 @@ class Report:
     asked: Counter[str] = field(default_factory=Counter)  # requests by pair of dialects
     foreseen: Counter[str] = field(default_factory=Counter)  # refusals before the call, by path
     failovers: int = 0  # requests in the middle of a loop of calls that another vendor began
+    gone_on: int = 0  # requests that go on from half an answer of another vendor
     wrong: list[str] = field(default_factory=list)
+
+
+def goes_on(vendor: Vendor) -> bool:
+    """Whether it goes on from a partial answer, as its preset or its documentation says."""
+    assert vendor.preset is not None
+    known = CLAUDE.get(vendor.model)
+    return bool(PRESETS[vendor.preset].provider.prefill) or (known is not None and known.prefill)
 
 
 class History:
@@ -57,6 +68,7 @@ class History:
         self._caller = Caller(
             caller, wishes, keeps=self._dice.random() < 0.8, names=self._dice.random() < 0.2
         )
+        self._loss = self._dice.random() < 0.15  # the operator lets all be lost that can be
         self._report = report
         self._marks = 0
         self._ids: dict[str, list[str]] = {}  # of calls, as each vendor was told them last
@@ -127,13 +139,45 @@ class History:
         for vendor in (first, *(each for each in self._vendors if each is not first)):
             request = self._caller.request(vendor)
             try:
-                asked = Asked(self._caller.dialect, request, vendor, round_)
+                asked = Asked(
+                    self._caller.dialect, request, vendor, round_, loss=self._loss
+                )
             except BadRequest as error:
                 self._refused(vendor, error)
                 continue
             self._judge(vendor, asked)
+            if self._dice.random() < 0.2:
+                self._lose(vendor, asked, round_)
             return vendor, asked
         return None
+
+    def _lose(self, vendor: Vendor, asked: Asked, number: int) -> None:
+        """The vendor is lost in the middle of a text; those that can go on are asked to."""
+        word = f"half{number}x"
+        said = Said(text=f"It begins, {word} so. ")
+        events = events_of(self._dice, vendor, said, asked.body)
+        some = next(n for n in range(1, len(events)) if word in json.dumps(events[:n]))
+        going_on = asked.gone_on(events[:some])
+        if going_on is None:
+            return
+        for other in self._vendors:
+            if not goes_on(other):
+                continue
+            try:
+                again = Asked(
+                    *(self._caller.dialect, going_on, other, number),
+                    loss=self._loss, partial=True,
+                )  # fmt: skip
+            except BadRequest as error:
+                self._refused(other, error)
+                continue
+            self._report.gone_on += 1
+            own = other.dialect == self._caller.dialect
+            for refusal in other.refusals(again.body):
+                if not own or refusal.rule in (*_TRACES, *_ENDS):
+                    self._wrong(other, f"going on: {refusal}")
+            if word not in json.dumps(again.body):
+                self._wrong(other, "going on: the partial answer is not told")
 
     def _refused(self, vendor: Vendor, error: BadRequest) -> None:
         losses = error.losses if isinstance(error, Unexpressible) else []

@@ -17,10 +17,12 @@ class Call:
     id: str
     name: str
     arguments: dict[str, Any]
+    cut: bool = False  # at the greatest length, so that they are no JSON
 
     @property
     def text(self) -> str:
-        return json.dumps(self.arguments, ensure_ascii=False)
+        text = json.dumps(self.arguments, ensure_ascii=False)
+        return text[:-2] if self.cut else text
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Said:
     """One turn of a model. ``thought`` is readable reasoning; an empty one is sealed alone."""
 
     thought: str | None = None
+    second: str | None = None  # another thought, between the text and the calls
     text: str = ""
     calls: list[Call] = field(default_factory=list)
     refusal: bool = False
@@ -42,12 +45,16 @@ def draw_said(
         said.thought = dice.choice([f"Hm, {word}t.", f"Let me see: {word}t.\n\nThen on.", ""])
     if calling and tools:
         said.text = dice.choice(["", "", "\n\n", f"I look. {word}s"])
+        if said.thought and vendor.dialect in ("messages", "responses") and dice.random() < 0.2:
+            said.second = f"And {word}u."
         for number in range(dice.choice([1, 1, 1, 2, 3])):
             arguments: dict[str, Any] = dice.choice([{"port": f"{word}a"}, {"port": f"ø {word}a"}])
             if dice.random() < 0.2:
                 arguments = {}
             name = dice.choice(tools)
             said.calls.append(Call(_id(dice, vendor, name, number), name, arguments))
+        if vendor.dialect in ("chat", "responses") and dice.random() < 0.01:
+            said.calls[-1].cut = bool(said.calls[-1].arguments)
         return said
     if vendor.name.startswith("openai") and dice.random() < 0.05:
         said.text, said.refusal, said.thought = f"I can't. {word}s", True, None

@@ -54,18 +54,23 @@ def _messages(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> 
         )
         found.append({"type": "content_block_stop", "index": index})
 
-    if said.thought is not None:
-        signature = signature_of(dice, vendor, said.thought or "", body)
-        if not said.thought and dice.random() < 0.5:
+    def think(thought: str) -> None:
+        signature = signature_of(dice, vendor, thought, body)
+        if not thought and dice.random() < 0.5:
             block({"type": "redacted_thinking", "data": signature})
-        else:
-            block(
-                {"type": "thinking", "thinking": "", "signature": ""},
-                *([{"type": "thinking_delta", "thinking": said.thought}] if said.thought else []),
-                {"type": "signature_delta", "signature": signature},
-            )
+            return
+        block(
+            {"type": "thinking", "thinking": "", "signature": ""},
+            *([{"type": "thinking_delta", "thinking": thought}] if thought else []),
+            {"type": "signature_delta", "signature": signature},
+        )
+
+    if said.thought is not None:
+        think(said.thought)
     if said.text:
         block({"type": "text", "text": ""}, {"type": "text_delta", "text": said.text})
+    if said.second:
+        think(said.second)
     for call in said.calls:
         delta = {"type": "input_json_delta", "partial_json": call.text}
         block({"type": "tool_use", "id": call.id, "name": call.name, "input": {}}, delta)
@@ -82,16 +87,21 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) ->
     def new_id(prefix: str) -> str:
         return f"{prefix}_{''.join(dice.choice('0123456789abcdef') for _ in range(50))}"
 
-    if said.thought is not None:
-        summary = [{"type": "summary_text", "text": said.thought}] if said.thought else []
+    def think(thought: str) -> None:
+        summary = [{"type": "summary_text", "text": thought}] if thought else []
         items.append({"id": new_id("rs"), "type": "reasoning", "summary": summary,
-                      "encrypted_content": signature_of(dice, vendor, said.thought or "", body)})  # fmt: skip
+                      "encrypted_content": signature_of(dice, vendor, thought, body)})  # fmt: skip
+
+    if said.thought is not None:
+        think(said.thought)
     if said.text:
         part = {"type": "refusal", "refusal": said.text}
         if not said.refusal:
             part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}  # type: ignore[dict-item]
         items.append({"id": new_id("msg"), "type": "message", "role": "assistant",
                       "status": "completed", "content": [part]})  # fmt: skip
+    if said.second:
+        think(said.second)
     for call in said.calls:
         items.append({"id": new_id("fc"), "type": "function_call", "status": "completed",
                       "call_id": call.id, "name": call.name, "arguments": call.text})  # fmt: skip

@@ -67,6 +67,16 @@ def _order(asked: Asked) -> Iterator[str]:
         before = role
 
 
+@MISTRAL.add("the last turn", "Expected last role User or Tool (or Assistant with prefix True) for "
+             "serving but got assistant", "https://docs.mistral.ai/capabilities/completion/prefix")  # fmt: skip
+def _last(asked: Asked) -> Iterator[str]:
+    last = _messages(asked)[-1:]
+    for at, message in last:
+        role = message.get("role")
+        if role == "system" or (role == "assistant" and message.get("prefix") is not True):
+            yield at
+
+
 @MISTRAL.add("content", "Assistant message must have either content or tool_calls, but not none.",
              _MISTRAL_API)  # fmt: skip
 def _something(asked: Asked) -> Iterator[str]:
