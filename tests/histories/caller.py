@@ -11,16 +11,14 @@ from tests.histories.turns import Result, User
 from tests.vendors.rule import Vendor
 
 Object = dict[str, Any]
-_WRITTEN = {"chat": chat, "messages": messages, "responses": responses}
+_WRITTEN: dict[str, Any] = {"chat": chat, "messages": messages, "responses": responses}
 
 
 class Caller:
     """``keeps``: whether it sends reasoning back, as whole clients do. ``names``, of responses: it
     names the response before in place of all that was said, and the broker writes that out."""
 
-    def __init__(
-        self, dialect: str, wishes: Wishes, *, keeps: bool, names: bool = False
-    ) -> None:
+    def __init__(self, dialect: str, wishes: Wishes, *, keeps: bool, names: bool = False) -> None:
         self.dialect = dialect
         self.marks: list[str] = []  # words that every vendor must be told
         self.calls = 0  # made so far
@@ -56,6 +54,8 @@ class Caller:
 
     def take(self, answer: Object, vendor: Vendor | None = None) -> list[tuple[str, str]]:
         """An answer comes in, of this vendor; gives the ids and names of its calls."""
+        turns: list[Object]
+        calls: list[tuple[str, str]]
         turns, calls = self._writer.answered(answer, self._keeps)
         if self._names and vendor is not None:
             self._before.append(Turn(vendor.preset or "", self._turns, answer["output"]))

@@ -4,12 +4,11 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-PICTURE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQKJSVFT0YK"
-_PORT = {"type": "object", "properties": {"port": {"type": "string"}}}
-_NESTED = {
+Schema = dict[str, Any]
+_PORT: Schema = {"type": "object", "properties": {"port": {"type": "string"}}}
+_NESTED: Schema = {
     "type": "object",
     "properties": {
         "port": {"type": "string", "minLength": 2, "description": "Where"},
@@ -18,14 +17,14 @@ _NESTED = {
     },
     "required": ["port"],
 }
-_STRICT = {**_PORT, "required": ["port"], "additionalProperties": False}
-_PLAIN = {
+_STRICT: Schema = {**_PORT, "required": ["port"], "additionalProperties": False}
+_PLAIN: Schema = {
     "type": "object",
     "properties": {"tide": {"type": "string"}, "metres": {"type": "number"}},
     "required": ["tide", "metres"],
     "additionalProperties": False,
 }
-_BOUND = {
+_BOUND: Schema = {
     "type": "object",
     "description": "A tide",
     "properties": {
@@ -97,7 +96,7 @@ def draw_wishes(dice: random.Random, dialect: str) -> Wishes:
     if dice.random() < 0.2:
         found.output = dice.choice([_PLAIN, _BOUND])
         if dialect != "messages" and found.system and "JSON" in found.system:
-            found.output = dice.choice([_PLAIN, _BOUND, "json"])
+            found.output = dice.choice([_PLAIN, _BOUND, None]) or "json"
     if dice.random() < 0.2:
         found.user = dice.choice(["bob", "user_" + "7" * 58])
         if dialect == "messages":
@@ -112,14 +111,16 @@ def draw_wishes(dice: random.Random, dialect: str) -> Wishes:
 def _tools(dice: random.Random, dialect: str) -> list[Tool]:
     names = ["tide", "wind", "read_file", "mcp__harbour__list-ships"]
     if dialect == "messages" and dice.random() < 0.15:
-        names.append("mcp__harbour_master_of_bergen__list_all_ships_that_are_in_port_at_" + "n" * 20)
+        names.append(
+            "mcp__harbour_master_of_bergen__list_all_ships_that_are_in_port_at_" + "n" * 20
+        )
     dice.shuffle(names)
-    schemas: list[dict[str, Any] | None] = [_PORT, _PORT, _NESTED, _NESTED]
-    odd = [{"type": "object"}, {"type": "object", "properties": {}}]
+    schemas: list[Schema | None] = [_PORT, _PORT, _NESTED, _NESTED]
+    odd: list[Schema | None] = [{"type": "object"}, {"type": "object", "properties": {}}]
     if dialect != "messages":  # which takes neither
         odd += [{}, {"properties": {"port": {"type": "string"}}}]
     if dialect == "chat":
-        odd.append(None)  # type: ignore[arg-type]
+        odd.append(None)
     found = []
     for name in names[: dice.choice([1, 2, 3, 5])]:
         schema = dice.choice(odd) if dice.random() < 0.2 else dice.choice(schemas)

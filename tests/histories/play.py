@@ -139,9 +139,7 @@ class History:
         for vendor in (first, *(each for each in self._vendors if each is not first)):
             request = self._caller.request(vendor)
             try:
-                asked = Asked(
-                    self._caller.dialect, request, vendor, round_, loss=self._loss
-                )
+                asked = Asked(self._caller.dialect, request, vendor, round_, loss=self._loss)
             except BadRequest as error:
                 self._refused(vendor, error)
                 continue

@@ -81,7 +81,9 @@ def _id(dice: random.Random, vendor: Vendor, name: str, number: int) -> str:
         case "deepseek":
             return f"call_{number:02}_{letters(20)}"
         case "groq":
-            return dice.choice([f"fc_{letters(36, '0123456789abcdef-')}", f"functions.{name}:{number}"])
+            return dice.choice(
+                [f"fc_{letters(36, '0123456789abcdef-')}", f"functions.{name}:{number}"]
+            )
         case "vllm":
             return dice.choice(
                 [

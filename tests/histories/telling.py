@@ -7,7 +7,6 @@ from typing import Any
 from tests.histories.said import Events, Said, signature_of
 from tests.vendors.rule import Vendor
 
-
 Object = dict[str, Any]
 
 
@@ -41,7 +40,7 @@ def _chat(dice: random.Random, vendor: Vendor, said: Said, _body: Object) -> Eve
 
 
 def _messages(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> Events:
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": vendor.model,
+    message: Object = {"id": "msg_1", "type": "message", "role": "assistant", "model": vendor.model,
                "content": [], "stop_reason": None, "stop_sequence": None,
                "usage": {"input_tokens": 9, "output_tokens": 1}}  # fmt: skip
     found: Events = [{"type": "message_start", "message": message}]
@@ -75,9 +74,9 @@ def _messages(dice: random.Random, vendor: Vendor, said: Said, body: Object) -> 
         delta = {"type": "input_json_delta", "partial_json": call.text}
         block({"type": "tool_use", "id": call.id, "name": call.name, "input": {}}, delta)
     reason = "tool_use" if said.calls else "end_turn"
-    delta = {"stop_reason": reason, "stop_sequence": None}
+    stopped: Object = {"stop_reason": reason, "stop_sequence": None}
     usage = {"output_tokens": 5}
-    return [*found, {"type": "message_delta", "delta": delta, "usage": usage},
+    return [*found, {"type": "message_delta", "delta": stopped, "usage": usage},
             {"type": "message_stop"}]  # fmt: skip
 
 
@@ -95,9 +94,9 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) ->
     if said.thought is not None:
         think(said.thought)
     if said.text:
-        part = {"type": "refusal", "refusal": said.text}
+        part: Object = {"type": "refusal", "refusal": said.text}
         if not said.refusal:
-            part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}  # type: ignore[dict-item]
+            part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
         items.append({"id": new_id("msg"), "type": "message", "role": "assistant",
                       "status": "completed", "content": [part]})  # fmt: skip
     if said.second:
@@ -105,7 +104,7 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) ->
     for call in said.calls:
         items.append({"id": new_id("fc"), "type": "function_call", "status": "completed",
                       "call_id": call.id, "name": call.name, "arguments": call.text})  # fmt: skip
-    response = {"id": "resp_1", "object": "response", "created_at": 1, "model": vendor.model,
+    response: Object = {"id": "resp_1", "object": "response", "created_at": 1, "model": vendor.model,
                 "status": "in_progress", "output": [], "usage": None}  # fmt: skip
     found: Events = [{"type": "response.created", "response": response}]
     for index, item in enumerate(items):
@@ -117,7 +116,7 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) ->
 
 def _item(index: int, item: dict[str, Any]) -> Events:
     at = {"output_index": index, "item_id": item["id"]}
-    bare = {**item, **{key: [] for key in ("summary", "content") if key in item}}
+    bare: Object = {**item, **{key: [] for key in ("summary", "content") if key in item}}
     if "arguments" in item:
         bare["arguments"] = ""
     found: Events = [{"type": "response.output_item.added", "output_index": index, "item": bare}]

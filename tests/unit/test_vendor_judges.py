@@ -1,4 +1,4 @@
-"""The judges of requests: each rule refuses what breaks it, with its source; all take what is good."""
+"""The judges of requests: each rule refuses what breaks it, and all take what is good."""
 
 import pytest
 
@@ -41,14 +41,18 @@ def test_every_rule_is_broken_somewhere() -> None:
 
 def test_every_rule_has_its_source() -> None:
     sources = [rule.source for rules in RULES.values() for rule in rules]
-    assert all(each.startswith(("https://", "anthropic.types.", "openai.types.")) for each in sources)
+    assert all(
+        each.startswith(("https://", "anthropic.types.", "openai.types.")) for each in sources
+    )
     assert len(table().splitlines()) == len(sources)
 
 
 def test_what_a_vendor_signed_it_takes_whichever_of_its_models_reads_it() -> None:
     thought = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
     body = changed(GOOD["messages"], {"messages[1].content[0]": thought})
-    first, second = (each for each in vendors() if each.model in ("claude-opus-4-7", "claude-opus-4-8"))
+    first, second = (
+        each for each in vendors() if each.model in ("claude-opus-4-7", "claude-opus-4-8")
+    )
     assert [refusal.rule for refusal in second.refusals(body)] == ["signatures"]
     first.issued["c2ln"] = Issued("Hm", first.model)
     assert second.refusals(body) == []

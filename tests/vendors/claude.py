@@ -39,9 +39,10 @@ def _limit(asked: Asked) -> Iterator[str]:
 
 
 @RULES.add(
-    "blank texts", "text content blocks must contain non-whitespace text",
+    "blank texts",
+    "text content blocks must contain non-whitespace text",
     "https://github.com/anthropics/claude-code/issues/23440",
-)  # fmt: skip
+)
 def _blank(asked: Asked) -> Iterator[str]:
     for at, text in texts_in(asked.body):
         if not text.strip():
@@ -49,9 +50,10 @@ def _blank(asked: Asked) -> Iterator[str]:
 
 
 @RULES.add(
-    "the last turn's white space", "final assistant content cannot end with trailing whitespace",
+    "the last turn's white space",
+    "final assistant content cannot end with trailing whitespace",
     "https://platform.claude.com/docs/en/build-with-claude/prompt-engineering/prefill-claudes-response",
-)  # fmt: skip
+)
 def _trailing(asked: Asked) -> Iterator[str]:
     last = (listed(asked.body.get("messages")) or [{}])[-1]
     if last.get("role") == "assistant":
@@ -61,11 +63,12 @@ def _trailing(asked: Asked) -> Iterator[str]:
 
 
 @RULES.add(
-    "prefill", "This model does not support assistant message prefill. The conversation must end "
+    "prefill",
+    "This model does not support assistant message prefill. The conversation must end "
     "with a user message.",
     "https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6",
     lambda model: not MODELS[model].prefill,
-)  # fmt: skip
+)
 def _prefill(asked: Asked) -> Iterator[str]:
     if (listed(asked.body.get("messages")) or [{}])[-1].get("role") == "assistant":
         yield "messages[-1]"
@@ -97,25 +100,32 @@ def _schema(asked: Asked) -> Iterator[str]:
 
 
 @RULES.add(
-    "choices of schemas", "input_schema does not support oneOf, allOf, or anyOf at the top level",
+    "choices of schemas",
+    "input_schema does not support oneOf, allOf, or anyOf at the top level",
     "https://github.com/anthropics/claude-code/issues/35901",
-)  # fmt: skip
+)
 def _union(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         if has_top_union(tool.get("input_schema")):
             yield f"{at}.input_schema"
 
 
-@RULES.add("strict tools", "tools.0.custom: For 'object' type, 'additionalProperties' must be "
-           "explicitly set to false", _OUTPUTS)  # fmt: skip
+@RULES.add(
+    "strict tools",
+    "tools.0.custom: For 'object' type, 'additionalProperties' must be explicitly set to false",
+    _OUTPUTS,
+)
 def _strict(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         if tool.get("strict"):
             yield from not_for_claude(tool.get("input_schema"), f"{at}.input_schema")
 
 
-@RULES.add("output's schema", "output_config.format.schema: For 'string' type, property "
-           "'minLength' is not supported", _OUTPUTS)  # fmt: skip
+@RULES.add(
+    "output's schema",
+    "output_config.format.schema: For 'string' type, property 'minLength' is not supported",
+    _OUTPUTS,
+)
 def _output(asked: Asked) -> Iterator[str]:
     output = (asked.body.get("output_config") or {}).get("format")
     if output:
@@ -130,8 +140,9 @@ def _choice(asked: Asked) -> Iterator[str]:
         yield "tool_choice"
 
 
-@RULES.add("pictures", "Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
-           _VISION)  # fmt: skip
+@RULES.add(
+    "pictures", "Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'", _VISION
+)
 def _pictures(asked: Asked) -> Iterator[str]:
     for place, message in objects(asked.body.get("messages"), "messages"):
         for at, block in blocks_of(message, place, nested=True):
@@ -145,8 +156,11 @@ def _user(asked: Asked) -> Iterator[str]:
         yield "metadata.user_id"
 
 
-@RULES.add("stop sequences", "stop_sequences: each stop sequence must contain non-whitespace",
-           "https://github.com/BerriAI/litellm/issues/3286")  # fmt: skip
+@RULES.add(
+    "stop sequences",
+    "stop_sequences: each stop sequence must contain non-whitespace",
+    "https://github.com/BerriAI/litellm/issues/3286",
+)
 def _stops(asked: Asked) -> Iterator[str]:
     for place, text in enumerate(listed(asked.body.get("stop_sequences"))):
         if not re.search(r"\S", text):

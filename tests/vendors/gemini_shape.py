@@ -3,9 +3,9 @@
 ai.google.dev/api/generate-content and ai.google.dev/api/caching: Google refuses unknown names.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Required
 
-from typing_extensions import Required, TypedDict
+from typing_extensions import TypedDict
 
 _Object = dict[str, Any]
 

@@ -36,8 +36,11 @@ def _messages(asked: Asked) -> list[tuple[str, dict[str, Any]]]:
     return list(objects(asked.body.get("messages"), "messages"))
 
 
-@MISTRAL.add("ids of calls", "Tool call id was call_x but must be a-z, A-Z, 0-9, with a length of "
-             "9.", _MISTRAL_IDS)  # fmt: skip
+@MISTRAL.add(
+    "ids of calls",
+    "Tool call id was call_x but must be a-z, A-Z, 0-9, with a length of 9.",
+    _MISTRAL_IDS,
+)
 def _nine(asked: Asked) -> Iterator[str]:
     for at, message in _messages(asked):
         ids = [call.get("id") for _, call in objects(message.get("tool_calls"), "")]
@@ -67,8 +70,11 @@ def _order(asked: Asked) -> Iterator[str]:
         before = role
 
 
-@MISTRAL.add("the last turn", "Expected last role User or Tool (or Assistant with prefix True) for "
-             "serving but got assistant", "https://docs.mistral.ai/capabilities/completion/prefix")  # fmt: skip
+@MISTRAL.add(
+    "the last turn",
+    "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+    "https://docs.mistral.ai/capabilities/completion/prefix",
+)
 def _last(asked: Asked) -> Iterator[str]:
     last = _messages(asked)[-1:]
     for at, message in last:
@@ -77,17 +83,23 @@ def _last(asked: Asked) -> Iterator[str]:
             yield at
 
 
-@MISTRAL.add("content", "Assistant message must have either content or tool_calls, but not none.",
-             _MISTRAL_API)  # fmt: skip
+@MISTRAL.add(
+    "content",
+    "Assistant message must have either content or tool_calls, but not none.",
+    _MISTRAL_API,
+)
 def _something(asked: Asked) -> Iterator[str]:
     for at, message in _messages(asked):
-        if message.get("role") == "assistant":
-            if not message.get("content") and not message.get("tool_calls"):
-                yield at
+        said = message.get("content") or message.get("tool_calls")
+        if message.get("role") == "assistant" and not said:
+            yield at
 
 
-@DEEPSEEK.add("reasoning of calls", "Missing `reasoning_content` field in the assistant message at "
-              "message index 2.", _DEEPSEEK)  # fmt: skip
+@DEEPSEEK.add(
+    "reasoning of calls",
+    "Missing `reasoning_content` field in the assistant message at message index 2.",
+    _DEEPSEEK,
+)
 def _reasoning(asked: Asked) -> Iterator[str]:
     """Of each turn of the model since the user last said something, if it made calls."""
     messages = _messages(asked)
@@ -98,16 +110,23 @@ def _reasoning(asked: Asked) -> Iterator[str]:
             yield at
 
 
-@DEEPSEEK.add("roles", "messages[0].role: unknown variant `developer`, expected one of `system`, "
-              "`user`, `assistant`, `tool`", "https://api-docs.deepseek.com/api/create-chat-completion")  # fmt: skip
+@DEEPSEEK.add(
+    "roles",
+    "messages[0].role: unknown variant `developer`, expected one of `system`, "
+    "`user`, `assistant`, `tool`",
+    "https://api-docs.deepseek.com/api/create-chat-completion",
+)
 def _roles(asked: Asked) -> Iterator[str]:
     for at, message in _messages(asked):
         if message.get("role") not in ("system", "user", "assistant", "tool"):
             yield f"{at}.role"
 
 
-@DEEPSEEK.add("text alone", "unknown variant `image_url`, expected `text`",
-              "https://api-docs.deepseek.com/api/create-chat-completion")  # fmt: skip
+@DEEPSEEK.add(
+    "text alone",
+    "unknown variant `image_url`, expected `text`",
+    "https://api-docs.deepseek.com/api/create-chat-completion",
+)
 def _text_alone(asked: Asked) -> Iterator[str]:
     for place, message in _messages(asked):
         for at, part in objects(message.get("content"), f"{place}.content"):
@@ -115,8 +134,12 @@ def _text_alone(asked: Asked) -> Iterator[str]:
                 yield at
 
 
-@GROQ.add("reasoning sent back", "'messages.1' : for 'role:assistant' the following must be "
-          "satisfied[('messages.1' : property 'reasoning_content' is unsupported)]", _GROQ)  # fmt: skip
+@GROQ.add(
+    "reasoning sent back",
+    "'messages.1' : for 'role:assistant' the following must be "
+    "satisfied[('messages.1' : property 'reasoning_content' is unsupported)]",
+    _GROQ,
+)
 def _unsupported(asked: Asked) -> Iterator[str]:
     for at, message in _messages(asked):
         for key in ("reasoning_content", "reasoning_details", "refusal", "annotations"):
@@ -131,8 +154,11 @@ def _system(asked: Asked) -> Iterator[str]:
             yield at
 
 
-@QWEN.add("roles", "Unexpected message role.",
-          "https://huggingface.co/Qwen/Qwen3.5-27B/blob/main/chat_template.jinja")  # fmt: skip
+@QWEN.add(
+    "roles",
+    "Unexpected message role.",
+    "https://huggingface.co/Qwen/Qwen3.5-27B/blob/main/chat_template.jinja",
+)
 def _template_roles(asked: Asked) -> Iterator[str]:
     for at, message in _messages(asked):
         if message.get("role") not in ("system", "user", "assistant", "tool"):

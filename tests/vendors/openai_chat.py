@@ -1,19 +1,16 @@
 """OpenAI's Chat Completions API."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
+from tests.vendors import openai_chat_settings
 from tests.vendors.openai_models import (
-    EFFORTS,
     FUNCTIONS,
     LISTS,
-    MODELS,
     PICTURES,
-    SAMPLING,
     STRUCTURED,
 )
 from tests.vendors.pictures import bad_url
@@ -33,7 +30,9 @@ _LONGEST_ID = 64
 _PARTICIPANT = re.compile(r"[^\s<|\\/>]{1,64}\Z")
 
 RULES = Rules()
+RULES.all += openai_chat_settings.RULES.all
 COMMON = Rules()  # what OpenAI's kin have in common with it
+COMMON.all += openai_chat_settings.COMMON.all
 
 
 @RULES.add("shape", "Unknown parameter", "openai.types.chat.CompletionCreateParams")
@@ -42,15 +41,20 @@ def _shape(asked: Asked) -> Iterator[str]:
     yield from misfits(body, CompletionCreateParamsBase, "body")
 
 
-@COMMON.add("some turns", "Invalid 'messages': empty array. Expected an array with minimum length 1",
-            _API)  # fmt: skip
+@COMMON.add(
+    "some turns", "Invalid 'messages': empty array. Expected an array with minimum length 1", _API
+)
 def _some(asked: Asked) -> Iterator[str]:
     if not asked.body.get("messages"):
         yield "messages"
 
 
-@COMMON.add("nothing empty", "Invalid 'messages[1].content': empty array. Expected an array with "
-            "minimum length 1, but got an empty array instead.", _API)  # fmt: skip
+@COMMON.add(
+    "nothing empty",
+    "Invalid 'messages[1].content': empty array. Expected an array with "
+    "minimum length 1, but got an empty array instead.",
+    _API,
+)
 def _empty(asked: Asked) -> Iterator[str]:
     for at, message in objects(asked.body.get("messages"), "messages"):
         if message.get("content") == [] or message.get("tool_calls") == []:
@@ -65,8 +69,12 @@ def _content(asked: Asked) -> Iterator[str]:
             yield f"{at}.content"
 
 
-@RULES.add("ids of calls", "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a "
-           "string with maximum length 64", _IDS)  # fmt: skip
+@RULES.add(
+    "ids of calls",
+    "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a "
+    "string with maximum length 64",
+    _IDS,
+)
 def _ids(asked: Asked) -> Iterator[str]:
     for at, message in objects(asked.body.get("messages"), "messages"):
         ids = [call.get("id") for _, call in objects(message.get("tool_calls"), "")]
@@ -75,8 +83,12 @@ def _ids(asked: Asked) -> Iterator[str]:
                 yield at
 
 
-@COMMON.add("calls and results", "An assistant message with 'tool_calls' must be followed by tool "
-            "messages responding to each 'tool_call_id'.", FUNCTIONS)  # fmt: skip
+@COMMON.add(
+    "calls and results",
+    "An assistant message with 'tool_calls' must be followed by tool "
+    "messages responding to each 'tool_call_id'.",
+    FUNCTIONS,
+)
 def _answered(asked: Asked) -> Iterator[str]:
     owed: list[Any] = []
     at = ""
@@ -97,8 +109,12 @@ def _answered(asked: Asked) -> Iterator[str]:
         yield at
 
 
-@COMMON.add("results and calls", "Invalid parameter: messages with role 'tool' must be a response "
-            "to a preceeding message with 'tool_calls'.", FUNCTIONS)  # fmt: skip
+@COMMON.add(
+    "results and calls",
+    "Invalid parameter: messages with role 'tool' must be a response "
+    "to a preceeding message with 'tool_calls'.",
+    FUNCTIONS,
+)
 def _called(asked: Asked) -> Iterator[str]:
     open_: list[Any] = []
     for at, message in objects(asked.body.get("messages"), "messages"):
@@ -110,8 +126,12 @@ def _called(asked: Asked) -> Iterator[str]:
             open_.remove(message["tool_call_id"])
 
 
-@COMMON.add("names of functions", "Invalid 'tools[0].function.name': string does not match "
-            "pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]{1,64}$'.", _API)  # fmt: skip
+@COMMON.add(
+    "names of functions",
+    "Invalid 'tools[0].function.name': string does not match "
+    "pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]{1,64}$'.",
+    _API,
+)
 def _names(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         if not NAME.match(tool.get("function", {}).get("name", "")):
@@ -122,8 +142,12 @@ def _names(asked: Asked) -> Iterator[str]:
                 yield f"{at}.function.name"
 
 
-@COMMON.add("a function's schema", "Invalid schema for function 'x': schema must be a JSON Schema "
-            "of 'type: \"object\"', got 'type: \"None\"'.", FUNCTIONS)  # fmt: skip
+@COMMON.add(
+    "a function's schema",
+    "Invalid schema for function 'x': schema must be a JSON Schema "
+    "of 'type: \"object\"', got 'type: \"None\"'.",
+    FUNCTIONS,
+)
 def _schema(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         schema = tool.get("function", {}).get("parameters")
@@ -131,8 +155,11 @@ def _schema(asked: Asked) -> Iterator[str]:
             yield f"{at}.function.parameters"
 
 
-@RULES.add("lists in schemas", "Invalid schema for function 'x': In context=('properties', 'y'), "
-           "array schema missing items.", LISTS)  # fmt: skip
+@RULES.add(
+    "lists in schemas",
+    "Invalid schema for function 'x': In context=('properties', 'y'), array schema missing items.",
+    LISTS,
+)
 def _lists(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         yield from lists_without_items(
@@ -140,8 +167,12 @@ def _lists(asked: Asked) -> Iterator[str]:
         )
 
 
-@RULES.add("strict functions", "Invalid schema for function 'x': In context=(), "
-           "'additionalProperties' is required to be supplied and to be false.", STRUCTURED)  # fmt: skip
+@RULES.add(
+    "strict functions",
+    "Invalid schema for function 'x': In context=(), "
+    "'additionalProperties' is required to be supplied and to be false.",
+    STRUCTURED,
+)
 def _strict(asked: Asked) -> Iterator[str]:
     for at, tool in objects(asked.body.get("tools"), "tools"):
         function = tool.get("function", {})
@@ -149,8 +180,12 @@ def _strict(asked: Asked) -> Iterator[str]:
             yield from not_strict_for_openai(function.get("parameters"), at)
 
 
-@COMMON.add("tool choice", "Tool choice 'x' not found in 'tools' parameter.; 'tool_choice' is only "
-            "allowed when 'tools' are specified.", _API)  # fmt: skip
+@COMMON.add(
+    "tool choice",
+    "Tool choice 'x' not found in 'tools' parameter.; 'tool_choice' is only "
+    "allowed when 'tools' are specified.",
+    _API,
+)
 def _choice(asked: Asked) -> Iterator[str]:
     choice = asked.body.get("tool_choice")
     tools = [tool.get("function", {}) for _, tool in objects(asked.body.get("tools"), "tools")]
@@ -163,63 +198,6 @@ def _choice(asked: Asked) -> Iterator[str]:
         yield "parallel_tool_calls"
 
 
-@COMMON.add("JSON in words", "'messages' must contain the word 'json' in some form, to use "
-            "'response_format' of type 'json_object'.", "https://github.com/mem0ai/mem0/issues/3008")  # fmt: skip
-def _json(asked: Asked) -> Iterator[str]:
-    output = asked.body.get("response_format") or {}
-    if output.get("type") == "json_object":
-        if "json" not in json.dumps(asked.body.get("messages"), ensure_ascii=False).lower():
-            yield "messages"
-
-
-@RULES.add("output's schema", "Invalid schema for response_format 'x': In context=(), "
-           "'additionalProperties' is required to be supplied and to be false.", STRUCTURED)  # fmt: skip
-def _output(asked: Asked) -> Iterator[str]:
-    output = (asked.body.get("response_format") or {}).get("json_schema")
-    if output:
-        if not NAME.match(output.get("name", "")):
-            yield "response_format.json_schema.name"
-        if output.get("strict"):
-            yield from not_strict_for_openai(output.get("schema"), "response_format")
-
-
-@COMMON.add("stop", "Invalid 'stop': array too long. Expected an array with maximum length 4", _API)
-def _stop(asked: Asked) -> Iterator[str]:
-    if len(listed(asked.body.get("stop"))) > 4:
-        yield "stop"
-
-
-@RULES.add("effort", "Unrecognized request argument supplied: reasoning_effort; Unsupported value: "
-           "'reasoning_effort' does not support 'minimal' with this model.", EFFORTS)  # fmt: skip
-def _effort(asked: Asked) -> Iterator[str]:
-    effort = asked.body.get("reasoning_effort")
-    if effort is not None and effort not in MODELS[asked.model].efforts:
-        yield "reasoning_effort"
-
-
-@RULES.add("sampling", "Unsupported value: 'temperature' does not support 0.2 with this model. Only "
-           "the default (1) value is supported.", SAMPLING,
-           lambda model: not MODELS[model].sampling)  # fmt: skip
-def _sampling(asked: Asked) -> Iterator[str]:
-    if MODELS[asked.model].samples(asked.body.get("reasoning_effort")):
-        return
-    defaults = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
-    for key, default in defaults.items():
-        if asked.body.get(key, default) != default:
-            yield key
-    for key in ("stop", "logit_bias"):
-        if asked.body.get(key):
-            yield key
-
-
-@RULES.add("length of a reasoning model", "Unsupported parameter: 'max_tokens' is not supported "
-           "with this model. Use 'max_completion_tokens' instead.", EFFORTS,
-           lambda model: MODELS[model].reasons)  # fmt: skip
-def _limit(asked: Asked) -> Iterator[str]:
-    if "max_tokens" in asked.body:
-        yield "max_tokens"
-
-
 @RULES.add("pictures", "Invalid MIME type. Only image types are supported.", _API)
 def _pictures(asked: Asked) -> Iterator[str]:
     for place, message in objects(asked.body.get("messages"), "messages"):
@@ -228,18 +206,16 @@ def _pictures(asked: Asked) -> Iterator[str]:
                 yield from bad_url(part.get("image_url", {}).get("url"), at, PICTURES)
 
 
-@RULES.add("names of participants", "Invalid 'messages[0].name': string does not match pattern. "
-           "Expected a string that matches the pattern '^[^\\s<|\\\\/>]+$'.", _API)  # fmt: skip
+@RULES.add(
+    "names of participants",
+    "Invalid 'messages[0].name': string does not match pattern. "
+    "Expected a string that matches the pattern '^[^\\s<|\\\\/>]+$'.",
+    _API,
+)
 def _participants(asked: Asked) -> Iterator[str]:
     for at, message in objects(asked.body.get("messages"), "messages"):
         if "name" in message and not _PARTICIPANT.match(message["name"]):
             yield f"{at}.name"
-
-
-@RULES.add("user", "Invalid 'user': string too long. Expected a string with maximum length 64", _API)
-def _user(asked: Asked) -> Iterator[str]:
-    if len(asked.body.get("user") or "") > 64:
-        yield "user"
 
 
 RULES.all += COMMON.all

@@ -34,7 +34,9 @@ MODELS = {
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 EFFORTS = "https://developers.openai.com/api/docs/guides/reasoning"
-SAMPLING = "https://developers.openai.com/api/docs/guides/latest-model#gpt-52-parameter-compatibility"
+SAMPLING = (
+    "https://developers.openai.com/api/docs/guides/latest-model#gpt-52-parameter-compatibility"
+)
 FUNCTIONS = "https://developers.openai.com/api/docs/guides/function-calling"
 STRUCTURED = "https://developers.openai.com/api/docs/guides/structured-outputs"
 LISTS = "https://github.com/modelscope/ms-agent/pull/610"  # "array schema missing items"

@@ -12,8 +12,8 @@ from typing import Any
 
 import typing_extensions
 
-_REQUIRED = (typing.Required, typing_extensions.Required)
-_WRAPPED = (
+_REQUIRED: tuple[Any, ...] = (typing.Required, typing_extensions.Required)
+_WRAPPED: tuple[Any, ...] = (
     *(typing.NotRequired, typing_extensions.NotRequired),
     *(typing.Annotated, typing_extensions.Annotated),
 )
@@ -46,7 +46,7 @@ def misfits(value: Any, kind: Any, at: str = "") -> Iterator[str]:
         yield from _of_object(value, kind, at)
     elif origin is dict or kind is dict:
         yield from _of_mapping(value, kind, at)
-    elif origin in (list, tuple) or _is_sequence(kind):
+    elif _is_sequence(kind):
         yield from _of_list(value, kind, at)
     # What is left is a file or a path, which no JSON holds.
     elif not isinstance(kind, type) or not isinstance(value, kind):
@@ -60,8 +60,8 @@ def _bare(kind: Any) -> Any:
 
 
 def _is_sequence(kind: Any) -> bool:
-    origin = typing.get_origin(kind) or kind
-    if origin in (collections.abc.Iterable, collections.abc.Sequence):
+    origin: Any = typing.get_origin(kind) or kind
+    if origin in (list, tuple, collections.abc.Iterable, collections.abc.Sequence):
         return True
     return getattr(origin, "__name__", "") == "SequenceNotStr"
 
@@ -145,7 +145,7 @@ def _union(kinds: tuple[Any, ...]) -> _Union:
                     tagged.setdefault((tag, literal), []).append(kind)
         elif typing.get_origin(kind) is dict or kind is dict:
             objects.append(kind)
-        elif typing.get_origin(kind) in (list, tuple) or _is_sequence(kind):
+        elif _is_sequence(kind):
             lists.append(kind)
         else:
             others.append(kind)

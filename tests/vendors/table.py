@@ -1,6 +1,14 @@
 """All vendors that judge, and the table of their rules: ``python -m tests.vendors``."""
 
-from tests.vendors import claude, claude_models, gemini, kin, openai_chat, openai_models
+from tests.vendors import (
+    claude,
+    claude_models,
+    gemini,
+    gemini_models,
+    kin,
+    openai_chat,
+    openai_models,
+)
 from tests.vendors import openai_responses as responses
 from tests.vendors.rule import Issued, Rule, Vendor
 
@@ -19,7 +27,7 @@ _MODELS: dict[str, tuple[str, ...]] = {
     "anthropic": tuple(claude_models.MODELS),
     "openai": tuple(openai_models.MODELS),
     "openai-responses": tuple(openai_models.MODELS),
-    "google": tuple(gemini.MODELS),
+    "google": tuple(gemini_models.MODELS),
     "mistral": ("mistral-large-latest",),
     "deepseek": ("deepseek-reasoner",),
     "groq": ("openai/gpt-oss-120b",),
