@@ -10,6 +10,8 @@ calls and results alike. A request without any such thing is not touched.
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from broker.dialects.neutral.signature import Origin, unseal
 from broker.dialects.responses.minted import is_made_item
 from broker.dialects.vendors import takes_of
@@ -19,6 +21,7 @@ from broker.settings.takes import Takes
 
 Object = dict[str, Any]
 _THOUGHTS = ("thinking", "redacted_thinking")
+_REASONING = ("reasoning_content", "reasoning", "reasoning_details")  # of a message in chat
 _CALLS = ("function_call", "custom_tool_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
@@ -28,7 +31,11 @@ def mended(request: Object, provider: Provider, model: str) -> Object:
     mend = _MENDS.get(provider.dialect)
     if mend is None:
         return request
-    return mend(request, takes_of(provider.dialect, model, provider.takes))
+    takes, without = takes_of(provider.dialect, model, provider.takes), provider.quirks.without
+    if "reasoning_content" in without:
+        takes = msgspec.structs.replace(takes, thoughts=False)
+    request = mend(request, takes)
+    return _without_refusals(request) if "refusal" in without else request
 
 
 def is_sealed(text: Any, dialect: Origin) -> bool:
@@ -45,17 +52,58 @@ def _chat(request: Object, takes: Takes) -> Object:
     messages, ids = _objects(request, "messages"), CallIds(takes)
     if messages is None:
         return request
-    found = [_chat_message(each, ids) if isinstance(each, dict) else each for each in messages]
+    asked = _last_user(messages) if takes.reasoned_calls else len(messages)
+    found = []
+    for place, each in enumerate(messages):
+        fitting = _chat_message(each, ids, takes) if isinstance(each, dict) else each
+        found.append(_reasoned(fitting) if place > asked else fitting)
     return _with(request, "messages", messages, found)
 
 
-def _chat_message(message: Object, ids: CallIds) -> Object:
+def _last_user(messages: list[Any]) -> int:
+    places = (
+        place
+        for place in range(len(messages) - 1, -1, -1)
+        if isinstance(messages[place], dict) and messages[place].get("role") == "user"
+    )
+    return next(places, -1)
+
+
+def _reasoned(message: Any) -> Any:
+    """A turn of the model that calls tools, with reasoning, if only none."""
+    if not isinstance(message, dict) or not message.get("tool_calls"):
+        return message
+    if isinstance(message.get("reasoning_content"), str):
+        return message
+    return {**message, "reasoning_content": ""}
+
+
+def _without_refusals(request: Object) -> Object:
+    """The request, in which a refusal sent back is a text like any other."""
+    messages = _objects(request, "messages") or []
+    found = [_plain(each) if isinstance(each, dict) else each for each in messages]
+    return _with(request, "messages", messages, found)
+
+
+def _plain(message: Object) -> Object:
+    if "refusal" not in message or message.get("role") != "assistant":
+        return message
+    rest = {key: value for key, value in message.items() if key != "refusal"}
+    refusal, content = message["refusal"], rest.get("content")
+    if isinstance(refusal, str) and refusal and isinstance(content, str | None):
+        rest["content"] = (content or "") + refusal
+    return rest
+
+
+def _chat_message(message: Object, ids: CallIds, takes: Takes) -> Object:
     role = message.get("role")
     if role == "tool":
         return _renamed(message, "tool_call_id", ids.of_result)
     if role != "assistant":
         return message
     ids.begin_turn()
+    if takes.thoughts is False and not message.keys().isdisjoint(_REASONING):
+        message = {key: value for key, value in message.items() if key not in _REASONING}
     calls, details = message.get("tool_calls"), message.get("reasoning_details")
     if isinstance(calls, list):
         told = [

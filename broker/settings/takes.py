@@ -31,7 +31,7 @@ class Takes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     end_space: bool | None = None  # whether the last turn, if the model's, may end in white space
     prefill: bool | None = None  # whether the last turn may be the model's
     system_turns: bool | None = None  # whether system messages may stand within the conversation
-    user_after_tool: bool | None = None  # whether a user's turn may follow results directly
+    user_after_tool: bool | None = None  # whether another's turn may follow results directly
     pictures: bool | None = None
     thoughts: bool | None = None  # whether a turn of the model may have reasoning_content
     unsigned_thoughts: bool | None = None  # whether reasoning without a signature may come back

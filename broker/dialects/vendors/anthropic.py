@@ -128,7 +128,6 @@ ROWS: tuple[Row, ...] = (
         name="claude.thinking_goes_on",
         dialects=_MESSAGES,
         vendor="claude",
-        before=(4, 6),
         takes=Takes(thinking_goes_on=False),
         source=_SAYS + "When `thinking` is enabled, a final `assistant` message must start with a "
         "thinking block",

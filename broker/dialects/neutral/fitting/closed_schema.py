@@ -150,14 +150,18 @@ def _typed(kind: Any, left: Schema, within_union: bool) -> Schema:
             "additionalProperties": False,
         }
         return found if required is None else {**found, "required": required}
-    elif kind == "string" and left.get("format") in _FORMATS:
-        return {"format": left.pop("format")}
+    elif kind == "string" and "format" in left:
+        form = left.pop("format")
+        if form in _FORMATS:
+            return {"format": form}
+        left["format"] = form
     elif kind == "array":
         found = {}
         if left.get("items") is not None:
             found["items"] = _closed(left.pop("items"))
-        if left.get("minItems") in (0, 1):
-            found["minItems"] = left.pop("minItems")
+        if "minItems" in left:
+            least = left.pop("minItems")
+            (found if least in (0, 1) else left)["minItems"] = least
         return found
     return {}
 

@@ -59,7 +59,8 @@ def thinking_of(request: Request, takes: Takes, caller: str = "") -> Thinking:
         return _adaptive(request, reasoning, takes, effort, length)
     wanted = reasoning.budget or _BUDGETS.get(reasoning.effort or "medium", _BUDGETS["high"])
     least = takes.budget_least or 1
-    wanted = min(max(wanted, least), takes.budget_most or wanted)
+    wanted = max(wanted, least)
+    wanted = min(wanted, takes.budget_most or wanted)
     if request.max_tokens is None:
         length += wanted
     elif length <= least:
@@ -87,7 +88,8 @@ def _may_think(request: Request, reasoning: Reasoning, takes: Takes, caller: str
     if takes.forced_tool_beside_thinking is False and forces_a_tool(request):
         lose_effort(reasoning.effort, "this model can't think where tool_choice insists on a call")
         return False
-    if takes.thinking_goes_on is False and _began_without(request.messages):
+    budget = takes.thinking == "budget"
+    if budget and takes.thinking_goes_on is False and _began_without(request.messages):
         path = path_of("effort", caller)
         why = "another model began this loop of tools, and this one can't begin to think in it"
         lose(Loss(path, why), told=True)
@@ -115,10 +117,11 @@ def _fields(kind: str, reasoning: Reasoning, **fields: Any) -> dict[str, Any]:
 
 def _began_without(messages: tuple[Message, ...]) -> bool:
     """Whether the last turn of the model called tools, and does not begin with its own thoughts."""
-    if not messages or messages[-1].role != "tool":
+    said = [place for place, each in enumerate(messages) if each.role == "assistant"]
+    if not said or all(each.role != "tool" for each in messages[said[-1] :]):
         return False
-    turn = next((each for each in reversed(messages) if each.role == "assistant"), None)
-    if turn is None or not any(isinstance(part, ToolCall) for part in turn.parts):
+    turn = messages[said[-1]]
+    if not any(isinstance(part, ToolCall) for part in turn.parts):
         return False
     first = next((part for part in turn.parts if not _is_left_out(part)), None)
     return not isinstance(first, Thought)

@@ -88,8 +88,9 @@ def _messages(request: Request, quirks: Quirks, takes: Takes) -> list[dict[str, 
     for place, turn in enumerate(turns):
         written = _message(turn, takes, reasoned=bool(takes.reasoned_calls) and place > asked)
         for message in written:
-            behind = bool(found) and found[-1]["role"] == "tool" and message["role"] == "user"
-            if behind and takes.user_after_tool is False:
+            behind = bool(found) and found[-1]["role"] == "tool"
+            spoken = message["role"] not in ("tool", "assistant")
+            if behind and spoken and takes.user_after_tool is False:
                 found.append({"role": "assistant", "content": _UNDERSTOOD})
             found.append(message)
     return found
@@ -161,10 +162,13 @@ def _message(message: Message, takes: Takes, *, reasoned: bool) -> list[dict[str
         found["refusal"] = "".join(refusals)
     if calls:
         found["tool_calls"] = calls
-    thoughts = {} if takes.thoughts is False else _thoughts(message.parts)
+    untold = takes.thoughts is False or "reasoning_content" in terms().quirks.without
+    thoughts = {} if untold else _thoughts(message.parts)
     if reasoned and calls and "reasoning_content" not in thoughts:
         texts = [part.text for part in message.parts if isinstance(part, Thought)]
         thoughts["reasoning_content"] = "".join(texts)
+    if content is None and thoughts and not calls and not refusals:
+        found["content"] = ""  # null is for turns that call tools
     # Of a turn that was nothing but another provider's reasoning nothing is left.
     return [found | thoughts] if said or refusals or calls or thoughts else []
 
