@@ -83,6 +83,20 @@ def draw_wishes(dice: random.Random, dialect: str) -> Wishes:
         found.limit = found.limit or 4096
     if dice.random() < 0.4:
         _thinking(dice, dialect, found)
+    _sample(dice, dialect, found)
+    if dice.random() < 0.2:
+        found.output = dice.choice([_PLAIN, _BOUND])
+        if dialect != "messages" and found.system and "JSON" in found.system:
+            found.output = dice.choice([_PLAIN, _BOUND, None]) or "json"
+    if dice.random() < 0.2:
+        found.user = dice.choice(["bob", "user_" + "7" * 58])
+        if dialect == "messages":
+            found.user = dice.choice(["bob", "user_" + "7" * 145])
+    return found
+
+
+def _sample(dice: random.Random, dialect: str, found: Wishes) -> None:
+    """Now and then some settings of how words are chosen, and where to stop."""
     if dice.random() < 0.25:
         found.temperature = dice.choice([1.0, 0.3, 0.0])
     if dice.random() < 0.1:
@@ -93,19 +107,10 @@ def draw_wishes(dice: random.Random, dialect: str) -> Wishes:
         found.stop = dice.choice([["END"], ["END", "\n\n", "a", "b"], ["FIN"]])
         if dialect == "messages":
             found.stop = ["END"]
-    if dice.random() < 0.2:
-        found.output = dice.choice([_PLAIN, _BOUND])
-        if dialect != "messages" and found.system and "JSON" in found.system:
-            found.output = dice.choice([_PLAIN, _BOUND, None]) or "json"
-    if dice.random() < 0.2:
-        found.user = dice.choice(["bob", "user_" + "7" * 58])
-        if dialect == "messages":
-            found.user = dice.choice(["bob", "user_" + "7" * 145])
     if dice.random() < 0.05 and dialect == "chat":
         found.seed = 0
     if dice.random() < 0.05 and dialect != "messages":
         found.verbosity = dice.choice(["low", "medium"])
-    return found
 
 
 def _tools(dice: random.Random, dialect: str) -> list[Tool]:

@@ -54,7 +54,7 @@ def goes_on(vendor: Vendor) -> bool:
 
 
 class History:
-    """One conversation: a caller of one dialect, vendors of whom one at least speaks ``provider``."""
+    """One conversation, of a caller of one dialect; one vendor at least speaks ``provider``."""
 
     def __init__(self, seed: str, caller: str, provider: str, report: Report) -> None:
         self._name = f"{caller}-{provider}-{seed}"

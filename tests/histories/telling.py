@@ -104,8 +104,8 @@ def _responses(dice: random.Random, vendor: Vendor, said: Said, body: Object) ->
     for call in said.calls:
         items.append({"id": new_id("fc"), "type": "function_call", "status": "completed",
                       "call_id": call.id, "name": call.name, "arguments": call.text})  # fmt: skip
-    response: Object = {"id": "resp_1", "object": "response", "created_at": 1, "model": vendor.model,
-                "status": "in_progress", "output": [], "usage": None}  # fmt: skip
+    response: Object = {"id": "resp_1", "object": "response", "created_at": 1, "output": [],
+                        "model": vendor.model, "status": "in_progress", "usage": None}  # fmt: skip
     found: Events = [{"type": "response.created", "response": response}]
     for index, item in enumerate(items):
         found += _item(index, item)

@@ -9,22 +9,11 @@ from tests.vendors.rule import Asked, Rules, listed, objects
 from tests.vendors.schemas import is_object
 
 _API = "https://ai.google.dev/api/generate-content"
-_CACHING = "https://ai.google.dev/api/caching#Part"
 _CALLING = "https://ai.google.dev/gemini-api/docs/function-calling"
-_SIGNATURES = "https://ai.google.dev/gemini-api/docs/thought-signatures"
 _THINKING = "https://ai.google.dev/gemini-api/docs/thinking#set-budget"
-_PAIRS = "https://github.com/google-gemini/gemini-cli/issues/3814"
-_ORDER = "https://github.com/googleapis/python-genai/issues/1130"
 _BOTH = "https://github.com/symfony/ai/issues/1777"
-_URIS = "https://ai.google.dev/gemini-api/docs/files"
 _MOST_STOPS = 5
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}\Z")
-# What may stand in place of a signature: the FAQ of "Thought signatures".
-_ANY = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
-_PICTURES = (
-    *("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"),
-    *("application/pdf", "text/plain", "image/gif"),
-)
 
 
 RULES = Rules()

@@ -1,7 +1,6 @@
 """What OpenAI's Chat Completions API refuses of settings."""
 
 import json
-import re
 from collections.abc import Iterator
 
 from tests.vendors.openai_models import (
@@ -17,10 +16,6 @@ from tests.vendors.schemas import (
 )
 
 _API = "https://developers.openai.com/api/reference/resources/chat/subresources/completions/methods/create"
-_IDS = "https://github.com/openai/openai-agents-python/issues/2165"
-_STREAMED = ("stream",)
-_LONGEST_ID = 64
-_PARTICIPANT = re.compile(r"[^\s<|\\/>]{1,64}\Z")
 
 RULES = Rules()
 COMMON = Rules()  # what OpenAI's kin have in common with it

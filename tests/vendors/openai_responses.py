@@ -27,13 +27,8 @@ from tests.vendors.schemas import (
 from tests.vendors.shape import misfits
 
 _API = "https://developers.openai.com/api/reference/resources/responses/methods/create"
-_REASONING = "https://developers.openai.com/api/docs/guides/reasoning#encrypted-reasoning-items"
-_CALL_IDS = "https://github.com/AnswerDotAI/fastllm/issues/45"
-_FOLLOWED = "https://github.com/vercel/ai/issues/7099"
 _STREAMED = ("stream",)
 _CALLS = ("function_call", "custom_tool_call")
-_OUTPUTS = ("function_call_output", "custom_tool_call_output")
-_PREFIXES = {"reasoning": "rs", "function_call": "fc", "message": "msg", "custom_tool_call": "ctc"}
 
 RULES = Rules()
 RULES.all += openai_responses_items.RULES.all

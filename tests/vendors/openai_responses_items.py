@@ -13,7 +13,6 @@ _API = "https://developers.openai.com/api/reference/resources/responses/methods/
 _REASONING = "https://developers.openai.com/api/docs/guides/reasoning#encrypted-reasoning-items"
 _CALL_IDS = "https://github.com/AnswerDotAI/fastllm/issues/45"
 _FOLLOWED = "https://github.com/vercel/ai/issues/7099"
-_STREAMED = ("stream",)
 _CALLS = ("function_call", "custom_tool_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _PREFIXES = {"reasoning": "rs", "function_call": "fc", "message": "msg", "custom_tool_call": "ctc"}
