@@ -4,7 +4,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 PDF = "JVBERi0xLjQKJSVFT0YK"
 Schema = dict[str, Any]
 _PORT: Schema = {"type": "object", "properties": {"port": {"type": "string"}}}

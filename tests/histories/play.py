@@ -18,7 +18,7 @@ from tests.histories.said import Said, draw_said, tools_in
 from tests.histories.telling import events_of
 from tests.histories.turns import User
 from tests.vendors.claude_models import MODELS as CLAUDE
-from tests.vendors.rule import Vendor
+from tests.vendors.rule import Refusal, Vendor
 from tests.vendors.table import vendors
 
 CALLERS = ("chat", "messages", "responses")
@@ -30,6 +30,8 @@ _TRACES = (
     *("reasoning is followed", "reasoning that is not kept", "ids of items", "thinking first"),
     *("thoughts as they were", "thoughts of this conversation", "reasoning of calls"),
 )
+_SAID = ("blank texts", "nothing empty", "content")  # in a turn of the model
+_TURN = re.compile(r"(messages|input)\[(\d+)\]")
 _ENDS = ("the last turn", "the last turn's white space")
 _REASONING = re.compile(r"messages\[\d+\]\.(reasoning(_content|_details)?|refusal)\b")
 _ROUNDS = 7
@@ -44,6 +46,15 @@ class Report:
     failovers: int = 0  # requests in the middle of a loop of calls that another vendor began
     gone_on: int = 0  # requests that go on from half an answer of another vendor
     wrong: list[str] = field(default_factory=list)
+
+
+def _is_trace(refusal: Refusal, body: dict[str, Any]) -> bool:
+    """Whether it is about what another vendor has left in a caller's own words."""
+    if refusal.rule in _TRACES or _REASONING.search(refusal.at):
+        return True
+    turn = _TURN.match(refusal.at)
+    said = turn is not None and body[turn[1]][int(turn[2])].get("role") == "assistant"
+    return said and refusal.rule in _SAID
 
 
 def goes_on(vendor: Vendor) -> bool:
@@ -172,7 +183,7 @@ class History:
             self._report.gone_on += 1
             own = other.dialect == self._caller.dialect
             for refusal in other.refusals(again.body):
-                if not own or refusal.rule in (*_TRACES, *_ENDS):
+                if not own or refusal.rule in _ENDS or _is_trace(refusal, again.body):
                     self._wrong(other, f"going on: {refusal}")
             if word not in json.dumps(again.body):
                 self._wrong(other, "going on: the partial answer is not told")
@@ -190,7 +201,7 @@ class History:
         own = vendor.dialect == caller
         self._report.asked[f"{caller} -> {vendor.dialect}"] += 1
         for refusal in vendor.refusals(asked.body):
-            if not own or refusal.rule in _TRACES or _REASONING.search(refusal.at):
+            if not own or _is_trace(refusal, asked.body):
                 self._wrong(vendor, str(refusal))
         text = json.dumps(asked.body, ensure_ascii=False)
         for mark in self._caller.marks:

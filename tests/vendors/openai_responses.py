@@ -119,9 +119,8 @@ def _choice(asked: Asked) -> Iterator[str]:
     names = [tool.get("name") for _, tool in objects(asked.body.get("tools"), "tools")]
     if choice not in (None, "auto", "none") and not names:
         yield "tool_choice"
-    named = isinstance(choice, dict) and choice.get("type") == "function"
-    if named and choice.get("name") not in names:
-        yield "tool_choice.name"
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        yield from () if choice.get("name") in names else ("tool_choice.name",)
 
 
 @RULES.add(
