@@ -48,6 +48,7 @@ __all__ = [
 MAX_TEMPLATES = 64
 _LEARN_BELOW = 4096  # bytes; a longer frame is not worth a template of its own
 _SHAPES = 64  # shapes remembered while waiting for their second frame
+_UNREAD = 4  # frames that are kept until one comes that may be like one of them
 _BARE = bytes(set(range(0x20, 0x100)) - set(b'"\\'))  # may stand in a JSON string, if it is UTF-8
 _INSIDE = re.compile(rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*')
 _SCALAR = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*)')
@@ -63,9 +64,15 @@ def put_varint(out: bytearray, number: int) -> None:
 
 def verbatim(kind: int, body: bytes) -> bytes:
     """The payload of one frame kept as it is."""
-    out = bytearray((VERBATIM + kind,))
+    out = bytearray()
+    _keep(out, kind, body)
+    return bytes(out)
+
+
+def _keep(out: bytearray, kind: int, body: bytes) -> None:
+    out.append(VERBATIM + kind)
     put_varint(out, len(body))
-    return bytes(out + body)
+    out += body
 
 
 def define(template: Template) -> bytes:
@@ -192,6 +199,7 @@ class Encoder:
         "_latest",
         "_runs",
         "_seen",
+        "_unread",
         "templates",
     )
 
@@ -202,6 +210,7 @@ class Encoder:
         self._fitted = False  # whether the last frame did
         self._runs: dict[int, _Run] = {}
         self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
+        self._unread: dict[int, bytes] = {}  # by their quotation marks
 
     def adopt(self, templates: Mapping[int, Template]) -> None:
         """Take over what a stream has, so that no number is defined twice."""
@@ -217,7 +226,7 @@ class Encoder:
                 self._fitted = True
                 _put(out, number, holes)
                 return
-        out += verbatim(kind, body)
+        _keep(out, kind, body)
 
     def alike(self, keys: tuple[bytes, ...]) -> bool:
         """Whether all that varies in frames like the last one are JSON strings under these keys."""
@@ -269,7 +278,7 @@ class Encoder:
                     return number, holes
         if len(templates) >= MAX_TEMPLATES or len(body) > _LEARN_BELOW:
             return 0, None
-        template = self._learn(body)
+        template = self._learn_in_time(body)
         holes = fit(template, body) if template else None
         if template is None or holes is None:
             return 0, None
@@ -277,6 +286,18 @@ class Encoder:
         templates.append(template)
         self._fresh.append((self._latest, define(template)))
         return self._latest, holes
+
+    def _learn_in_time(self, body: bytes) -> Template | None:
+        """As ``_learn``; but a frame that none before it can be like is looked into only when
+        another comes: a stream's first words don't wait for it."""
+        quotes, unread = body.count(b'"'), self._unread
+        if not self._seen and quotes not in unread and len(unread) < _UNREAD:
+            unread[quotes] = body
+            return None
+        self._unread = {}
+        for each in unread.values():
+            self._learn(each)
+        return self._learn(body)
 
     def _learn(self, body: bytes) -> Template | None:
         """A template for this body if a frame of the same shape was seen before."""

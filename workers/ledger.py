@@ -22,6 +22,9 @@ from broker.store.record import CALLING_TOLD, attempt_field, cursor_field
 from workers.pen import Field
 from workers.providers.base import Reply
 
+# What a provider says of a call goes into its record, again with each look at it: an id is some
+# dozens of characters, and what was counted some hundreds.
+_LONGEST_ID, _LARGEST_USAGE = 1024, 16 * 1024  # characters, bytes
 _UNSETTLED = ("lost", "cancelled", "handed_over")  # ends at which a provider says nothing
 
 
@@ -130,8 +133,8 @@ class Ledger:
         if attempt is None:
             return []
         fields = []
-        if reply.provider_id is not None and attempt.provider_id is None:
-            attempt.provider_id = reply.provider_id
+        if attempt.provider_id is None and (name := _id(reply.provider_id)) is not None:
+            attempt.provider_id = name
             fields.append(attempt_field(attempt))
         if straight and reply.cursor is not None:
             self._cursor = (attempt.number, reply.cursor)
@@ -147,8 +150,8 @@ class Ledger:
         attempt.ended = round(time.time(), 3)
         attempt.outcome = outcome
         attempt.error = failure
-        attempt.usage = self.reply.usage
-        attempt.provider_id = self.reply.provider_id
+        attempt.usage = _usage(self.reply.usage)
+        attempt.provider_id = _id(self.reply.provider_id)
         attempt.lost = self.reply.lost
         took = self.reply.first_token
         attempt.first_token = None if took is None else round(took, 6)
@@ -171,7 +174,8 @@ class Ledger:
         delivered, events = transcript.length - transcript.before, self.reply.events
         if delivered or events or attempt.outcome in _UNSETTLED:
             said = self.reply.said or transcript.said
-            attempt.usage = transcript.usage or dialect.estimate(prompt, delivered, events, said)
+            counted = _usage(transcript.usage)
+            attempt.usage = counted or dialect.estimate(prompt, delivered, events, said)
             self._fields.append(attempt_field(attempt))
 
     @property
@@ -245,6 +249,18 @@ class Ledger:
     def _record(self, attempt: Attempt) -> None:
         self._ours.append(attempt)
         self._fields.append(attempt_field(attempt))
+
+
+def _id(name: str | None) -> str | None:
+    """A provider's id of a call; None if it is none that could be asked for again."""
+    return name if name is not None and len(name) <= _LONGEST_ID else None
+
+
+def _usage(counts: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a provider counted; None, so that it is estimated, if it is far too much for that."""
+    if counts is None or len(msgspec.json.encode(counts)) > _LARGEST_USAGE:
+        return None
+    return counts
 
 
 def _is_news(attempt: Attempt, known: Attempt | None) -> bool:

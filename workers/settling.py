@@ -16,6 +16,7 @@ from broker.cursor import count_of
 from broker.dialects.dialect import Dialect
 from broker.dialects.registry import DIALECTS
 from broker.dialects.usage import tokens
+from broker.ending import end
 from broker.errors import JobGone, JobNotFound, StoreAway
 from broker.model import Outline
 from broker.store import Store
@@ -49,8 +50,7 @@ class Settling:
     async def close(self) -> None:
         """Stop; what is left is found again."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
 
     async def _run(self) -> None:
         while self._waiting:

@@ -11,5 +11,5 @@ bootstrap interval (pairs are drawn again with repetition). Pairs are added unti
 is narrow enough.
 
 ``ratio`` is the arithmetic, ``builds`` the two trees, ``turns`` one pair, ``run`` all of them.
-``translator`` has a process of each build, in which ``translating`` runs.
+``translator`` has a process of each build, in which ``translating`` or ``answering`` runs.
 """

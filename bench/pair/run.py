@@ -13,6 +13,7 @@ import msgspec
 from bench.pair.bodies import write_bodies
 from bench.pair.builds import Build, builds
 from bench.pair.ratio import LEAST_PAIRS, Pair, Ratio, ratio_of
+from bench.pair.streams import write_streams
 from bench.pair.turns import FAILURES, UNITS, measure_pair
 from bench.percentiles import median
 from bench.table import Table, number
@@ -49,6 +50,7 @@ def compare(
     signal.signal(signal.SIGTERM, _end)
     with builds(commit) as both, tempfile.TemporaryDirectory(prefix="streamhold-bodies-") as folder:
         write_bodies(Path(folder))
+        write_streams(Path(folder))
         pairs = _measure(both, figures, minutes * 60, Path(folder), out.parent)
     verdicts = judge(pairs, bounds)
     out.write_bytes(msgspec.json.format(msgspec.json.encode(verdicts)) + b"\n")

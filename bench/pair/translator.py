@@ -1,4 +1,4 @@
-"""The translation of a body, by a process of each build, taking turns body by body.
+"""The translation of bodies and answers, by a process of each build, taking turns one by one.
 
 A body takes some ten milliseconds: turns as short as that see the same machine.
 """
@@ -15,7 +15,9 @@ from bench.pair.builds import Build
 from bench.pair.ratio import Pair
 from bench.program import ProgramError, environment_of
 
-_SCRIPT = Path(__file__).with_name("translating.py")
+REQUESTS, ANSWERS = (
+    Path(__file__).with_name(f"{name}.py") for name in ("translating", "answering")
+)
 _REPEATS = 4  # of each direction, and one before them that is not counted
 
 
@@ -27,7 +29,7 @@ class Translator:
         self._process = process
 
     def translate(self, caller: str, provider: str) -> float:
-        """Milliseconds of CPU that one body took.
+        """Milliseconds of CPU that one body, or answer, took.
 
         Raises:
             ProgramError: the build can't do it; the process's stderr says why.
@@ -45,12 +47,12 @@ class Translator:
         return float(line)
 
 
-def translated(both: tuple[Build, Build], bodies: Path, random: Random) -> Pair:
-    """Milliseconds for one body in every direction, of each build.
+def translated(script: Path, both: tuple[Build, Build], folder: Path, random: Random) -> Pair:
+    """Milliseconds for one body (``REQUESTS``) or answer in every direction, of each build.
 
     Of the repeats the least counts: what else runs on the machine only ever adds.
     """
-    with _running(both[0], bodies) as this, _running(both[1], bodies) as other:
+    with _running(script, both[0], folder) as this, _running(script, both[1], folder) as other:
         sides = (this, other)
         totals = [0.0, 0.0]
         for caller, provider in directions():
@@ -64,9 +66,9 @@ def translated(both: tuple[Build, Build], bodies: Path, random: Random) -> Pair:
 
 
 @contextmanager
-def _running(build: Build, bodies: Path) -> Iterator[Translator]:
+def _running(script: Path, build: Build, folder: Path) -> Iterator[Translator]:
     process = subprocess.Popen(
-        [sys.executable, "-P", str(_SCRIPT), str(bodies)],
+        [sys.executable, "-P", str(script), str(folder)],
         env=environment_of(build.tree),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

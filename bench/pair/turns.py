@@ -3,6 +3,7 @@
 first_token  the provider itself and both builds take turns, call by call
 cpu          one build, the other, the other, the one: what drifts evenly cancels
 translate    both builds take turns, body by body
+answers      likewise, answer by answer
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from bench.exchange import Cut
 from bench.measures.cpu import Incomplete, cost_of
 from bench.pair.builds import Build
 from bench.pair.ratio import Pair
-from bench.pair.translator import translated
+from bench.pair.translator import ANSWERS, REQUESTS, translated
 from bench.percentiles import median
 from bench.plan import Plan
 from bench.program import ProgramError
@@ -27,7 +28,12 @@ from bench.run import Run
 from bench.streamhold import Restarted, Streamhold, deployed, simulator
 from bench.subject import Subject
 
-UNITS = {"first_token": "ms added", "cpu": "µs/token", "translate": "ms of CPU"}
+UNITS = {
+    "first_token": "ms added",
+    "cpu": "µs/token",
+    "translate": "ms of CPU",
+    "answers": "ms of CPU",
+}
 FIGURES = tuple(UNITS)
 PLAN = Plan(calls=150, stream_tokens=125)
 _WARM_UP = 20  # calls of each that are not counted
@@ -46,24 +52,26 @@ FAILURES = (
 
 
 def measure_pair(
-    both: tuple[Build, Build], figures: tuple[str, ...], bodies: Path, logs: Path, random: Random
+    both: tuple[Build, Build], figures: tuple[str, ...], folder: Path, logs: Path, random: Random
 ) -> dict[str, Pair]:
-    """One pair of each figure.
+    """One pair of each figure; ``folder`` has the bodies and answers that are translated.
 
     Raises:
         Exception: one of ``FAILURES``.
     """
     found: dict[str, Pair] = {}
     if "translate" in figures:
-        found["translate"] = translated(both, bodies, random)
+        found["translate"] = translated(REQUESTS, both, folder, random)
+    if "answers" in figures:
+        found["answers"] = translated(ANSWERS, both, folder, random)
     if "first_token" in figures or "cpu" in figures:
         with ExitStack() as stack:
             direct = stack.enter_context(simulator(logs / "sim.log"))
             sides = []
             for place, build in enumerate(both):
-                folder = stack.enter_context(TemporaryDirectory(prefix="streamhold-bench-"))
+                own = stack.enter_context(TemporaryDirectory(prefix="streamhold-bench-"))
                 log = logs / f"pair-{place}.log"
-                sides.append(stack.enter_context(deployed(Path(folder), log, direct, build.tree)))
+                sides.append(stack.enter_context(deployed(Path(own), log, direct, build.tree)))
             found |= uvloop.run(_served(sides, figures, random))
     return {name: _checked(name, pair) for name, pair in found.items()}
 

@@ -22,6 +22,7 @@ from broker.api.passing import Passing
 from broker.api.retrying import Retrying
 from broker.api.rounds import Rounds
 from broker.api.takers import Takers
+from broker.ending import end
 from broker.errors import Draining, StoreAway
 from broker.model import check_request_id
 from broker.offload import Offload
@@ -222,9 +223,7 @@ class Core:
             yield {"core": self}
         finally:
             await self.joining.close()
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            await end(loops)
             self.turns.stop()
             await self._stand_in.close()
             if self._http is not None:

@@ -95,7 +95,11 @@ class ModelListKeeper:
             if listing.is_listing(provider) and self._is_due(name, now)
         ]
         if due:
-            await asyncio.gather(*map(self._ask, due))
+            # A gather that raises for one of them forgets that it was cancelled itself.
+            found = await asyncio.gather(*map(self._ask, due), return_exceptions=True)
+            for error in found:
+                if error is not None:
+                    raise error
             await self.look()
 
     def _is_due(self, name: str, now: float) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 import broker
 from broker import errors, log
+from broker.ending import end
 from broker.errors import StreamholdError, TooLarge, Unexpressible
 from broker.offload.budget import Budget
 from broker.offload.channel import Channel, ChildGone
@@ -69,8 +70,7 @@ class Offload:
         """End the child, and with it what waits."""
         serving, self._serving = self._serving, None
         if serving is not None:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            await end([serving])
         for queue in self._queues.values():
             for waiting in queue:
                 waiting.done.cancel()

@@ -14,6 +14,7 @@ from broker.codec import Encoder, decode
 from broker.dialects.responses.inbound import Inbound
 from broker.frames import Frame, Kind
 from tests.recorded.corpus import CORPUS
+from workers.providers.allowance import Allowance, Share
 from workers.providers.base import Reply
 from workers.providers.chat_decoder import ChatDecoder
 from workers.providers.exchange import Exchange
@@ -90,7 +91,7 @@ def told(kind: Kinds, reads: list[bytes], *, quick: bool, refuses: int = 0) -> A
     """All that an answer leaves behind, and how many of its frames went past the decoder."""
     reply, store, watched = Reply(), Store(quick=quick, refuses=refuses), Watched()
     decoder: Decoder = kind(reply)
-    intake = _Intake(cast(Exchange, watched), decoder, reply, store)
+    intake = _Intake(cast(Exchange, watched), decoder, reply, store, Share(Allowance(0), "a"))
     error: Exception | None = None
     for read in reads:
         if intake.pour(read):

@@ -2,17 +2,21 @@
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import main
+from bench.pair.answering import Recorded, answer
 from bench.pair.bodies import CALLERS, SIZE, directions, write_bodies
 from bench.pair.builds import BASELINE, BuildError, builds
 from bench.pair.ratio import LEAST_PAIRS, Pair, Ratio, ratio_of
 from bench.pair.run import judge, kept, render
+from bench.pair.streams import TOKENS, write_streams
 from broker.dialects.neutral.translation import translate_request
+from workers.providers.translated import TranslatedProvider
 
 
 def pairs(*ratios: float) -> list[Pair]:
@@ -138,3 +142,13 @@ def test_bodies_of_a_megabyte_in_every_direction(tmp_path: Path) -> None:
 )
 def test_options_that_do_not_go_together(words: list[str]) -> None:
     assert CliRunner().invoke(main, words).exit_code == 2
+
+
+async def test_answers_say_the_same_in_every_direction(tmp_path: Path) -> None:
+    write_streams(tmp_path)
+    said = {"chat": b'"content":', "messages": b"text_delta", "responses": b"output_text.delta"}
+    for caller, spoken in directions():
+        recorded: Any = Recorded(spoken, (tmp_path / f"{spoken}.sse").read_bytes())
+        frames = await answer(TranslatedProvider(recorded, spoken, caller), caller)
+        texts = [frame for frame in frames if said[caller] in frame.body]
+        assert TOKENS <= len(texts) <= TOKENS + 2, (caller, spoken)

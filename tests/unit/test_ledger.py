@@ -85,6 +85,21 @@ def test_an_end_is_recorded_once_with_what_the_provider_said() -> None:
     assert (end.provider_id, ledger.unmeasured) == ("chatcmpl-1", False)
 
 
+def test_no_record_grows_by_what_a_provider_says_of_a_call() -> None:
+    ledger = Ledger(job())
+    opened(ledger)
+    ledger.reply.events, ledger.reply.provider_id = 5, "x" * 9999
+    ledger.reply.usage = {"total_tokens": 3, "x": "x" * 16_384}
+    assert ledger.known() == []
+    ledger.end("completed")
+    (end,) = recorded(ledger.take_fields()).values()
+    assert (end.provider_id, end.usage, ledger.unmeasured) == (None, None, True)
+    ledger.settle(PROMPT, Transcript())
+    (settled,) = recorded(ledger.take_fields()).values()
+    assert settled.usage is not None
+    assert settled.usage["estimated"] is True
+
+
 def test_the_next_attempt_is_told_what_it_comes_after() -> None:
     ledger = Ledger(job())
     opened(ledger)

@@ -69,7 +69,9 @@ def test_a_model_is_known_by_its_name(
 def test_an_empty_result_is_an_empty_text() -> None:
     used = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
     result = {"type": "tool_result", "tool_use_id": "a"}
-    for more in ({}, {"content": []}, {"content": ""}, {"content": [{"type": "text", "text": ""}]}):
+    blank = {"type": "text", "text": ""}
+    empty: list[Body] = [{}, {"content": []}, {"content": ""}, {"content": [blank]}]
+    for more in empty:
         turns = [
             HI,
             {"role": "assistant", "content": [used]},
@@ -98,7 +100,8 @@ def test_a_result_that_is_an_error_says_something_to_claude() -> None:
 @pytest.mark.parametrize("content", ["", []])
 def test_a_user_that_says_nothing_is_still_a_turn(caller: str, to: str, content: Any) -> None:
     key = "input" if caller == "responses" else "messages"
-    body = ask(caller, to, **{key: [{"role": "user", "content": content}]})
+    asked: Body = {key: [{"role": "user", "content": content}]}
+    body = ask(caller, to, **asked)
     turns = body.get("messages") or body.get("input") or body["contents"]
     assert [turn["role"] for turn in turns] == ["user"]
     assert to in ("chat", "responses") or all(text.strip() for text in strings(turns))
@@ -195,7 +198,8 @@ def test_arguments_that_are_no_object_are_told_as_they_are() -> None:
 def test_thinking_is_as_the_model_takes_it_or_refused_by_name(
     model: str, effort: str, length: int | None
 ) -> None:
-    fields = {"reasoning_effort": effort} | ({"max_completion_tokens": length} if length else {})
+    fields: Body = {"reasoning_effort": effort}
+    fields |= {"max_completion_tokens": length} if length else {}
     never = effort == "none" and model in ("claude-opus-5-5", "claude-fable-5")
     if never or (model == HAIKU and effort != "none" and length == 200):
         with pytest.raises(Unexpressible) as caught:
@@ -204,7 +208,8 @@ def test_thinking_is_as_the_model_takes_it_or_refused_by_name(
         assert caught.value.losses[0].setting == "reasoning"
         return
     body = ask("chat", "messages", model, **fields)
-    thinking, output = body.get("thinking"), body.get("output_config")
+    thinking: Any = body.get("thinking")
+    output: Any = body.get("output_config")
     if effort == "none":
         assert thinking == {"type": "disabled"}
         assert output is None

@@ -344,7 +344,7 @@ def show_user_after_tool() -> None:
 def show_thoughts() -> None:
     """Reasoning that nobody signed is told to whoever reads it, and not to a GPT."""
     said = [{"type": "reasoning_text", "text": "Hm"}]
-    turns = [
+    turns: list[Body] = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "content": said},
         {"role": "assistant", "content": "Yes"},
     ]
@@ -393,6 +393,16 @@ def short(id: str) -> bool:
     return 1 <= len(id) <= 64
 
 
+def show_beside_thinking() -> None:
+    for model in (HAIKU, SONNET):
+        show_sampling_beside_thinking("messages", model)
+
+
+def show_short_ids() -> None:
+    for to in ("chat", "responses"):
+        told_ids(to, "m", LONG, short)
+
+
 MANY = [function(name=f"f{number}") for number in range(129)]
 LISTS: Body = {"type": "object", "properties": {"a": {"type": "array"}}}
 
@@ -432,18 +442,12 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "claude.forced_tool.fable": lambda: show_forced("claude-mythos-5-1"),
     "claude.forced_tool_beside_thinking": show_forced_beside_thinking,
     "claude.sampling": lambda: show_sampling("messages", OPUS),
-    "claude.sampling_beside_thinking": lambda: (
-        show_sampling_beside_thinking("messages", HAIKU),
-        show_sampling_beside_thinking("messages", SONNET),
-    ),
+    "claude.sampling_beside_thinking": show_beside_thinking,
     "claude.temperature_beside_top_p": lambda: equal(
         lost("messages", HAIKU, temperature=0.5, top_p=0.5), ["top_p"]
     ),
     "claude.json_schema": show_json_schema,
-    "openai.call_id_most": lambda: (
-        told_ids("chat", "m", LONG, short),
-        told_ids("responses", "m", LONG, short),
-    ),
+    "openai.call_id_most": show_short_ids,
     "openai.tool_name_most": lambda: tool_name("responses", "m", "tide_" + "x" * 62, 64),
     "openai.tools_most": lambda: equal(lost("responses", "m", tools=MANY), ["tools"]),
     "openai.typed_schemas": lambda: typed("responses", "m"),
@@ -497,6 +501,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     ),
     "gemini.signed_calls": show_signed_calls,
     "mistral.call_ids": lambda: told_ids("chat", "mistral-large-latest", ODD, nine),
+    "mistral.system_turns": lambda: system_turn("chat", "mistral-large-latest", "user"),
     "mistral.user_after_tool": show_user_after_tool,
     "deepseek.reasoned_calls": lambda: show_reasoned("deepseek-chat"),
     "deepseek.pictures": show_no_pictures,

@@ -15,6 +15,7 @@ from broker.model import Attempt, Job
 from broker.offload import Offload
 from broker.settings import Settings
 from workers.providers import litellm
+from workers.providers.allowance import Allowance
 from workers.providers.base import Call, Held, Provider, ProviderFailure
 from workers.providers.chat import ChatProvider
 from workers.providers.exchange import new_session
@@ -48,6 +49,7 @@ class Providers:
         self._settings = settings
         self.offload = Offload(settings)
         needed = any(provider.library for provider in settings.providers.values())
+        self._allowance = Allowance(settings.server.max_body)
         self._library = litellm.load() if needed else None
         self._session: aiohttp.ClientSession | None = None
         self._made: dict[str, Provider] = {}
@@ -74,7 +76,7 @@ class Providers:
         provider, key = settings.providers[name], settings.api_keys.get(name)
         if self._library is not None and provider.library is not None:
             return LibraryProvider(name, provider, key, self._library)
-        return _DIALECTS[provider.dialect](name, provider, key, session)
+        return _DIALECTS[provider.dialect](name, provider, key, session, self._allowance)
 
     def stop(self, job: Job, attempt: Attempt) -> None:
         """Have a call ended that its provider may go on with by itself; not waited for."""

@@ -56,6 +56,7 @@ class Call(msgspec.Struct, frozen=True):
     wants_stream: bool = True  # false: this request can't be streamed, ask for one whole answer
     timeouts: Timeouts = Timeouts()
     key: str = ""  # the job's
+    account: str = ""  # the job's
     response_id: str = ""  # the id that callers know its response by, in that dialect
     attempt: int = 0  # its number
     held: Held | None = None

@@ -32,7 +32,7 @@ class _Chunk(msgspec.Struct, gc=False):
 
 class _Whole(msgspec.Struct):
     id: Any = None
-    choices: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    choices: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     usage: dict[str, Any] | None = None
     error: Any = None
 

@@ -27,6 +27,7 @@ from broker.model import Failure
 from broker.refusal import ERROR_BODY, refused
 from broker.settings import Timeouts
 from workers.providers import failures
+from workers.providers.allowance import Share
 from workers.providers.arrivals import CONNECTED, Arrivals, Connector
 from workers.providers.base import ProviderFailure
 from workers.providers.deadline import Deadline
@@ -349,8 +350,8 @@ class Exchange:
             content.set_exception(aiohttp.ClientPayloadError())
         self._arrived()
 
-    async def whole(self, limit: int) -> bytes:
-        """The body, read to its end.
+    async def whole(self, limit: int, share: Share | None = None) -> bytes:
+        """The body, read to its end; ``share`` is what it is held by, if it may be large.
 
         Raises:
             ProviderFailure: it was cut, timed out, or is over ``limit`` bytes.
@@ -361,6 +362,8 @@ class Exchange:
             body += data
             if len(body) > limit:
                 raise ProviderFailure(failures.garbled("body_too_large"))
+            if share is not None and not share.covers(len(body)):
+                await share.cover(len(body))
         if self.lost is not None:
             raise ProviderFailure(self.lost)
         return bytes(body)

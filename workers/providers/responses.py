@@ -5,6 +5,7 @@ its reader, and is retrieved by its id, from any of its events on. A caller who 
 stored there (``store`` false) can't have that.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from broker.dialects.responses import Inbound
@@ -47,7 +48,7 @@ class ResponsesProvider(Upstream):
     def _decoder(self, call: Call, reply: Reply) -> ResponsesDecoder:
         return ResponsesDecoder(reply, _inbound(call), numbered=self.resumes)
 
-    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> Iterator[Frame]:
         return decode_whole(body, reply, _inbound(call))
 
 

@@ -7,6 +7,7 @@ kept as the ``parting`` one, for the readers of a job that no other attempt can 
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -22,7 +23,7 @@ from broker.model import Failure
 from workers.providers import failures
 from workers.providers.base import ProviderFailure, Reply
 from workers.providers.payload import GARBLED, Payload
-from workers.providers.splitter import SseEvent
+from workers.providers.splitter import LIMIT, SseEvent
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -122,12 +123,15 @@ class ResponsesDecoder:
             self._reply.parting = frame
 
 
-def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
-    """The frames of a whole answer, which is told as events.
+def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> Iterator[Frame]:
+    """The frames of a whole answer, which is told as events; each is made when it is asked for,
+    since several hold all of the answer.
 
     Raises:
-        ProviderFailure: it is no response that has ended, or it failed.
+        ProviderFailure: it is no response that has ended, or it failed, or no event can hold it.
     """
+    if len(body) > LIMIT:
+        raise ProviderFailure(failures.garbled("body_too_large"))
     try:
         read = _response.read(body)
         whole = json.loads(body)
@@ -141,13 +145,20 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
             else failures.stream_error(error_object)
         )
     _note_response(reply, read)
-    frames = [made_frame(event) for event in tell(inbound.response(whole))]
+    events = tell(inbound.response(whole))
     if read.status == "failed":
-        reply.parting = frames[-1]
+        reply.parting = made_frame(events[-1])
         raise ProviderFailure(failures.stream_error(read.error or {}))
-    reply.events = len(frames)
-    reply.ending = frames[-1]
-    return frames
+    return _told(events, reply)
+
+
+def _told(events: list[dict[str, Any]], reply: Reply) -> Iterator[Frame]:
+    for event in events[:-1]:
+        reply.events += 1
+        yield made_frame(event)
+    reply.ending = made_frame(events[-1])
+    reply.events += 1
+    yield reply.ending
 
 
 def _note_response(reply: Reply, response: _Response) -> None:

@@ -10,9 +10,13 @@ gathered for it does the same (``turn``).
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from broker.frames import Frame
+
+_AT_ONCE = 256 * 1024  # bytes of frames that are given together
 SLICE = 64 * 1024  # bytes: two hundred events or so; smaller ones cost floods twice the work
 
 
@@ -85,3 +89,18 @@ def floods_of(loop: asyncio.AbstractEventLoop) -> Floods:
 async def turn() -> None:
     """Return when it is the caller's turn in the running loop's queue."""
     await floods_of(asyncio.get_running_loop()).turn()
+
+
+def in_groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """The frames as they are made; of many bytes some at a time, so that each group may be sent
+    before the next is there."""
+    group: list[Frame] = []
+    size = 0
+    for frame in frames:
+        group.append(frame)
+        size += len(frame.body)
+        if size > _AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

@@ -47,6 +47,11 @@ class SseSplitter:
         return bool(self._pieces)
 
     @property
+    def held(self) -> int:
+        """Bytes of an unfinished event."""
+        return self._size
+
+    @property
     def idle(self) -> bool:
         """Whether what comes next begins an event."""
         return self._started and not (self._pieces or self._after_lf or self._after_cr)

@@ -36,8 +36,7 @@ from broker.frames import Frame, Kind, data_frame, data_of
 from broker.model import Failure
 from workers.providers import failures
 from workers.providers.base import Call, Held, Provider, ProviderFailure, Reply, Sink
-
-_AT_ONCE = 256 * 1024  # bytes of frames
+from workers.providers.slices import in_groups
 
 
 def speaking(provider: Provider, spoken: str, caller: str, terms: Terms | None = None) -> Provider:
@@ -193,18 +192,9 @@ class _Answer:
         return self._framed(self._told.whole if kind == Kind.WHOLE else self._told.feed, event)
 
     def _grouped(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-        """The frames as they are made; of many bytes some at a time, so that each may be sent
-        before the next is there."""
-        group: list[Frame] = []
-        size = 0
-        for frame in frames:
-            group.append(frame)
-            size += len(frame.body)
-            if size > _AT_ONCE:
-                yield self._noted(group)
-                group, size = [], 0
-        if self._noted(group):
-            yield group
+        for group in in_groups(frames):
+            yield self._noted(group)
+        self._noted([])  # an event may tell of the answer without saying anything of it
 
     def check(self) -> None:
         """Raise ProviderFailure if what was read last is none of an answer."""

@@ -14,7 +14,7 @@ a name, its ``Idempotency-Key``, and to post it again is to attach to it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import aiohttp
@@ -27,11 +27,12 @@ from broker.refusal import refused
 from broker.settings import Provider as ProviderSettings
 from broker.settings import Secret, Timeouts
 from workers.providers import failures
+from workers.providers.allowance import FREE, Allowance, Share
 from workers.providers.asking import headers, is_whole, split
 from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
 from workers.providers.exchange import Exchange
 from workers.providers.posting import Posts
-from workers.providers.slices import SLICE, turn
+from workers.providers.slices import SLICE, in_groups, turn
 from workers.providers.splitter import SseEvent, SseSplitter
 
 _PIECE = 2048  # bytes
@@ -73,6 +74,7 @@ class Upstream(ABC):
         provider: ProviderSettings,
         key: Secret | None,
         session: aiohttp.ClientSession,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self._base = provider.base_url.rstrip("/")
@@ -80,6 +82,7 @@ class Upstream(ABC):
         self._key = key
         self._session = session
         self._posts = Posts(session)
+        self._allowance = allowance or Allowance(WHOLE_LIMIT)
         self.resumes = provider.resumes
         self._latest: tuple[bool, dict[str, str], CIMultiDict[str]] | None = None  # headers
 
@@ -88,39 +91,45 @@ class Upstream(ABC):
     ) -> AsyncGenerator[list[Frame], None]:
         """See ``base.Provider``. A JSON answer, asked for or not, is given at once."""
         streams = self._provider.streams and call.wants_stream
-        async with Exchange(self._session, call.timeouts, self._posts) as exchange:
-            await self._ask(exchange, call, streams)
-            if await is_whole(exchange, self._refused):
-                body = await exchange.whole(WHOLE_LIMIT)
-                exchange.complete()
-                frames = self._whole(call, body, reply)
-                reply.first_token = exchange.elapsed
-                yield frames
-                return
-            decoder = self._decoder(call, reply)
-            intake = _Intake(exchange, decoder, reply, sink)
-            if sink is not None:
-                exchange.pour_into(intake.pour)
-            async for data in exchange:
-                if sink is not None:
-                    if data and intake.pour(data):
-                        continue
-                    data = b""
-                place = 0
-                while True:
-                    frames = intake.take(data[place : place + SLICE])
-                    if frames:
+        share = Share(self._allowance, call.account)
+        try:
+            async with Exchange(self._session, call.timeouts, self._posts) as exchange:
+                await self._ask(exchange, call, streams)
+                if await is_whole(exchange, self._refused):
+                    for frames in await self._read_whole(exchange, call, reply, share):
                         yield frames
-                    if decoder.failure is not None:
-                        raise ProviderFailure(decoder.failure)
-                    if decoder.done:
-                        return
-                    place += SLICE
-                    if place >= len(data):
-                        break
-                    await turn()  # so much has gathered that others come in between
-            if not decoder.finished:
-                raise ProviderFailure(exchange.lost or failures.cut())
+                    return
+                decoder = self._decoder(call, reply)
+                intake = _Intake(exchange, decoder, reply, sink, share)
+                if sink is not None:
+                    exchange.pour_into(intake.pour)
+                async for data in exchange:
+                    if sink is not None:
+                        if data and intake.pour(data):
+                            continue
+                        data = b""
+                    for place in range(0, len(data) or 1, SLICE):
+                        await intake.turn(place)
+                        frames = intake.take(data[place : place + SLICE])
+                        if frames:
+                            yield frames
+                        if decoder.failure is not None:
+                            raise ProviderFailure(decoder.failure)
+                        if decoder.done:
+                            return
+                if not decoder.finished:
+                    raise ProviderFailure(exchange.lost or failures.cut())
+        finally:
+            share.release()
+
+    async def _read_whole(
+        self, exchange: Exchange, call: Call, reply: Reply, share: Share
+    ) -> Iterator[list[Frame]]:
+        body = await exchange.whole(WHOLE_LIMIT, share)
+        exchange.complete()
+        told = self._whole(call, body, reply)
+        reply.first_token = exchange.elapsed
+        return in_groups(told)
 
     def knows(self, held: Held) -> bool:
         """See ``base.Provider``."""
@@ -184,7 +193,7 @@ class Upstream(ABC):
         """A decoder of this call's streamed answer."""
 
     @abstractmethod
-    def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
+    def _whole(self, call: Call, body: bytes, reply: Reply) -> Iterable[Frame]:
         """The frames of a whole answer: one of kind WHOLE, or what tells of it as a stream would.
 
         Raises:
@@ -201,15 +210,22 @@ class _Intake:
         "_error",
         "_exchange",
         "_idle",
+        "_large",
         "_left",
         "_reply",
+        "_share",
         "_sink",
         "_splitter",
         "_unread",
     )
 
     def __init__(
-        self, exchange: Exchange, decoder: Decoder, reply: Reply, sink: Sink | None
+        self,
+        exchange: Exchange,
+        decoder: Decoder,
+        reply: Reply,
+        sink: Sink | None,
+        share: Share,
     ) -> None:
         self._exchange = exchange
         self._splitter = SseSplitter()
@@ -217,10 +233,22 @@ class _Intake:
         self._idle = decoder.idle
         self._reply = reply
         self._sink = sink
+        self._share = share
+        self._large = False  # whether an event is, or was until now: a task takes what comes
         self._alike = False  # whether what is like the last event may go past the decoder
         self._left: list[Frame] = []  # that the sink did not take
         self._unread = b""  # what came behind them
         self._error: Exception | None = None  # that it raised
+
+    async def turn(self, place: int) -> None:
+        """Return once the slice at this place of a read may be taken."""
+        if place:
+            await turn()  # so much has gathered that others come in between
+        if self._splitter.held > FREE:
+            await self._share.cover(self._splitter.held)
+        elif self._share.size:
+            self._share.release()
+            self._large = False
 
     def take(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete, after those that were left.
@@ -254,6 +282,9 @@ class _Intake:
         try:
             if self._alike and end <= _PIECE and self._pass(data):  # nearly always
                 return True
+            if self._large:
+                self._unread += data
+                return False
             while place < end:
                 piece = data[place : self._cut(data, place)]
                 place += len(piece)
@@ -298,7 +329,8 @@ class _Intake:
             self._left = frames
             return False
         self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
-        return not self._over
+        self._large = self._splitter.held > FREE
+        return not (self._over or self._large)
 
     @property
     def _over(self) -> bool:

@@ -21,6 +21,13 @@ ROWS: tuple[Row, ...] = (
         source="its answer: Unexpected role 'user' after role 'tool'",
     ),
     Row(
+        name="mistral.system_turns",
+        dialects=_CHAT,
+        vendor="mistral",
+        takes=Takes(system_turns=False),
+        source="its answer: Expected last role User or Tool for serving but got system",
+    ),
+    Row(
         name="deepseek.reasoned_calls",
         dialects=_CHAT,
         vendor="deepseek",
