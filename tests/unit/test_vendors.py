@@ -13,7 +13,7 @@ from broker.errors import Unexpressible
 from broker.settings import Quirks
 from broker.settings.load import load, problems
 from broker.settings.takes import Takes
-from tests.unit.vendor_rows import function, strings
+from tests.unit.vendor_checks import function, strings
 
 Body = dict[str, Any]
 HI: Body = {"role": "user", "content": "Hi"}
