@@ -26,7 +26,7 @@ def main(requests: int | None, providers: int | None, plausible: int | None, see
     if plausible is not None:
         answers = run_plausible(plausible, seed, _say)
         click.echo(f"seed {seed}, {time.monotonic() - begun:.0f} s\n\n{answers}")
-        sys.exit(bool(answers.faults))
+        sys.exit(bool(answers.violations))
     with tempfile.TemporaryDirectory(prefix="streamhold-fuzz-") as folder:
         if providers is None:
             tally, faults = _requests(Path(folder), requests or 10_000, seed)

@@ -1,6 +1,7 @@
 """Answers in no dialect's words: what was said, how it ended and what it cost."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -10,9 +11,26 @@ Reason = Literal["end", "length", "tool_calls", "filter", "refusal"]
 # What a shape may ask of an answer: a piece of a kind, several calls, one without arguments, that
 # nothing is called, that its end is a certain one.
 Need = Literal[
-    "thought", "text", "refusal", "call", "calls", "empty call", "no call", "length", "filter"
+    "thought",
+    "text",
+    "refusal",
+    "call",
+    "calls",
+    "empty call",
+    "no call",
+    "end",
+    "length",
+    "filter",
 ]
 
+# What an answer needs to end so.
+NEEDS: dict[Reason, Need] = {
+    "end": "end",
+    "length": "length",
+    "tool_calls": "call",
+    "filter": "filter",
+    "refusal": "refusal",
+}
 _WORDS = (
     *("tide", " Bergen", "\n\n", "é", " 潮", "🌊", "  ", ' "so"', "\\n", "<think>", "\t", " is 4."),
     *("</think>", " [DONE]", "data: ", "{}", " the", " and", " wind", "\u2028", "e\u0301", ".\n"),
@@ -117,7 +135,7 @@ def drawn_answer(drawn: Random, needs: frozenset[Need]) -> Answer:
         return need in needs or drawn.random() < chance
 
     refusing = "refusal" in needs
-    calling = not refusing and "no call" not in needs and not needs & {"length", "filter"}
+    calling = not refusing and not needs & {"no call", "end", "length", "filter"}
     calling = calling and (bool(needs & {"call", "calls", "empty call"}) or drawn.random() < 0.4)
     pieces: list[Piece] = []
     if wanted("thought", 0.3):
@@ -131,7 +149,7 @@ def drawn_answer(drawn: Random, needs: frozenset[Need]) -> Answer:
         emptied = drawn.randrange(many) if wanted("empty call", 0.1) else -1
         pieces += [_call(drawn, place, empty=place == emptied) for place in range(many)]
     reason: Reason = "tool_calls" if calling else "refusal" if refusing else "end"
-    if "length" in needs or (reason == "end" and drawn.random() < 0.1):
+    if "length" in needs or (reason == "end" and "end" not in needs and drawn.random() < 0.1):
         reason = "length"
     if "filter" in needs:
         reason = "filter"
@@ -154,4 +172,4 @@ def chopped(drawn: Random, text: str) -> list[str]:
     """A text in one to four pieces, none of them empty."""
     places = drawn.sample(range(1, len(text)), min(drawn.randint(0, 3), len(text) - 1))
     cuts = [0, *sorted(places), len(text)]
-    return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(cuts)]

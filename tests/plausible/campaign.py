@@ -2,8 +2,8 @@
 
 import asyncio
 import traceback
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.plausible.case import CALLERS, CELLS, SHAPES, Case
@@ -12,6 +12,7 @@ from tests.plausible.playing import played
 from tests.plausible.shape import FORMS
 
 _STEP = 2000
+_LISTED = 200
 
 
 @dataclass
@@ -21,17 +22,16 @@ class Tally:
     cases: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     failed: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # rightly
     violated: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-    faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    violations: list[tuple[Case, list[str]]] = field(default_factory=list)
 
-    def add(self, case: Case, found: Iterable[str], *, failed: bool) -> None:
+    def add(self, case: Case, found: list[str], *, failed: bool) -> None:
         cell = case.cell
         name = cell.dialect, cell.shape.name, cell.form, cell.caller
         self.cases[name] += 1
-        self.failed[name] += failed
-        found = list(found)
+        self.failed[name] += failed and not found
         self.violated[name] += bool(found)
-        for fault in found:
-            self.faults[f"{cell.dialect} → {cell.caller}: {fault}"].append(str(case))
+        if found:
+            self.violations.append((case, list(dict.fromkeys(found))))
 
     def __str__(self) -> str:
         rows = [
@@ -40,12 +40,30 @@ class Tally:
             "",
             f"{self.cases.total():7} cases of {len(self.cases)} fields of {len(CELLS)}",
             f"{self.failed.total():7} failed, as they had to or may",
-            f"{self.violated.total():7} violations of {len(self.faults)} kinds",
+            f"{self.violated.total():7} violations",
+            *self._listed(),
         ]
-        for fault, cases in sorted(self.faults.items(), key=lambda pair: -len(pair[1])):
-            fewest = sorted(cases, key=len)[:3]
-            rows += ["", f"{len(cases)} × {fault}", *(f"    {each}" for each in fewest)]
         return "\n".join(rows)
+
+    def _listed(self) -> Iterator[str]:
+        """The violations by their shapes; of those put together none that one of them explains."""
+        known: list[tuple[str, set[str], dict[str, list[str]]]] = []
+        for case, wrong in sorted(self.violations, key=lambda pair: len(pair[0].shapes)):
+            names, dialect = {shape.name for shape in case.shapes}, case.cell.dialect
+            same = next((each for each in known if each[:2] == (dialect, names)), None)
+            if same is None:
+                if any(each[0] == dialect and each[1] < names for each in known):
+                    continue
+                same = dialect, names, {}
+                known.append(same)
+            place = f"{case.cell.form} → {case.cell.caller} ({case.name})"
+            same[2].setdefault("; ".join(wrong), []).append(place)
+        for dialect, names, found in known[:_LISTED]:
+            yield f"\n{dialect}: {' + '.join(sorted(names))}"
+            for text, places in found.items():
+                yield f"    {', '.join(places[:4])}: {text}"
+        if len(known) > _LISTED:
+            yield f"\n... and {len(known) - _LISTED} more"
 
     def _table(self, dialect: str) -> list[str]:
         heads = "".join(f"{'→ ' + caller:>16}" for caller in CALLERS)
@@ -75,7 +93,7 @@ async def _run(count: int, seed: int, say: Callable[[str], None]) -> Tally:
         found, failed = await judged(case)
         tally.add(case, found, failed=failed)
         if (number + 1) % _STEP == 0:
-            say(f"{number + 1} played, {len(tally.faults)} kinds of violations")
+            say(f"{number + 1} played, {len(tally.violations)} violations")
     return tally
 
 

@@ -117,7 +117,7 @@ def _fits(shape: Shape, chosen: list[Shape], form: Form) -> bool:
         return False
     needs = shape.needs.union(*(each.needs for each in chosen))
     calls = bool(needs & {"call", "calls", "empty call"})
-    ends = bool(needs & {"length", "filter", "no call", "refusal"})
+    ends = bool(needs & {"end", "length", "filter", "no call", "refusal"})
     return (
         not (calls and ends)
         and not {"length", "filter"} <= needs

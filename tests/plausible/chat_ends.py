@@ -1,6 +1,6 @@
 """Chat: reasons to stop, where they stand and what words they are; and ends that are none."""
 
-from tests.plausible.answer import Reason
+from tests.plausible.answer import NEEDS, Reason
 from tests.plausible.chat import choice, choices_of, chunk, last_choice, said
 from tests.plausible.shape import ALONE, STREAM, WHOLE, Bend, Draft, Shapes
 
@@ -51,8 +51,7 @@ def _failing(word: str) -> Bend:
 
 
 for _word, _reason, _by in _WORDS:
-    _need = {"tool_calls": "call", "end": "no call"}.get(_reason, _reason)
-    ENDS.add(f"the reason {_word} for {_reason}", _by, "reason", _need)(_worded(_word))  # type: ignore[arg-type]
+    ENDS.add(f"the reason {_word} for {_reason}", _by, "reason", NEEDS[_reason])(_worded(_word))
 for _word, _by in _NO_ENDS:
     ENDS.add(f"the reason {_word}", _by, ALONE)(_failing(_word))
 

@@ -3,7 +3,7 @@
 import json
 from copy import deepcopy
 
-from tests.plausible.answer import Reason
+from tests.plausible.answer import NEEDS, Reason
 from tests.plausible.gemini import calls, candidates, counted, given, last, parts, with_usage
 from tests.plausible.shape import ALONE, STREAM, Bend, Draft, Object, Shapes
 
@@ -38,8 +38,7 @@ def _failing(word: str) -> Bend:
 
 
 for _word, _reason, _by in _WORDS:
-    _need = {"tool_calls": "call", "end": "no call"}.get(_reason, _reason)
-    GEMINI.add(f"the reason {_word} for {_reason}", _by, "reason", _need)(_worded(_word))  # type: ignore[arg-type]
+    GEMINI.add(f"the reason {_word} for {_reason}", _by, "reason", NEEDS[_reason])(_worded(_word))
 for _word in _FAULTS:
     GEMINI.add(f"the reason {_word}", "Google", ALONE)(_failing(_word))
 

@@ -52,6 +52,11 @@ class Heard:
         return found
 
 
+def joined(text: str) -> str:
+    """A text with halves of a character that met as one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def number(value: Any) -> int:
     """A figure; 0 if it is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

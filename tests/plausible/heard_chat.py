@@ -12,8 +12,9 @@ _DELTA = frozenset(
 )
 
 
-def heard_stream(events: list[Event]) -> Heard:
+def heard_stream(events: list[Event], *, strict: bool) -> Heard:
     """A stream's chunks, as a client that asked for one choice adds them up."""
+    assert strict, "a stream of a provider's own is compared, not read"
     heard = Heard()
     calls: dict[int, Object] = {}
     heard.demand(bool(events) and events[-1].data == b"[DONE]", "no [DONE]")
@@ -81,6 +82,9 @@ def heard_whole(answer: Object, *, strict: bool) -> Heard:
     _spoken(heard, message)
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
+        if not strict and call.get("type") == "custom":
+            custom = call.get("custom") or {}
+            function = {"name": custom.get("name"), "arguments": custom.get("input")}
         arguments = function.get("arguments")
         id = call.get("id") or ("" if strict else "none")
         heard.called(id, function.get("name"), arguments if strict else arguments or "{}")

@@ -15,10 +15,10 @@ _DELTAS = {
 _KNOWN = ("text", "thinking", "redacted_thinking", "tool_use", "server_tool_use")
 
 
-def heard_stream(events: list[Event]) -> Heard:
+def heard_stream(events: list[Event], *, strict: bool) -> Heard:
     """A stream's events: blocks one after the other, each begun and ended."""
     heard = Heard()
-    reading = _Reading(heard)
+    reading = _Reading(heard, strict)
     for event in events:
         data = json.loads(event.data)
         heard.demand(event.name == data.get("type"), "an event under another name than its type")
@@ -28,8 +28,9 @@ def heard_stream(events: list[Event]) -> Heard:
 
 
 class _Reading:
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: Heard, strict: bool) -> None:
         self.over = False
+        self._strict = strict
         self._heard = heard
         self._begun = False
         self._open: Object | None = None
@@ -87,9 +88,10 @@ class _Reading:
             self._heard.faults.append("the end of no block")
             return
         if block.get("type") == "tool_use":
-            self._heard.demand(block.get("input") == {}, "an input in a block's start")
+            empty = block.get("input") == {} or not (self._strict or block.get("input"))
+            self._heard.demand(empty, "an input in a block's start")
             block["input"] = self._heard.parsed(self._json or "{}")
-        _block(self._heard, block, strict=True)
+        _block(self._heard, block, strict=self._strict)
 
 
 def heard_whole(answer: Object, *, strict: bool) -> Heard:

@@ -7,7 +7,7 @@ from broker.dialects.wire import encode
 from tests.plausible import heard_chat, heard_messages, heard_responses
 from tests.plausible.answer import Counts, Owed
 from tests.plausible.case import Case
-from tests.plausible.heard import Heard, contradictions, counts_of
+from tests.plausible.heard import Heard, contradictions, counts_of, joined
 from tests.plausible.playing import Outcome
 from tests.recorded.reading import Event
 from tests.recorded.stream import Recorded
@@ -44,7 +44,7 @@ def faults(case: Case, outcome: Outcome) -> list[str]:
     if caller == case.cell.dialect:
         return [*_own_stream(case, outcome), *_own_result(case, outcome)]
     events = outcome.events(caller)
-    found = _judged("stream", _STREAMS[caller](events), case)
+    found = _judged("stream", _STREAMS[caller](events, strict=True), case)
     found += _judged("result", _WHOLES[caller](_result(outcome, caller), strict=True), case)
     return found + _billed(outcome, owed, caller)
 
@@ -82,7 +82,7 @@ def _content(heard: Heard, owed: Owed, caller: str) -> list[str]:
     pairs["thoughts"] = answer.texts("thought"), heard.thoughts
     for name, (true, other) in pairs.items():
         # Parts of a summary may be told with an empty line between them.
-        true, other = (_joined(each).replace("\n\n", "") for each in (true, other))
+        true, other = (joined(each).replace("\n\n", "") for each in (true, other))
         if true != other:
             kind = "lost" if len(other) < len(true) else "made up or told twice"
             found.append(f"{name} {kind if other else 'gone'}")
@@ -94,11 +94,6 @@ def _content(heard: Heard, owed: Owed, caller: str) -> list[str]:
     if len({id for id, _, _ in heard.calls}) < len(heard.calls) and owed.ids:
         found.append("calls share an id")
     return found
-
-
-def _joined(text: str) -> str:
-    """The text with halves of a character that met as one."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _counted(usage: dict[str, Any] | None, owed: Owed, caller: str) -> list[str]:
@@ -137,13 +132,13 @@ def _own_stream(case: Case, outcome: Outcome) -> list[str]:
             return []
     if case.cell.form == "whole" and not case.cell.shape.everybody:
         return _own("stream", _unfolded(caller, events), case)
-    return _own("stream", _STREAMS[caller](events), case)
+    return _own("stream", _STREAMS[caller](events, strict=True), case)
 
 
 def _unfolded(caller: str, events: list[Event]) -> Heard:
     """What the view made of a whole answer says."""
     if caller != "chat":
-        return _STREAMS[caller](events)
+        return _STREAMS[caller](events, strict=False)
     chunk = json.loads(events[0].data)
     for choice in chunk.get("choices") or ():
         choice["message"] = choice.pop("delta", None)

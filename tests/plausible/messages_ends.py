@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.plausible.answer import Reason
+from tests.plausible.answer import NEEDS, Reason
 from tests.plausible.messages import counted, ending, of_type, started
 from tests.plausible.shape import ALONE, STREAM, Bend, Draft, Object, Shapes
 
@@ -28,8 +28,7 @@ def _worded(word: str) -> Bend:
 
 
 for _word, _reason, _by in _WORDS:
-    _need = {"tool_calls": "call", "end": "no call"}.get(_reason, _reason)
-    ENDS.add(f"the reason {_word} for {_reason}", _by, "reason", _need)(_worded(_word))  # type: ignore[arg-type]
+    ENDS.add(f"the reason {_word} for {_reason}", _by, "reason", NEEDS[_reason])(_worded(_word))
 
 
 @ENDS.add("paused", "Anthropic", "reason", "no call")
