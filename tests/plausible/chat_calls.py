@@ -25,7 +25,8 @@ def new_ids(draft: Draft) -> None:
 def same_ids(draft: Draft) -> None:
     ids: dict[int, str] = {}
     for each in calls_of(draft):
-        each["id"] = ids.setdefault(each["index"], each.get("id", ""))
+        if "index" in each:
+            each["id"] = ids.setdefault(each["index"], each.get("id", ""))
         each["type"] = "function"
 
 
@@ -173,7 +174,7 @@ def empty_arguments(draft: Draft) -> None:
     empty = {call.id for call in draft.answer.calls if not call.arguments}
     indexes = {each.get("index") for each in calls_of(draft) if each.get("id") in empty}
     for each in calls_of(draft):
-        if each.get("id") in empty or (draft.events and each["index"] in indexes):
+        if each.get("id") in empty or (draft.events and each.get("index") in indexes):
             each["function"]["arguments"] = ""
 
 
@@ -232,7 +233,7 @@ def custom(draft: Draft) -> None:
 )
 def no_indexes(draft: Draft) -> None:
     for each in calls_of(draft):
-        each.pop("index")
+        each.pop("index", None)
 
 
 @CALLS.add("null indexes, ids again", "relays in Go", "indexes", "call", forms=STREAM)

@@ -207,14 +207,16 @@ def deltas(draft: Draft) -> None:
 def so_far(draft: Draft) -> None:
     text = ""
     for each in choices_of(draft):
-        text += (each.get("delta") or {}).get("content") or ""
+        more = (each.get("delta") or {}).get("content")
+        text += more if isinstance(more, str) else ""
         each["message"] = {"role": "assistant", "content": text}
 
 
 @CHOICES.add("text beside each delta", "Together", "holder", forms=STREAM)
 def text_beside(draft: Draft) -> None:
     for each in choices_of(draft):
-        each["text"] = (each.get("delta") or {}).get("content") or ""
+        more = (each.get("delta") or {}).get("content")
+        each["text"] = more if isinstance(more, str) else ""
 
 
 @CHOICES.add("text in place of a delta", "llamafile, relays", "holder", "text", "no call")

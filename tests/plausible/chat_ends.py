@@ -106,9 +106,9 @@ def missing_reasons(draft: Draft) -> None:
 def beside(draft: Draft) -> None:
     found = list(choices_of(draft))
     at = next(at for at, each in enumerate(found) if each.get("finish_reason"))
-    if at and not found[at - 1]["finish_reason"] and not found[at]["delta"]:
-        found[at - 1]["finish_reason"] = found[at]["finish_reason"]
-        del draft.events[at]
+    if at and not found[at - 1].get("finish_reason") and not found[at]["delta"]:
+        found[at]["delta"] = found[at - 1]["delta"]
+        del draft.events[at - 1]
 
 
 @ENDS.add("the reason twice", "relays that add an end", "twice", forms=STREAM)
@@ -118,7 +118,7 @@ def twice(draft: Draft) -> None:
     draft.insert(at + 1, chunk(draft.answer, [choice({}, found[at]["finish_reason"])]))
 
 
-@ENDS.add("no reason, [DONE] alone", "relays in a hurry", "no reason", forms=STREAM)
+@ENDS.add("no reason, [DONE] alone", "relays in a hurry", "done", forms=STREAM)
 def no_reason(draft: Draft) -> None:
     draft.owed.reasons |= {"end", "tool_calls"}
     draft.owed.raw = None

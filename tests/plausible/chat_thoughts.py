@@ -151,7 +151,8 @@ def refusal(draft: Draft) -> None:
 )
 def refusal_part(draft: Draft) -> None:
     for each in said(draft):
-        each["content"] = [{"type": "refusal", "refusal": each.pop("refusal")}]
+        before = each.get("content") or []
+        each["content"] = [*before, {"type": "refusal", "refusal": each.pop("refusal")}]
 
 
 @THOUGHTS.add("a picture", "OpenRouter of Gemini", "pictures")

@@ -27,6 +27,7 @@ class Heard:
     reason: str | None = None
     usage: Object | None = None
     faults: list[str] = field(default_factory=list)
+    flat: bool = False  # whether thoughts came as plain text
 
     def demand(self, held: object, fault: str) -> None:
         if not held:

@@ -132,7 +132,8 @@ def _own_stream(case: Case, outcome: Outcome) -> list[str]:
             return []
     if case.cell.form == "whole" and not case.cell.shape.everybody:
         return _own("stream", _unfolded(caller, events), case)
-    return _own("stream", _STREAMS[caller](events, strict=True), case)
+    strict = case.cell.shape.everybody
+    return _own("stream", _STREAMS[caller](events, strict=strict), case)
 
 
 def _unfolded(caller: str, events: list[Event]) -> Heard:

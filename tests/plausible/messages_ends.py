@@ -42,20 +42,6 @@ def _delta_event(draft: Draft) -> Object:
     return of_type(draft, "message_delta")[0]
 
 
-@ENDS.add("the reason and the figures apart", "Bedrock's relays", "delta", forms=STREAM)
-def apart(draft: Draft) -> None:
-    event = _delta_event(draft)
-    usage = event.pop("usage")
-    at = next(at for at, each in enumerate(draft.events) if each is event)
-    draft.insert(at + 1, {"type": "message_delta", "delta": {}, "usage": usage})
-
-
-@ENDS.add("a null delta beside late figures", "relays in Go", "delta", forms=STREAM)
-def null_delta(draft: Draft) -> None:
-    apart(draft)
-    of_type(draft, "message_delta")[1]["delta"] = None
-
-
 @ENDS.add("figures at the start alone", "relays", "figures", forms=STREAM)
 def at_start(draft: Draft) -> None:
     del _delta_event(draft)["usage"]
@@ -108,6 +94,20 @@ def openai_figures(draft: Draft) -> None:
     assert counts is not None
     event["usage"]["prompt_tokens"] = counts.prompt
     event["usage"]["completion_tokens"] = counts.completion
+
+
+@ENDS.add("a null delta beside late figures", "relays in Go", "delta", forms=STREAM)
+def null_delta(draft: Draft) -> None:
+    apart(draft)
+    of_type(draft, "message_delta")[1]["delta"] = None
+
+
+@ENDS.add("the reason and the figures apart", "Bedrock's relays", "delta", forms=STREAM)
+def apart(draft: Draft) -> None:
+    event = _delta_event(draft)
+    usage = event.pop("usage", {})
+    at = next(at for at, each in enumerate(draft.events) if each is event)
+    draft.insert(at + 1, {"type": "message_delta", "delta": {}, "usage": usage})
 
 
 @ENDS.add("pings within and without types", "relays", "pings", forms=STREAM)

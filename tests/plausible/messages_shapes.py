@@ -218,12 +218,6 @@ def no_types(draft: Draft) -> None:
         del each["delta"]["type"]
 
 
-@BLOCKS.add("content is a text", "one-api, relays", "content", "text", "no call", forms=WHOLE)
-def content_text(draft: Draft) -> None:
-    draft.answer.pieces[:] = [each for each in draft.answer.pieces if each.kind == "text"]
-    draft.whole["content"] = draft.answer.texts("text")
-
-
 @BLOCKS.add("a server's tool between", "Anthropic", "server tool", "text")
 def server_tool(draft: Draft) -> None:
     used = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
@@ -239,6 +233,12 @@ def server_tool(draft: Draft) -> None:
         events.append({"type": "content_block_start", "index": index, "content_block": block})
         events.append({"type": "content_block_stop", "index": index})
     draft.events[1:1] = events
+
+
+@BLOCKS.add("content is a text", "one-api, relays", "content", "text", "no call", forms=WHOLE)
+def content_text(draft: Draft) -> None:
+    draft.answer.pieces[:] = [each for each in draft.answer.pieces if each.kind == "text"]
+    draft.whole["content"] = draft.answer.texts("text")
 
 
 @BLOCKS.add("citations among the text", "Anthropic", "citations", "text", forms=STREAM)

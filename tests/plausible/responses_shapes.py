@@ -36,7 +36,7 @@ def bare_end(draft: Draft) -> None:
     of_type(draft, *LAST)[0]["response"] = kept
 
 
-@EVENTS.add("the end alone, with all of it", "fake streams, Ollama", "events", forms=STREAM)
+@EVENTS.add("the end alone, with all of it", "fake streams, Ollama", "output", forms=STREAM)
 def end_alone(draft: Draft) -> None:
     draft.events[:] = of_type(draft, "response.created", *LAST)
 
