@@ -133,7 +133,7 @@ CHAT: list[tuple[str, Events, Whole]] = [
         chunk({"content": "Let me"}, "stop"), chunk(CALLS), stop("tool_calls"),
     ], BOTH),
     ("message in place of delta", [
-        {**chunk(None), "choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
+        {**chunk(None), "choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}  # noqa: E501
         for text in ("Hi ", "there")
     ] + [stop()], SAID),
     ("a message at the end that repeats all", [
@@ -233,7 +233,7 @@ RESPONSES: list[tuple[str, Events]] = [
     ("the end alone", [BEGUN, finished(output=[TEXT, DONE])]),
     ("no beginning", [*ITEMS, finished(output=[TEXT, DONE])]),
     ("arguments that are an object", [
-        BEGUN, ITEMS[0], of("output_item.added", output_index=1, item={**FUNCTION, "arguments": ""}),
+        BEGUN, ITEMS[0], of("output_item.added", output_index=1, item={**FUNCTION, "arguments": ""}),  # noqa: E501
         of("function_call_arguments.done", output_index=1, item_id="fc_1", arguments={"p": 1}),
         of("output_item.done", output_index=1, item={**FUNCTION, "arguments": {"p": 1}}),
         finished(output=[TEXT, {**FUNCTION, "arguments": {"p": 1}}]),
@@ -265,7 +265,7 @@ def test_the_end_of_a_response_has_its_items() -> None:
 GEMINI: list[tuple[str, Events]] = [
     ("two candidates", [{"candidates": [
         {"content": {"parts": [{"text": "Let me"}]}, "finishReason": "STOP"},
-        {"content": {"parts": [{"functionCall": {"id": "call_w", "name": "wind", "args": {"p": 1}}}]},
+        {"content": {"parts": [{"functionCall": {"id": "call_w", "name": "wind", "args": {"p": 1}}}]},  # noqa: E501
          "finishReason": "STOP"},
     ]}]),
     ("the SDK's names", [{"response_id": "r", "candidates": [
@@ -306,7 +306,7 @@ def test_a_fault_is_no_end(dialect: str, events: Events, caller: str) -> None:
 
 
 UNTOLD: list[tuple[str, str, Events, str]] = [
-    ("a pause", "messages", [start(), *spoken(0, "a"), *ended("pause_turn")], "unexpressible_answer"),
+    ("a pause", "messages", [start(), *spoken(0, "a"), *ended("pause_turn")], "unexpressible_answer"),  # noqa: E501
     ("a reason unheard of", "messages", [start(), *spoken(0, "a"), *ended("x")],
      "unexpressible_answer"),
     ("a reason of chat unheard of", "chat", [chunk({"content": "a"}), stop("x")],
@@ -314,7 +314,7 @@ UNTOLD: list[tuple[str, str, Events, str]] = [
     ("a custom tool's call", "responses", [
         BEGUN, finished(output=[{"type": "custom_tool_call", "call_id": "c", "name": "x"}]),
     ], "unexpressible_answer"),
-    ("a reason to call, and no call", "chat", [chunk({"content": "a"}), stop("tool_calls")], "failed"),
+    ("a reason to call, and no call", "chat", [chunk({"content": "a"}), stop("tool_calls")], "failed"),  # noqa: E501
     ("the same of messages", "messages", [start(), *spoken(0, "a"), *ended("tool_use")], "failed"),
     ("a call without a name", "chat", [call(0, "{}", id="a"), stop("tool_calls")], "failed"),
     ("a text that nobody can read", "chat", [chunk({"answer": "Hi"}), stop()], "failed"),
