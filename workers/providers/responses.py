@@ -94,7 +94,13 @@ class ResponsesProvider(Upstream):
         return f"{_path_of(call.held.provider_id)}/cancel"
 
     def _decoder(self, call: Call, reply: Reply) -> ResponsesDecoder:
-        return ResponsesDecoder(reply, _inbound(call), numbered=self.resumes)
+        held = call.held
+        return ResponsesDecoder(
+            reply,
+            _inbound(call),
+            numbered=self.resumes,
+            from_start=held is None or held.cursor is None,
+        )
 
     def _whole(self, call: Call, body: bytes, reply: Reply) -> Iterator[Frame]:
         """See ``Upstream``. A response that goes on by itself, or that was asked for again, may be

@@ -54,9 +54,17 @@ class Decoder(Protocol):
     done: bool
     failure: Failure | None
 
-    # Keys of strings that mean nothing to it, each as it stands before its value (``"text":"``):
-    # an event that differs in these alone from one that it took says nothing new to it.
-    idle: ClassVar[tuple[bytes, ...]]
+    @property
+    def idle(self) -> tuple[bytes, ...]:
+        """Keys of strings that mean nothing to it, each as it stands before its value
+        (``"text":"``): an event that differs in these alone from one that it took says nothing
+        new to it."""
+        ...
+
+    @property
+    def sure(self) -> bool:
+        """Whether ``finished`` is to be trusted where the connection was lost."""
+        ...
 
     @property
     def finished(self) -> bool: ...
@@ -121,7 +129,7 @@ class Upstream(ABC):
                             raise ProviderFailure(decoder.failure)
                         if decoder.done:
                             return
-                whole = None if decoder.finished else intake.whole()
+                whole = None if intake.finished else intake.whole()
                 for frames in self._told(exchange, call, reply, whole):
                     yield frames
         finally:
@@ -221,7 +229,6 @@ class _Intake:
         "_decoder",
         "_error",
         "_exchange",
-        "_idle",
         "_large",
         "_left",
         "_reply",
@@ -242,7 +249,6 @@ class _Intake:
         self._exchange = exchange
         self._splitter = SseSplitter()
         self._decoder = decoder
-        self._idle = decoder.idle
         self._reply = reply
         self._sink = sink
         self._share = share
@@ -289,6 +295,11 @@ class _Intake:
         if frames and self._reply.first_token is None:
             self._reply.first_token = self._exchange.elapsed
         return left + frames if left else frames
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete, and surely so if its connection was lost."""
+        return self._decoder.finished and (self._exchange.lost is None or self._decoder.sure)
 
     def whole(self) -> bytes:
         """The one object that all of a body was, which was said to be of events.
@@ -353,7 +364,7 @@ class _Intake:
         if frames and not self._sink(frames):
             self._left = frames
             return False
-        self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
+        self._alike = (bool(frames) or alike) and self._sink.alike(self._decoder.idle)
         self._large = self._splitter.held > FREE
         return not (self._over or self._large)
 
