@@ -1,0 +1,105 @@
+"""The same of answers in odd shapes: nothing is lost on the way to any SDK, and nothing made up.
+
+Who speaks the provider's own dialect may get its stream as it came: then the SDK shows what it
+shows of the provider itself, and no more is lost than there. What is folded is right for all.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.judges.answer import Heard
+from tests.contract.judges.by_node import NODES, Asked, Node, hear, right_for
+from tests.contract.judges.odd_chat import ODD as ODD_CHAT
+from tests.contract.judges.odd_elsewhere import ODD as ODD_ELSEWHERE
+from tests.contract.judges.panel import PANEL, Judge, Seat
+from tests.contract.judges.right import agree, right
+from tests.contract.judges.stage import Case, Check, Court, all_of
+
+ODD = [*ODD_CHAT, *ODD_ELSEWHERE]
+
+
+async def outcome(judge: Judge, model: str, prompt: str) -> Heard | str:
+    """What was heard, or how the SDK fell over it."""
+    try:
+        return await judge(model, prompt)
+    except Exception as error:  # noqa: BLE001 - whatever an SDK makes of it
+        return f"{type(error).__name__}: {error}"
+
+
+def translated(court: Court, seat: Seat, one: Case, provider: str) -> Check:
+    judge, prompt = seat.take(court.broker), court.stage.add(one)
+
+    async def check() -> None:
+        heard, wanted = await judge(f"{provider}/judged", prompt), right(one.answer, seat.surface)
+        assert agree(heard, wanted), f"\n{heard}\n{wanted}"
+
+    return f"{provider}, {one.name}, heard by {seat.name}", check
+
+
+def untranslated(court: Court, seat: Seat, one: Case, provider: str) -> Check:
+    """The same, or what the provider itself would be heard to say; figures are its own."""
+    broker, prompt = seat.take(court.broker), court.stage.add(one)
+    direct = seat.take(court.direct_whole if seat.whole else court.direct)
+    verbatim = not seat.again and (one.whole is not None if seat.whole else True)
+
+    async def check() -> None:
+        heard, wanted = (
+            await outcome(broker, f"{provider}/judged", prompt),
+            right(one.answer, seat.surface),
+        )
+        if isinstance(heard, Heard) and agree(heard, wanted, counts=False):
+            return
+        assert verbatim, f"\n{heard}\n{wanted}"
+        itself = await outcome(direct, "judged", prompt)
+        assert heard == itself, f"\n{heard}\n{wanted}\nthe provider itself: {itself}"
+
+    return f"{provider}, {one.name}, heard by {seat.name}", check
+
+
+def streamed(court: Court) -> Iterator[Check]:
+    for one in ODD:
+        for seat in PANEL:
+            apart = seat.surface != one.spoken
+            yield (translated if apart else untranslated)(court, seat, one, one.spoken)
+
+
+async def test_streamed_by_the_provider(court: Court) -> None:
+    await all_of(streamed(court))
+
+
+async def test_whole(court: Court) -> None:
+    """By a provider that doesn't stream."""
+    checks: list[Check] = []
+    for one in ODD:
+        for seat in PANEL:
+            if one.whole is not None and seat.surface != one.spoken:
+                checks.append(translated(court, seat, one, f"{one.spoken}-whole"))
+            elif one.whole is not None and seat.whole:
+                checks.append(untranslated(court, seat, one, f"{one.spoken}-whole"))
+    await all_of(checks)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("npm_packages")
+async def test_translated_for_the_sdks_of_javascript(court: Court) -> None:
+    asked: list[Asked] = []
+    expected: list[tuple[Case, Node]] = []
+    for one in ODD:
+        for judge in NODES:
+            if judge.surface != one.spoken:
+                prompt = court.stage.add(one)
+                asked.append(Asked(judge.name, court.url, f"{one.spoken}/judged", prompt))
+                expected.append((one, judge))
+    faults: list[Any] = []
+    for (one, judge), heard in zip(expected, await hear(asked), strict=True):
+        wanted = right_for(judge, one.answer)
+        if not agree(heard, wanted):
+            faults.append(f"{one.spoken}, {one.name}, heard by {judge.name}:\n{heard}\n{wanted}")
+    assert not faults, f"{len(faults)} of {len(asked)}\n\n" + "\n\n".join(faults)
+
+
+def test_there_are_enough() -> None:
+    assert len(ODD) >= 50
+    assert len({(one.spoken, one.name) for one in ODD}) == len(ODD)
