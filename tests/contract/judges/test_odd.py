@@ -12,12 +12,13 @@ import pytest
 from tests.contract.judges.answer import Heard
 from tests.contract.judges.by_node import NODES, Asked, Node, hear, right_for
 from tests.contract.judges.odd_chat import ODD as ODD_CHAT
+from tests.contract.judges.odd_chat_more import ODD as ODD_CHAT_MORE
 from tests.contract.judges.odd_elsewhere import ODD as ODD_ELSEWHERE
 from tests.contract.judges.panel import PANEL, Judge, Seat
 from tests.contract.judges.right import agree, right
 from tests.contract.judges.stage import Case, Check, Court, all_of
 
-ODD = [*ODD_CHAT, *ODD_ELSEWHERE]
+ODD = [*ODD_CHAT, *ODD_CHAT_MORE, *ODD_ELSEWHERE]
 
 
 async def outcome(judge: Judge, model: str, prompt: str) -> Heard | str:
