@@ -229,7 +229,7 @@ class Items:
         if verb == "delta":
             pieces.append(event["delta"])
         elif verb == "done" and "part" not in event:
-            whole = event.get("text", event.get("arguments"))
+            whole = next(event[key] for key in ("text", "arguments", "refusal") if key in event)
             assert whole == "".join(pieces), event
 
     def arguments(self, place: int) -> str:

@@ -71,10 +71,17 @@ def _thoughts(said: Any) -> str:
 
 
 async def helper(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
-    """What ``chat.completions.stream`` makes of it."""
+    """What ``chat.completions.stream`` makes of it.
+
+    It parses what it is given in the end, and raises at answers that are cut: so its snapshot is
+    taken, and no tools are named.
+    """
+    asked = _streamed(model, prompt)
+    del asked["tools"]
     try:
-        async with sdk.chat.completions.stream(**_streamed(model, prompt)) as stream:
-            return _completed(await stream.get_final_completion())
+        async with sdk.chat.completions.stream(**asked) as stream:
+            await stream.until_done()
+            return _completed(stream.current_completion_snapshot)
     except openai.APIError as error:
         return _failed(Heard(), error)
 

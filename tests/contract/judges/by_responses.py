@@ -51,9 +51,12 @@ async def _events(stream: Any) -> Heard:
 
 
 async def helper(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
-    """What ``responses.stream`` makes of it."""
+    """What ``responses.stream`` makes of it, which knows of no end but a complete one."""
     try:
         async with sdk.responses.stream(**_asked(model, prompt)) as stream:
+            async for event in stream:
+                if event.type in ("response.incomplete", "response.failed"):
+                    return _said(event.response)
             return _said(await stream.get_final_response())
     except openai.APIError as error:
         return _failed(Heard(), error)

@@ -62,3 +62,17 @@ def agree(heard: Heard, wanted: Heard, *, counts: bool = True) -> bool:
     return (
         structs.replace(heard, counts=expected.counts if not counts else heard.counts) == expected
     )
+
+
+def difference(heard: object, wanted: Heard) -> str:
+    """Where they differ, for people."""
+    if not isinstance(heard, Heard):
+        return f"\n  it is {heard}"
+    pairs = [
+        (name, getattr(heard, name), getattr(wanted, name)) for name in Heard.__struct_fields__
+    ]
+    return "".join(
+        f"\n  {name}: {ours!r}, and right is {right!r}"
+        for name, ours, right in pairs
+        if ours != right
+    )

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from tests.contract.judges.answer import ANSWERS, COUNTS, Answer, Spoken
 from tests.contract.judges.panel import GOOGLE, PANEL, Seat
-from tests.contract.judges.right import right
+from tests.contract.judges.right import difference, right
 from tests.contract.judges.stage import SAYING, Case, Check, Court, all_of
 
 QUICK = ("text", "thoughts, text and calls", "too long", "a refusal")  # of the plain run
@@ -33,7 +33,8 @@ def against(court: Court, seat: Seat, one: Case, provider: str) -> Check:
     prompt = court.stage.add(one)
 
     async def check() -> None:
-        assert await judge(f"{provider}/judged", prompt) == right(one.answer, seat.surface)
+        heard, wanted = await judge(f"{provider}/judged", prompt), right(one.answer, seat.surface)
+        assert heard == wanted, difference(heard, wanted)
 
     return f"{provider} says {one.name!r}, heard by {seat.name}", check
 
@@ -49,7 +50,8 @@ async def test_what_is_judged_is_what_the_vendors_say(court: Court) -> None:
             prompt = court.stage.add(one)
 
             async def check(judge: Any = judge, prompt: str = prompt, one: Case = one) -> None:
-                assert await judge("judged", prompt) == right(one.answer, one.spoken)
+                heard, wanted = await judge("judged", prompt), right(one.answer, one.spoken)
+                assert heard == wanted, difference(heard, wanted)
 
             checks.append((f"{one.spoken} says {one.name!r} to {seat.name}", check))
     await all_of(checks)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contract.judges.by_node import NODES, Asked, hear, right_for
+from tests.contract.judges.right import difference
 from tests.contract.judges.stage import Court
 from tests.contract.judges.test_answers import QUICK, cases
 
@@ -20,7 +21,7 @@ async def all_agree(court: Court, *names: str, kind: str = "") -> None:
             expected.append((f"{provider} says {one.name!r}", right_for(judge, one.answer)))
     found = await hear(asked)
     faults = [
-        f"{name}, heard by {call.judge}:\n{said}\n{wanted}"
+        f"{name}, heard by {call.judge}: {difference(said, wanted)}"
         for call, said, (name, wanted) in zip(asked, found, expected, strict=True)
         if said != wanted
     ]

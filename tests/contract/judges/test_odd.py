@@ -15,7 +15,7 @@ from tests.contract.judges.odd_chat import ODD as ODD_CHAT
 from tests.contract.judges.odd_chat_more import ODD as ODD_CHAT_MORE
 from tests.contract.judges.odd_elsewhere import ODD as ODD_ELSEWHERE
 from tests.contract.judges.panel import PANEL, Judge, Seat
-from tests.contract.judges.right import agree, right
+from tests.contract.judges.right import agree, difference, right
 from tests.contract.judges.stage import Case, Check, Court, all_of
 
 ODD = [*ODD_CHAT, *ODD_CHAT_MORE, *ODD_ELSEWHERE]
@@ -34,7 +34,7 @@ def translated(court: Court, seat: Seat, one: Case, provider: str) -> Check:
 
     async def check() -> None:
         heard, wanted = await judge(f"{provider}/judged", prompt), right(one.answer, seat.surface)
-        assert agree(heard, wanted), f"\n{heard}\n{wanted}"
+        assert agree(heard, wanted), difference(heard, wanted)
 
     return f"{provider}, {one.name}, heard by {seat.name}", check
 
@@ -52,9 +52,10 @@ def untranslated(court: Court, seat: Seat, one: Case, provider: str) -> Check:
         )
         if isinstance(heard, Heard) and agree(heard, wanted, counts=False):
             return
-        assert verbatim, f"\n{heard}\n{wanted}"
+        assert verbatim, difference(heard, wanted)
         itself = await outcome(direct, "judged", prompt)
-        assert heard == itself, f"\n{heard}\n{wanted}\nthe provider itself: {itself}"
+        said = f"{difference(heard, wanted)}\n  the provider itself: {itself}"
+        assert heard == itself, said
 
     return f"{provider}, {one.name}, heard by {seat.name}", check
 
@@ -97,7 +98,8 @@ async def test_translated_for_the_sdks_of_javascript(court: Court) -> None:
     for (one, judge), heard in zip(expected, await hear(asked), strict=True):
         wanted = right_for(judge, one.answer)
         if not agree(heard, wanted):
-            faults.append(f"{one.spoken}, {one.name}, heard by {judge.name}:\n{heard}\n{wanted}")
+            name = f"{one.spoken}, {one.name}, heard by {judge.name}:"
+            faults.append(name + difference(heard, wanted))
     assert not faults, f"{len(faults)} of {len(asked)}\n\n" + "\n\n".join(faults)
 
 
