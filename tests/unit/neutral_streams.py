@@ -194,8 +194,6 @@ MESSAGES: list[Stream] = [
     ("context full", [start(), *spoken(0, "a"), *ended("model_context_window_exceeded")],
      Whole("a", stop="length", usage=Usage())),
     ("refused", [start(), *ended("refusal")], Whole(stop="refusal", usage=Usage())),
-    ("paused", [start(), *spoken(0, "a"), *ended("pause_turn")],
-     Whole("a", stop="end", usage=Usage())),
     ("surrogate halves", [start(), *spoken(0, "\ud83d", "\ude00"), *ended("end_turn")],
      Whole("😀", stop="end", usage=Usage())),
     ("kinds unheard of", [

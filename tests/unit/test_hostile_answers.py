@@ -143,13 +143,16 @@ def test_an_item_of_an_odd_type_is_a_call_for_all_we_know() -> None:
     assert DIALECTS["responses"].begins_call(Frame(Kind.DIALECT, body))
 
 
-def test_what_goes_on_after_its_reason_to_stop_is_no_answer() -> None:
+def test_what_goes_on_after_its_reason_to_stop_is_told() -> None:
     translation = Translation(reader("messages"), writer("responses", {}, 1))
     translation.feed({"type": "message_start", "message": {"id": "m"}})
     translation.feed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}})
     late = {"type": "text_delta", "text": "x"}
     translation.feed({"type": "content_block_delta", "index": 0, "delta": late})
-    assert translation.failed is not None
+    assert translation.failed is None
+    end = translation.end()[-1]
+    assert end["response"]["status"] == "completed"
+    assert end["response"]["output"][0]["content"][0]["text"] == "x"
 
 
 def test_gemini_may_give_its_reason_in_every_event() -> None:

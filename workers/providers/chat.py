@@ -18,8 +18,12 @@ class ChatProvider(Upstream):
         return bearer(self._provider, self._key)
 
     def _decoder(self, call: Call, reply: Reply) -> ChatDecoder:
-        wanted = call.request.get("n")
-        return ChatDecoder(reply, wanted if isinstance(wanted, int) and wanted > 0 else 1)
+        return ChatDecoder(reply, _choices(call))
 
     def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
-        return [decode_whole(body, reply)]
+        return [decode_whole(body, reply, _choices(call))]
+
+
+def _choices(call: Call) -> int:
+    wanted = call.request.get("n")
+    return wanted if isinstance(wanted, int) and wanted > 0 else 1

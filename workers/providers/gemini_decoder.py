@@ -7,6 +7,12 @@ was blocked. The bytes go on as they came; ``translated`` makes the caller's eve
 
 from typing import Any, ClassVar
 
+from broker.dialects.neutral.reading.gemini_shape import (
+    candidates_of,
+    counts_of,
+    named,
+    parts_of,
+)
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures, gemini_failures
@@ -25,6 +31,7 @@ class GeminiDecoder:
 
     def __init__(self, reply: Reply) -> None:
         self.done = False  # never before the body's end
+        self.sure = True  # one reason to end is; one in every event tells nothing
         self.failure: Failure | None = None
         self._reply = reply
         self._ended = False
@@ -37,18 +44,27 @@ class GeminiDecoder:
         """The frames of these events, up to the answer's failure."""
         frames: list[Frame] = []
         for event in events:
-            if event.data.isspace():
+            if event.data.isspace() or (self._ended and event.data == b"[DONE]"):
                 continue
             chunk = _read(event.data)
             self.failure = _fault(chunk)
             if chunk is None or self.failure is not None:
                 break
-            self._ended = _note(chunk, self._reply) or self._ended
+            try:
+                self._take(chunk)
+            except (AttributeError, TypeError):
+                self.failure = failures.garbled("event")
+                break
             if self._ended:  # until then the counts are of what came so far
                 self._reply.usage = self._reply.said
             frames.append(data_frame(Kind.DIALECT, event.data))
         self._reply.events += len(frames)
         return frames
+
+    def _take(self, chunk: dict[str, Any]) -> None:
+        ended = _note(chunk, self._reply)
+        self.sure = self.sure and not (self._ended and _says(chunk))
+        self._ended = ended or self._ended
 
 
 def decode_whole(body: bytes, reply: Reply) -> Frame:
@@ -61,13 +77,17 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
     failure = _fault(chunk)
     if chunk is None or failure is not None:
         raise ProviderFailure(failure or failures.garbled("json"))
-    _note(chunk, reply)
+    try:
+        _note(chunk, reply)
+    except (AttributeError, TypeError) as error:
+        raise ProviderFailure(failures.garbled("event")) from error
     reply.usage = reply.said
     reply.events = 1
     return data_frame(Kind.WHOLE, body.translate(None, b"\r\n"))
 
 
 def _kept(chunk: dict[str, Any]) -> Any:
+    chunk = named(chunk)
     return chunk.get("responseId"), chunk.get("usageMetadata")
 
 
@@ -76,7 +96,7 @@ _CHUNK = Payload(dict[str, Any], _kept)
 
 def _read(data: bytes) -> dict[str, Any] | None:
     try:
-        return _CHUNK.read(data)
+        return named(_CHUNK.read(data))
     except GARBLED:
         return None
 
@@ -91,15 +111,18 @@ def _fault(chunk: dict[str, Any] | None) -> Failure | None:
     return None
 
 
+def _says(chunk: dict[str, Any]) -> bool:
+    """Whether there is content in it."""
+    return any(any(parts_of(candidate)) for candidate in candidates_of(chunk))
+
+
 def _note(chunk: dict[str, Any], reply: Reply) -> bool:
     """Keep the reply up to date; tell whether the answer ends with this."""
-    counts = chunk.get("usageMetadata")
-    if isinstance(counts, dict):
+    if (counts := counts_of(chunk)) is not None:
         reply.said = (reply.said or {}) | counts
     if reply.provider_id is None and isinstance(chunk.get("responseId"), str):
         reply.provider_id = chunk["responseId"]
-    candidates = chunk.get("candidates")
-    if isinstance(candidates, list) and candidates:
-        return isinstance(candidates[0], dict) and bool(candidates[0].get("finishReason"))
+    if chunk.get("candidates"):
+        return any(candidate.get("finishReason") for candidate in candidates_of(chunk))
     feedback = chunk.get("promptFeedback")
-    return isinstance(feedback, dict) and bool(feedback.get("blockReason"))
+    return isinstance(feedback, dict) and bool(named(feedback).get("blockReason"))

@@ -3,7 +3,8 @@
 An event is decoded only as far as is needed to know what it begins and ends; its bytes go on
 as they came, under its type, which is what the dialect names it by: another name that it came
 with is none of the dialect's. A ``ping`` says nothing and is dropped. An answer begins with
-``message_start`` and is complete on ``message_stop``, or once it has a reason to stop.
+``message_start`` and is complete on ``message_stop``, or once it has a reason to stop and no
+content came behind that.
 """
 
 from contextlib import suppress
@@ -49,6 +50,7 @@ class _Whole(msgspec.Struct):
 
 
 _LONGEST_CLOSING = 64 * 1024  # bytes of a last event that are worth keeping with the terminal
+_CONTENT = ("content_block_start", "content_block_delta")
 _EVENT = Payload(_Event, lambda event: (event.message, event.usage))
 _WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
@@ -57,6 +59,7 @@ class MessagesDecoder:
     """See ``upstream.Decoder``."""
 
     idle: ClassVar[tuple[bytes, ...]] = (b'"text":"', b'"thinking":"', b'"partial_json":"')
+    sure: ClassVar[bool] = True
 
     def __init__(self, reply: Reply) -> None:
         self.done = False
@@ -74,7 +77,7 @@ class MessagesDecoder:
         """The frames of these events, up to the answer's end or its failure."""
         frames: list[Frame] = []
         for name, data in events:
-            if name == b"ping" or data.isspace():
+            if name == b"ping" or data.isspace() or (self._ended and data == b"[DONE]"):
                 continue
             if name == b"error":
                 self.failure = failures.stream_error(error_in(data))
@@ -109,6 +112,8 @@ class MessagesDecoder:
                 )
         elif event.type == "message_delta":
             self._end(event)
+        elif self._ended and event.type in _CONTENT:
+            self._ended = False  # a reason that came ahead of its answer's end
         elif event.type == "message_stop":
             self.done = True
             self._close(data)

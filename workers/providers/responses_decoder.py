@@ -1,7 +1,8 @@
 """The responses dialect's answers: events in, frames out, and how the answer ended.
 
 An event is decoded as far as is needed to know what it is; ``Inbound`` then gives the broker's
-ids to it. An answer is complete on ``response.completed`` or ``response.incomplete``. On
+ids to it. An answer is complete on ``response.completed`` or ``response.incomplete``; items that
+were done and are missing in that are put in. On
 ``response.failed`` the attempt has failed, whatever came before: its frame is not given, but
 kept as the ``parting`` one, for the readers of a job that no other attempt can save.
 """
@@ -16,7 +17,7 @@ from broker.dialects.responses import Inbound
 from broker.dialects.responses.event import fields_of, made_frame, named
 from broker.dialects.responses.gathered import ENDS, LIFE
 from broker.dialects.responses.told import tell
-from broker.dialects.wire import encode
+from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame
 from broker.model import Failure
 from workers.providers import failures
@@ -30,6 +31,7 @@ class _Response(msgspec.Struct, gc=False):
     status: Any = None
     usage: dict[str, Any] | None = None
     error: Any = None
+    output: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -37,6 +39,7 @@ class _Event(msgspec.Struct, gc=False):
     sequence_number: Any = None
     response: _Response | None = None
     error: Any = None
+    output_index: Any = None
 
 
 def _kept(event: _Event) -> Any:
@@ -60,6 +63,7 @@ class ResponsesDecoder:
     """
 
     idle: ClassVar[tuple[bytes, ...]] = ()  # its events are numbered anew
+    sure: ClassVar[bool] = True
 
     def __init__(self, reply: Reply, inbound: Inbound, *, numbered: bool = False) -> None:
         self.done = False
@@ -67,6 +71,7 @@ class ResponsesDecoder:
         self._reply = reply
         self._inbound = inbound
         self._numbered = numbered
+        self._items: dict[int, bytes] = {}  # events of items that are done
 
     @property
     def finished(self) -> bool:
@@ -97,6 +102,9 @@ class ResponsesDecoder:
         data = event.data
         read = _event.read(data)
         kind = read.type or event.event.decode()
+        if kind == "response.done" and read.response is not None:
+            kind = f"response.{read.response.status or 'completed'}"
+            data = encode({**fields_of(data), "type": kind})
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
         elif kind in OWN or not named(kind) or (kind in _LIFE and read.response is None):
@@ -105,6 +113,10 @@ class ResponsesDecoder:
             return made_frame({"type": "error"})
         if not read.type:  # it stands in the event's name alone
             data = encode({**fields_of(data), "type": kind})
+        if kind == "response.output_item.done" and type(read.output_index) is int:
+            self._items[read.output_index] = data
+        elif kind in _COMPLETE and read.response is not None:
+            data = self._filled(data, read.response)
         frame = self._inbound.frame(kind, data)
         if self._numbered and isinstance(read.sequence_number, int):
             self._reply.cursor = read.sequence_number
@@ -112,9 +124,20 @@ class ResponsesDecoder:
             self._note(kind, read.response, frame)
         return frame
 
+    def _filled(self, data: bytes, response: _Response) -> bytes:
+        """An end that leaves out items which were done, with them. Of an answer that was attached
+        to in its middle they may not be known here."""
+        told = response.output if isinstance(response.output, list) else []
+        if len(told) >= len(self._items) or sorted(self._items) != list(range(len(self._items))):
+            return data
+        found = decode_object(data) or {}
+        events = (decode_object(self._items[place]) or {} for place in range(len(self._items)))
+        items = [event["item"] for event in events if isinstance(event.get("item"), dict)]
+        return encode({**found, "response": {**found["response"], "output": items}})
+
     def _note(self, kind: str, response: _Response, frame: Frame) -> None:
         _note_response(self._reply, response)
-        if kind in _COMPLETE:
+        if kind in _COMPLETE and response.status != "failed":
             self.done = True
             self._reply.ending = frame
         elif kind in ENDS:

@@ -50,9 +50,17 @@ class Decoder(Protocol):
     done: bool
     failure: Failure | None
 
-    # Keys of strings that mean nothing to it, each as it stands before its value (``"text":"``):
-    # an event that differs in these alone from one that it took says nothing new to it.
-    idle: ClassVar[tuple[bytes, ...]]
+    @property
+    def idle(self) -> tuple[bytes, ...]:
+        """Keys of strings that mean nothing to it, each as it stands before its value
+        (``"text":"``): an event that differs in these alone from one that it took says nothing
+        new to it."""
+        ...
+
+    @property
+    def sure(self) -> bool:
+        """Whether ``finished`` is to be trusted where the connection was lost."""
+        ...
 
     @property
     def finished(self) -> bool: ...
@@ -119,7 +127,7 @@ class Upstream(ABC):
                     if place >= len(data):
                         break
                     await turn()  # so much has gathered that others come in between
-            if not decoder.finished:
+            if not decoder.finished or (exchange.lost is not None and not decoder.sure):
                 raise ProviderFailure(exchange.lost or failures.cut())
 
     def knows(self, held: Held) -> bool:
@@ -200,7 +208,6 @@ class _Intake:
         "_decoder",
         "_error",
         "_exchange",
-        "_idle",
         "_left",
         "_reply",
         "_sink",
@@ -214,7 +221,6 @@ class _Intake:
         self._exchange = exchange
         self._splitter = SseSplitter()
         self._decoder = decoder
-        self._idle = decoder.idle
         self._reply = reply
         self._sink = sink
         self._alike = False  # whether what is like the last event may go past the decoder
@@ -297,7 +303,7 @@ class _Intake:
         if frames and not self._sink(frames):
             self._left = frames
             return False
-        self._alike = (bool(frames) or alike) and self._sink.alike(self._idle)
+        self._alike = (bool(frames) or alike) and self._sink.alike(self._decoder.idle)
         return not self._over
 
     @property

@@ -8,7 +8,22 @@ from typing import Any
 
 import msgspec
 
+from broker.dialects.chat.words import USAGE
 from broker.dialects.usage import tokens
+
+
+def usage_in(chunk: dict[str, Any]) -> dict[str, Any] | None:
+    """What a chunk, or a whole answer, says of its cost, wherever it stands in it."""
+    for path in USAGE:
+        found: Any = chunk
+        for key in path:
+            if isinstance(key, str):
+                found = found.get(key) if isinstance(found, dict) else None
+            else:
+                found = found[key] if isinstance(found, list) and len(found) > key else None
+        if isinstance(found, dict) and found:
+            return found
+    return None
 
 
 def prompt(request: dict[str, Any]) -> int:

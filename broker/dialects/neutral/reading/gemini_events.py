@@ -19,19 +19,24 @@ from broker.dialects.neutral.event import (
     ThoughtDelta,
     untold,
 )
-from broker.dialects.neutral.reading.calls import Calls
+from broker.dialects.neutral.reading.calls import Calls, arguments_text
+from broker.dialects.neutral.reading.gemini_shape import (
+    candidates_of,
+    counts_of,
+    named,
+    parts_of,
+)
 from broker.dialects.neutral.signature import Signature
-from broker.dialects.wire import encode
 
 # The answer is at fault, and might come out well another time.
-_FAULTS = frozenset(
+FAULTS = frozenset(
     (
         *("OTHER", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
         *("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "IMAGE_OTHER", "NO_IMAGE"),
     )
 )
 # All others are filters of some kind.
-_REASONS: dict[str, StopReason] = {
+REASONS: dict[str, StopReason] = {
     "STOP": "end",
     "FINISH_REASON_UNSPECIFIED": "end",
     "MAX_TOKENS": "length",
@@ -65,6 +70,7 @@ class GeminiReader:
         return found
 
     def _read(self, chunk: dict[str, Any]) -> Iterator[Event]:
+        chunk = named(chunk)
         if chunk.get("error") is not None:
             yield errors.from_gemini(chunk["error"])
             return
@@ -72,37 +78,36 @@ class GeminiReader:
             self._started = True
             self._id = chunk.get("responseId") or self._id
             yield Start(self._id, chunk.get("modelVersion") or "")
-        if isinstance(counts := chunk.get("usageMetadata"), dict):
+        if (counts := counts_of(chunk)) is not None:
             self._usage = (self._usage or {}) | counts
-        candidates = chunk.get("candidates")
-        for candidate in candidates[:1] if isinstance(candidates, list) else ():
-            parts = (candidate.get("content") or {}).get("parts")
-            for part in parts if isinstance(parts, list) else ():
+        for candidate in candidates_of(chunk):
+            for part in parts_of(candidate):
                 yield from self._part(part)
             if reason := candidate.get("finishReason"):
-                if reason in _FAULTS:
+                reason = str(reason).upper()
+                if reason in FAULTS:
                     yield Failed("provider", f"The model gave up: {reason}.")
                 self._reason = reason
-        blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
-        if blocked and not candidates:
+        blocked = named(chunk.get("promptFeedback") or {}).get("blockReason")
+        if blocked and not chunk.get("candidates"):
             self._reason = "SAFETY"
 
     def _part(self, part: dict[str, Any]) -> Iterator[Event]:
         if signature := part.get("thoughtSignature"):
             yield Signed(Signature("gemini", signature))
         text = part.get("text")
+        if isinstance(text, str) and text:
+            yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)
         if isinstance(call := part.get("functionCall"), dict):
             key = self._count
             self._count += 1
             id, name = call.get("id") or "", call.get("name") or ""
             yield from self._calls.begin(key, id, name, self._id)
-            arguments = encode(call.get("args") or {}).decode()
-            yield from self._calls.more(key, arguments)
-        elif not part.get("thought") and (part.get("inlineData") or part.get("fileData")):
+            yield from self._calls.more(key, arguments_text(call.get("args")))
+            yield from self._calls.end(key)
+        if not part.get("thought") and (part.get("inlineData") or part.get("fileData")):
             yield untold("a picture or a file")
-        elif isinstance(text, str) and text:
-            yield ThoughtDelta(text) if part.get("thought") else TextDelta(text)
 
     def _stop(self) -> Event:
-        found = _REASONS.get(self._reason or "STOP", "filter")
+        found = REASONS.get(self._reason or "STOP", "filter")
         return Stop("tool_calls" if found == "end" and self._calls.any else found)

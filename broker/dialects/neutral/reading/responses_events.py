@@ -1,4 +1,9 @@
-"""Responses events, read. Kinds of events and items that nobody asked for are passed over."""
+"""Responses events, read. Kinds of events and items that nobody asked for are passed over.
+
+What an item says comes in deltas, and again whenever a part of it is done, the item is, and the
+response. So each text is told as far as it was not told before: some providers leave out the deltas,
+others all but the end.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +11,7 @@ from typing import Any
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
+    Failed,
     RefusalDelta,
     Signed,
     Start,
@@ -13,9 +19,44 @@ from broker.dialects.neutral.event import (
     StopReason,
     TextDelta,
     ThoughtDelta,
+    untold,
 )
-from broker.dialects.neutral.reading.calls import Calls
+from broker.dialects.neutral.reading.calls import Calls, arguments_text
 from broker.dialects.neutral.signature import unseal
+
+# What the deltas of each kind of event are, and the field of the event that says all of it.
+TEXTS: dict[str, tuple[str, str]] = {
+    "response.output_text": ("text", "text"),
+    "response.refusal": ("refusal", "refusal"),
+    "response.reasoning_summary_text": ("summary", "text"),
+    "response.reasoning_text": ("thought", "text"),
+    "response.function_call_arguments": ("arguments", "arguments"),
+}
+# Likewise of each kind of part of an item.
+PARTS: dict[str, tuple[str, str]] = {
+    "output_text": ("text", "text"),
+    "text": ("text", "text"),
+    "refusal": ("refusal", "refusal"),
+    "summary_text": ("summary", "text"),
+    "reasoning_text": ("thought", "text"),
+}
+_TYPES = {"arguments": "function_call", "thought": "reasoning", "summary": "reasoning"}
+# Items that callers of other dialects can't be given.
+UNTOLD_ITEMS = {
+    "custom_tool_call": "a call of a custom tool",
+    "image_generation_call": "a picture",
+    "computer_call": "a call of a computer",
+    "local_shell_call": "a call of a shell",
+    "shell_call": "a call of a shell",
+    "apply_patch_call": "a patch",
+    "mcp_approval_request": "a wish for an approval",
+}
+# Why a response is incomplete. Whatever else it may be, it was cut off.
+INCOMPLETE: dict[str, StopReason] = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "content_filter": "filter",
+}
 
 
 class ResponsesReader:
@@ -27,7 +68,12 @@ class ResponsesReader:
         self._stopped = False
         self._refused = False
         self._calls = Calls()
-        self._spoken: set[int] = set()  # items of which some text came in deltas
+        self._keys: dict[str, int] = {}  # items by their ids
+        self._types: dict[int, str] = {}  # of items, in the order in which they began
+        self._told: dict[tuple[int, str], list[str]] = {}  # texts, by item and kind
+        self._summaries: dict[int, Any] = {}  # the part of its summary that an item is at
+        self._sealed: set[int] = set()
+        self._last = 0
 
     def feed(self, event: dict[str, Any]) -> list[Event]:
         """The events of one event."""
@@ -36,11 +82,6 @@ class ResponsesReader:
     def whole(self, answer: dict[str, Any]) -> list[Event]:
         """The events of a whole response."""
         found = self.feed({"type": "response.created", "response": answer})
-        output = answer.get("output")
-        for index, item in enumerate(output if isinstance(output, list) else ()):
-            for kind in ("added", "done"):
-                event = {"type": f"response.output_item.{kind}", "output_index": index}
-                found += self.feed({**event, "item": item})
         status = answer.get("status") or "completed"
         return found + self.feed({"type": f"response.{status}", "response": answer}) + self.end()
 
@@ -49,87 +90,189 @@ class ResponsesReader:
         return list(self._stop({}))
 
     def _read(self, event: dict[str, Any]) -> Iterator[Event]:
-        kind, delta = event.get("type"), event.get("delta")
-        response = event.get("response")
-        place = event.get("output_index", 0)
-        if not self._started and isinstance(response, dict):
+        kind, response = str(event.get("type")), event.get("response")
+        response = response if isinstance(response, dict) else None
+        if not self._started and kind != "error":
             self._started = True
-            self._id = response.get("id") or self._id
-            yield Start(self._id, response.get("model") or "")
+            given = response or {}
+            self._id = given.get("id") or self._id
+            yield Start(self._id, given.get("model") or "")
+        stem, _, verb = kind.rpartition(".")
+        if stem in TEXTS:
+            yield from self._text(stem, verb, event)
+            return
         match kind:
             case "response.output_item.added":
-                yield from self._begin(place, event.get("item") or {})
+                yield from self._begin(event)
             case "response.output_item.done":
-                yield from self._end(place, event.get("item") or {})
-            case "response.reasoning_summary_part.added" if event.get("summary_index"):
-                yield ThoughtDelta("\n\n")
-            case "response.function_call_arguments.delta" if isinstance(delta, str):
-                yield from self._calls.more(place, delta)
-            case "response.completed" | "response.incomplete" if isinstance(response, dict):
+                item = event.get("item")
+                if isinstance(item, dict):
+                    yield from self._end(self._key(event, item), item)
+            case "response.content_part.done" | "response.reasoning_summary_part.done":
+                part = event.get("part")
+                if isinstance(part, dict):
+                    place = event.get("content_index", event.get("summary_index"))
+                    place = place if type(place) is int else 0
+                    yield from self._part(self._key(event, {}), part, place)
+            case "response.failed" if response is not None:
+                yield errors.from_openai(response.get("error"))
+            case "response.completed" | "response.incomplete" if response is not None:
+                if response.get("status") == "failed" or response.get("error"):
+                    yield errors.from_openai(response.get("error"))
+                    return
                 yield from self._stop(response)
                 if isinstance(response.get("usage"), dict):
                     yield usage.from_responses(response["usage"])
-            case "response.failed" if isinstance(response, dict):
-                yield errors.from_openai(response.get("error"))
             case "error":
                 yield errors.from_openai(event.get("error") or event)
-            case _ if isinstance(delta, str) and delta:
-                yield from self._delta(kind, place, delta)
 
-    def _delta(self, kind: Any, place: int, delta: str) -> Iterator[Event]:
-        match kind:
-            case "response.output_text.delta":
-                yield TextDelta(delta)
-            case "response.refusal.delta":
-                self._refused = True
-                yield RefusalDelta(delta)
-            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                yield ThoughtDelta(delta)
-            case _:
-                return
-        self._spoken.add(place)
+    def _key(self, event: dict[str, Any], item: dict[str, Any]) -> int:
+        """The place of an item; without one, a number that its id stands for."""
+        place = event.get("output_index")
+        name = event.get("item_id") or item.get("id")
+        if not isinstance(name, str) or not name:
+            return place if type(place) is int else self._last
+        if name not in self._keys:
+            self._keys[name] = place if type(place) is int else -1 - len(self._keys)
+        return place if type(place) is int else self._keys[name]
 
-    def _begin(self, place: int, item: dict[str, Any]) -> Iterator[Event]:
+    def _text(self, stem: str, verb: str, event: dict[str, Any]) -> Iterator[Event]:
+        what, field = TEXTS[stem]
+        key = self._last = self._key(event, {})
+        text = event.get("delta" if verb == "delta" else field)
+        if text is None or text == "":
+            return
+        if what == "arguments":
+            text = arguments_text(text)
+        if not isinstance(text, str):
+            yield Failed("provider", "The provider's text is none.")
+            return
+        part = event.get("summary_index" if what == "summary" else "content_index")
+        part = part if type(part) is int else 0
+        told = self._texts(key, what, part)
+        if verb == "delta":
+            yield from self._say(key, what, part, text, told)
+        else:
+            yield from self._rest(key, what, part, text, told)
+
+    def _texts(self, key: int, what: str, part: int) -> list[str]:
+        """What was told of a text."""
+        spot = (key, f"{what} {part}")
+        if spot not in self._told:
+            self._types.setdefault(key, _TYPES.get(what, "message"))
+            self._told[spot] = []
+        return self._told[spot]
+
+    def _rest(
+        self, key: int, what: str, part: int, text: str, told: list[str]
+    ) -> Iterator[Event]:
+        """What is new of a text that is told to its end."""
+        known = "".join(told)
+        told[:] = [known]
+        if text.startswith(known):
+            yield from self._say(key, what, part, text[len(known) :], told)
+
+    def _say(
+        self, key: int, what: str, part: int, text: str, told: list[str]
+    ) -> Iterator[Event]:
+        if not text:
+            return
+        told.append(text)
+        if what == "arguments":
+            yield from self._calls.more(key, text)
+            return
+        yield from self._calls.settle()
+        if what in ("thought", "summary"):
+            if key in self._summaries and self._summaries[key] != part:
+                yield ThoughtDelta("\n\n")
+            self._summaries[key] = part
+            yield ThoughtDelta(text)
+        elif what == "refusal":
+            self._refused = True
+            yield RefusalDelta(text)
+        else:
+            yield TextDelta(text)
+
+    def _begin(self, event: dict[str, Any]) -> Iterator[Event]:
+        item = event.get("item")
+        if not isinstance(item, dict):
+            return
+        key = self._last = self._key(event, item)
+        self._types.setdefault(key, str(item.get("type")))
         if item.get("type") == "function_call":
             id, name = item.get("call_id") or "", item.get("name") or ""
-            yield from self._calls.begin(place, id, name, self._id)
+            yield from self._calls.begin(key, id, name, self._id)
 
-    def _end(self, place: int, item: dict[str, Any]) -> Iterator[Event]:
-        """An item is whole; of one that came without deltas, what it says."""
-        if item.get("type") == "function_call":
-            if not self._calls.knows(place):
-                yield from self._begin(place, item)
-            if self._calls.silent(place):
-                yield from self._calls.more(place, item.get("arguments"))
-            yield from self._calls.end(place)
-            return
-        if place not in self._spoken:
-            yield from self._said(item)
+    def _part(self, key: int, part: dict[str, Any], place: int) -> Iterator[Event]:
+        what, field = PARTS.get(str(part.get("type")), ("", ""))
+        text = part.get(field)
+        if what and isinstance(text, str) and text:
+            told = self._texts(key, what, place)
+            yield from self._rest(key, what, place, text, told)
+
+    def _end(self, key: int, item: dict[str, Any]) -> Iterator[Event]:
+        """An item is whole: what of it was not told yet."""
+        kind = item.get("type")
+        self._types.setdefault(key, str(kind))
+        if kind in UNTOLD_ITEMS:
+            yield untold(UNTOLD_ITEMS[str(kind)])
+        elif kind == "function_call":
+            id, name = item.get("call_id") or "", item.get("name") or ""
+            if self._calls.knows(key):
+                yield from self._calls.name(key, id, name)
+            else:
+                yield from self._calls.begin(key, id, name, self._id)
+            if text := arguments_text(item.get("arguments")):
+                told = self._texts(key, "arguments", 0)
+                yield from self._rest(key, "arguments", 0, text, told)
+            yield from self._calls.end(key)
+        else:
+            yield from self._said(key, item)
+
+    def _said(self, key: int, item: dict[str, Any]) -> Iterator[Event]:
+        for field in ("summary", "content"):
+            parts = item.get(field)
+            if isinstance(parts, str):
+                parts = [{"type": "output_text", "text": parts}]
+            for place, part in enumerate(parts if isinstance(parts, list) else ()):
+                if isinstance(part, dict):
+                    yield from self._part(key, part, place)
         sealed = item.get("encrypted_content")
         if item.get("type") == "reasoning" and isinstance(sealed, str) and sealed:
-            yield Signed(unseal(sealed, "responses", item.get("id") or ""))
+            if key not in self._sealed:
+                self._sealed.add(key)
+                yield Signed(unseal(sealed, "responses", item.get("id") or ""))
 
-    def _said(self, item: dict[str, Any]) -> Iterator[Event]:
-        parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
-        for part in parts:
-            match part:
-                case {"type": "output_text", "text": str(text)} if text:
-                    yield TextDelta(text)
-                case {"type": "refusal", "refusal": str(text)} if text:
-                    self._refused = True
-                    yield RefusalDelta(text)
-                case {"type": "summary_text" | "reasoning_text", "text": str(text)} if text:
-                    yield ThoughtDelta(text)
+    def _matched(self, output: Any) -> list[tuple[int, dict[str, Any]]]:
+        """The items that a response ends with, each with the key that it was known under: by its
+        id, else it is the first of its type that is left; else it is new."""
+        found: list[tuple[int, dict[str, Any]]] = []
+        left = dict(self._types)
+        for item in output if isinstance(output, list) else ():
+            if not isinstance(item, dict):
+                continue
+            key = self._keys.get(str(item.get("id")))
+            if key is None or key not in left:
+                kind = str(item.get("type"))
+                key = next((each for each in left if left[each] == kind), None)
+            if key is None:
+                key = max([*self._types, *(each for each, _ in found)], default=-1) + 1
+            left.pop(key, None)
+            found.append((key, item))
+        return found
 
     def _stop(self, response: dict[str, Any]) -> Iterator[Event]:
         if self._stopped:
             return
         self._stopped = True
+        for key, item in self._matched(response.get("output")):
+            yield from self._end(key, item)
         yield from self._calls.end_all()
         reason: StopReason = "end"
         if response.get("status") == "incomplete":
-            details = response.get("incomplete_details") or {}
-            reason = "filter" if details.get("reason") == "content_filter" else "length"
+            details = response.get("incomplete_details")
+            why = details.get("reason") if isinstance(details, dict) else None
+            reason = INCOMPLETE.get(str(why), "length")
         elif self._calls.any:
             reason = "tool_calls"
         elif self._refused:
