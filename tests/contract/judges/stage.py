@@ -144,7 +144,7 @@ async def all_of(checks: Iterable[Check]) -> None:
             try:
                 await check()
             except AssertionError as error:
-                return f"{name}: {error}"
+                return f"{name}: {str(error).partition(_REWRITTEN)[0]}"
             except Exception as error:  # noqa: BLE001 - an SDK's own defects are findings too
                 return f"{name}: {type(error).__name__}: {error}"
         return None

@@ -1,17 +1,17 @@
 """Official SDKs as judges of what callers see of good answers, in every pair of dialects."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from msgspec import structs
 
 from tests.contract.judges.answer import ANSWERS, COUNTS, Answer, Spoken
-from tests.contract.judges.panel import GOOGLE, PANEL, Seat
+from tests.contract.judges.panel import GOOGLE, PANEL, Judge, Seat
 from tests.contract.judges.right import difference, right
 from tests.contract.judges.stage import SAYING, Case, Check, Court, all_of
 
-QUICK = ("text", "thoughts, text and calls", "too long", "a refusal")  # of the plain run
+FULL = "thoughts, text and calls"
+QUICK = ("text", FULL)  # of the plain run
 
 
 def case(spoken: Spoken, answer: Answer) -> Case:
@@ -39,22 +39,25 @@ def against(court: Court, seat: Seat, one: Case, provider: str) -> Check:
     return f"{provider} says {one.name!r}, heard by {seat.name}", check
 
 
-async def test_what_is_judged_is_what_the_vendors_say(court: Court) -> None:
-    """Each SDK straight at the provider, whose answers are thereby those of its vendor."""
-    checks: list[Check] = []
-    for one in cases():
+def directly(court: Court, *names: str) -> Iterator[Check]:
+    """Each judge's check of what the provider itself says."""
+    for one in cases(*names):
         for seat in (*PANEL, *GOOGLE):
             if seat.surface != one.spoken or seat.again:
                 continue
             judge = seat.take(court.direct_whole if seat.whole else court.direct)
             prompt = court.stage.add(one)
 
-            async def check(judge: Any = judge, prompt: str = prompt, one: Case = one) -> None:
+            async def check(judge: Judge = judge, prompt: str = prompt, one: Case = one) -> None:
                 heard, wanted = await judge("judged", prompt), right(one.answer, one.spoken)
                 assert heard == wanted, difference(heard, wanted)
 
-            checks.append((f"{one.spoken} says {one.name!r} to {seat.name}", check))
-    await all_of(checks)
+            yield f"{one.spoken} says {one.name!r} to {seat.name}", check
+
+
+async def test_what_is_judged_is_what_the_vendors_say(court: Court) -> None:
+    """Each SDK straight at the provider, whose answers are thereby those of its vendor."""
+    await all_of(directly(court, FULL))
 
 
 def tampered(answer: Answer) -> Iterator[Answer]:
@@ -70,7 +73,7 @@ def tampered(answer: Answer) -> Iterator[Answer]:
 
 
 async def test_a_judge_notices_what_is_lost(court: Court) -> None:
-    (told,) = (each for each in ANSWERS if each.name == "thoughts, text and calls")
+    (told,) = (each for each in ANSWERS if each.name == FULL)
     checks: list[Check] = []
     for spoken in SAYING:
         for number, false in enumerate(tampered(told)):
@@ -81,7 +84,7 @@ async def test_a_judge_notices_what_is_lost(court: Court) -> None:
                 prompt = court.stage.add(case(spoken, false))
 
                 async def check(
-                    judge: Any = judge, prompt: str = prompt, seat: Seat = seat
+                    judge: Judge = judge, prompt: str = prompt, seat: Seat = seat
                 ) -> None:
                     assert await judge("judged", prompt) != right(told, seat.surface)
 
@@ -94,6 +97,13 @@ async def test_every_caller_of_every_provider(court: Court) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_every_answer_of_the_vendors(court: Court) -> None:
+    await all_of(directly(court))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("provider", ["", "-whole"])
 async def test_every_answer(court: Court, provider: str) -> None:
     """Streamed by its provider, or not."""

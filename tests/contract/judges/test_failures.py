@@ -43,6 +43,7 @@ async def test_an_answer_that_breaks_off(court: Court) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("npm_packages")
 async def test_an_answer_that_breaks_off_in_javascript(court: Court) -> None:
     cases = [(one, judge) for one in BROKEN for judge in NODES]

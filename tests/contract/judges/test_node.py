@@ -33,6 +33,7 @@ async def test_every_caller_of_every_provider(court: Court) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["", "-whole"])
 async def test_every_answer(court: Court, kind: str) -> None:
     """Streamed by its provider, or not."""

@@ -4,7 +4,7 @@ Who speaks the provider's own dialect may get its stream as it came: then the SD
 shows of the provider itself, and no more is lost than there. What is folded is right for all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tests.contract.judges.panel import PANEL, Judge, Seat
 from tests.contract.judges.right import agree, difference, right
 from tests.contract.judges.stage import Case, Check, Court, all_of
 
+STEP = 5  # of the checks, one in so many is in the plain run
 ODD = [*ODD_CHAT, *ODD_CHAT_MORE, *ODD_ELSEWHERE]
 
 
@@ -60,30 +61,45 @@ def untranslated(court: Court, seat: Seat, one: Case, provider: str) -> Check:
     return f"{provider}, {one.name}, heard by {seat.name}", check
 
 
+def heard_by(court: Court, one: Case, seat: Seat, kind: str = "") -> Check:
+    """The check of one judge; ``kind``: whether the provider streams."""
+    apart = seat.surface != one.spoken
+    return (translated if apart else untranslated)(court, seat, one, one.spoken + kind)
+
+
 def streamed(court: Court) -> Iterator[Check]:
     for one in ODD:
         for seat in PANEL:
-            apart = seat.surface != one.spoken
-            yield (translated if apart else untranslated)(court, seat, one, one.spoken)
+            yield heard_by(court, one, seat)
 
 
-async def test_streamed_by_the_provider(court: Court) -> None:
-    await all_of(streamed(court))
-
-
-async def test_whole(court: Court) -> None:
+def whole(court: Court) -> Iterator[Check]:
     """By a provider that doesn't stream."""
-    checks: list[Check] = []
     for one in ODD:
         for seat in PANEL:
-            if one.whole is not None and seat.surface != one.spoken:
-                checks.append(translated(court, seat, one, f"{one.spoken}-whole"))
-            elif one.whole is not None and seat.whole:
-                checks.append(untranslated(court, seat, one, f"{one.spoken}-whole"))
-    await all_of(checks)
+            if one.whole is not None and (seat.whole or seat.surface != one.spoken):
+                yield heard_by(court, one, seat, "-whole")
+
+
+def every(checks: Iterator[Check], step: int) -> list[Check]:
+    """One of so many, so that all judges and all shapes have their turns."""
+    return list(checks)[::step]
+
+
+async def test_nothing_is_lost_and_nothing_made_up(court: Court) -> None:
+    assert len(PANEL) % STEP, "each shape would meet the same judges"
+    await all_of([*every(streamed(court), STEP), *every(whole(court), STEP)])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", [streamed, whole])
+async def test_for_every_judge(court: Court, kind: Callable[[Court], Iterator[Check]]) -> None:
+    await all_of(kind(court))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("npm_packages")
 async def test_translated_for_the_sdks_of_javascript(court: Court) -> None:
     asked: list[Asked] = []
