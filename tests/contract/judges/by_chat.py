@@ -27,6 +27,7 @@ async def events(sdk: AsyncOpenAI, model: str, prompt: str, *, strict: bool = Tr
     roles: list[str] = []
     calls: dict[int, list[str]] = {}
     ids: set[str] = set()
+    details = ""
     try:
         stream = await sdk.chat.completions.create(**_streamed(model, prompt), stream=True)
         async for chunk in stream:
@@ -40,12 +41,14 @@ async def events(sdk: AsyncOpenAI, model: str, prompt: str, *, strict: bool = Tr
                 roles += filter(None, [choice.delta.role])
                 reasons += filter(None, [choice.finish_reason])
                 _take(heard, calls, choice.delta)
+                details += _details(choice.delta)
     except openai.APIError as error:
         _failed(heard, error)
     if strict:
         assert len(ids) <= 1
         assert roles == ["assistant"] or (not roles and heard.error)
         assert len(reasons) == (0 if heard.error else 1)
+    heard.thoughts = heard.thoughts or details
     heard.reason = reasons[-1] if reasons else None
     heard.calls = [(id, name, parsed(written)) for id, name, written in calls.values()]
     return heard
@@ -67,7 +70,14 @@ def _take(heard: Heard, calls: dict[int, list[str]], delta: Any) -> None:
 
 
 def _thoughts(said: Any) -> str:
-    return (said.model_extra or {}).get("reasoning_content") or ""
+    more = said.model_extra or {}
+    return more.get("reasoning_content") or more.get("reasoning") or ""
+
+
+def _details(said: Any) -> str:
+    """Thoughts in a list of pieces, which may repeat what came as plain text."""
+    pieces = (said.model_extra or {}).get("reasoning_details") or ()
+    return "".join(each.get("text") or "" for each in pieces)
 
 
 async def helper(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
@@ -106,7 +116,7 @@ def _completed(answer: ChatCompletion) -> Heard:
         calls.append((call.id, call.function.name, parsed(call.function.arguments)))
     return Heard(
         text=message.content or "",
-        thoughts=_thoughts(message),
+        thoughts=_thoughts(message) or _details(message),
         refusal=message.refusal or "",
         calls=calls,
         reason=choice.finish_reason,

@@ -87,8 +87,9 @@ def _counts(usage: dict[str, Any]) -> tuple[int | None, ...]:
 
 
 def _failed(heard: Heard, error: anthropic.APIError) -> Heard:
-    body = error.body if isinstance(error.body, dict) else {}
-    said = body.get("error") if isinstance(body.get("error"), dict) else {}
+    body: Any = error.body
+    said = body.get("error") if isinstance(body, dict) else None
+    said = said if isinstance(said, dict) else {}
     heard.error = said.get("failure") or said.get("type") or type(error).__name__
     heard.message = error.message
     if isinstance(error, anthropic.APIStatusError):

@@ -22,20 +22,19 @@ class Node(msgspec.Struct, frozen=True):
     ai: bool = False
 
 
+_WAYS: list[tuple[str, Surface, tuple[str, str]]] = [
+    ("openai chat", "chat", ("helper", "whole")),
+    ("openai responses", "responses", ("helper", "whole")),
+    ("anthropic", "messages", ("helper", "whole")),
+    ("AI SDK chat", "chat", ("stream", "whole")),
+    ("AI SDK compatible", "chat", ("stream", "whole")),
+    ("AI SDK responses", "responses", ("stream", "whole")),
+    ("AI SDK messages", "messages", ("stream", "whole")),
+]
 NODES = [
-    *(Node(f"openai chat, {way}", "chat") for way in ("helper", "whole")),
-    *(Node(f"openai responses, {way}", "responses") for way in ("helper", "whole")),
-    *(Node(f"anthropic, {way}", "messages") for way in ("helper", "whole")),
-    *(
-        Node(f"AI SDK {kind}, {way}", surface, ai=True)
-        for kind, surface in (
-            ("chat", "chat"),
-            ("compatible", "chat"),
-            ("responses", "responses"),
-            ("messages", "messages"),
-        )
-        for way in ("stream", "whole")
-    ),
+    Node(f"{sdk}, {way}", surface, ai=sdk.startswith("AI SDK"))
+    for sdk, surface, ways in _WAYS
+    for way in ways
 ]
 
 

@@ -1,6 +1,7 @@
 """The OpenAI SDK over responses: event by event, by its helper, whole, and read again."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import openai
@@ -18,19 +19,19 @@ def _asked(model: str, prompt: str) -> dict[str, Any]:
 
 async def events(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
     """Every event, in the order that the reference gives."""
-    return await _events(await sdk.responses.create(**_asked(model, prompt), stream=True))
+    return await _events(lambda: sdk.responses.create(**_asked(model, prompt), stream=True))
 
 
 async def events_again(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
     """Every event of an answer that has ended, read by its id."""
     response = await _created(sdk, model, prompt)
-    return await _events(await sdk.responses.retrieve(response.id, stream=True))
+    return await _events(lambda: sdk.responses.retrieve(response.id, stream=True))
 
 
-async def _events(stream: Any) -> Heard:
+async def _events(begin: Callable[[], Awaitable[Any]]) -> Heard:
     heard, told = Heard(), Items()
     try:
-        async for event in stream:
+        async for event in await begin():
             told.take(json.loads(event.model_dump_json(warnings=False)))
     except openai.APIError as error:
         _failed(heard, error)
@@ -74,8 +75,7 @@ async def again(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
     """Streamed, and then read by its id."""
     made: str | None = None
     async for event in await sdk.responses.create(**_asked(model, prompt), stream=True):
-        if event.type == "response.created":
-            made = event.response.id
+        made = made or getattr(getattr(event, "response", None), "id", None)
     assert made
     return _said(await sdk.responses.retrieve(made))
 

@@ -30,6 +30,7 @@ def odd(
     answer: Answer,
     events: list[dict[str, Any]] | None,
     whole: dict[str, Any] | None = None,
+    reasons: tuple[str | None, ...] = (),
 ) -> Case:
     return Case(
         name,
@@ -37,6 +38,7 @@ def odd(
         answer,
         None if events is None else body(events),
         None if whole is None else encoded(whole),
+        reasons=reasons,
     )
 
 
@@ -138,6 +140,7 @@ def _calls() -> Iterator[Case]:
         nameless,
         [ROLE, *legacy, says({}, "function_call"), chunk(usage=usage(PLAIN))],
         _older(),
+        ("function_call",),
     )
 
 

@@ -59,6 +59,7 @@ def _reasons() -> Iterator[Case]:
                 *last,
                 chunk(usage=usage(PLAIN)),
             ],
+            reasons=("stop",),
         )
     yield odd(
         "a reason of no letters until the last",
@@ -69,8 +70,14 @@ def _reasons() -> Iterator[Case]:
             *finish(TEXT),
         ],
     )
-    yield odd("no reason at all", TEXT, [ROLE, says({"content": TEXT.text}), *finish(TEXT)[1:]])
-    yield odd("stop after a call", CALL, ending(TEXT, *call_deltas(0, TIDE)))
+    yield odd(
+        "no reason at all",
+        TEXT,
+        [ROLE, says({"content": TEXT.text}), *finish(TEXT)[1:]],
+        reasons=(None,),
+    )
+    forced = ending(TEXT, *call_deltas(0, TIDE))
+    yield odd("stop after a call", CALL, forced, reasons=("stop",))
 
 
 def _contents() -> Iterator[Case]:

@@ -18,9 +18,15 @@ Events = list[dict[str, Any]]
 # ── Messages ─────────────────────────────────────────────────────────────────────────────
 
 
-def _message(name: str, answer: Answer, events: Events, whole: Any = None) -> Case:
+def _message(
+    name: str,
+    answer: Answer,
+    events: Events,
+    whole: Any = None,
+    reasons: tuple[str | None, ...] = (),
+) -> Case:
     body = None if whole is None else encoded(whole)
-    return Case(name, "messages", answer, messages.body(events), body)
+    return Case(name, "messages", answer, messages.body(events), body, reasons=reasons)
 
 
 def _blocks(answer: Answer, *blocks: Events) -> Events:
@@ -67,7 +73,9 @@ def _messages() -> Iterator[Case]:
     )
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
     ended["usage"] = {"output_tokens": 3}
-    yield _message("a reason ahead of a call", BOTH, _blocks(BOTH, text, [ended], call))
+    yield _message(
+        "a reason ahead of a call", BOTH, _blocks(BOTH, text, [ended], call), reason="end_turn"
+    )
     forced = _blocks(BOTH, text, call)
     forced[-2] = {**forced[-2], "delta": {"stop_reason": "end_turn", "stop_sequence": None}}
     yield _message(
@@ -75,6 +83,7 @@ def _messages() -> Iterator[Case]:
         BOTH,
         forced,
         {**messages.message(BOTH), "stop_reason": "end_turn"},
+        ("end_turn",),
     )
     older = messages.events(THOUGHT)
     older[-2] = {**older[-2], "usage": {"output_tokens": 30}}

@@ -20,10 +20,26 @@ class Seat(msgspec.Struct, frozen=True):
     take: Callable[[Sdks], Judge]
     whole: bool = False
     again: bool = False  # it reads an answer that is kept: no provider has that
+    alike: Callable[[Sdks], Judge] | None = None  # who hears the same of a provider
+    lenient: Callable[[Sdks], Judge] | None = None  # to streams as their provider wrote them
+
+    def passed_on(self, sdks: Sdks) -> Judge:
+        """The judge of what was not translated."""
+        return (self.lenient or self.take)(sdks)
+
+    def provider(self, sdks: Sdks) -> Judge | None:
+        """The judge that hears of a provider what this one hears of the broker, if any."""
+        take = self.alike if self.again else self.passed_on
+        return None if take is None else take(sdks)
 
 
 PANEL = [
-    Seat("openai chat, chunks", "chat", lambda sdks: partial(by_chat.events, sdks.openai)),
+    Seat(
+        "openai chat, chunks",
+        "chat",
+        lambda sdks: partial(by_chat.events, sdks.openai),
+        lenient=lambda sdks: partial(by_chat.events, sdks.openai, strict=False),
+    ),
     Seat("openai chat, helper", "chat", lambda sdks: partial(by_chat.helper, sdks.openai)),
     Seat("openai chat, whole", "chat", lambda sdks: partial(by_chat.whole, sdks.openai), True),
     Seat(
@@ -69,6 +85,7 @@ PANEL = [
         "responses",
         lambda sdks: partial(by_responses.events_again, sdks.openai),
         again=True,
+        alike=lambda sdks: partial(by_responses.events, sdks.openai),
     ),
 ]
 GOOGLE = [

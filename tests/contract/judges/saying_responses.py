@@ -129,7 +129,7 @@ def _part(
 ) -> list[dict[str, Any]]:
     at = {**at, place: 0}
     stem = {"summary_text": "reasoning_summary_text"}.get(part["type"], part["type"])
-    more = {"logprobs": []} if stem == "output_text" else {}
+    more: dict[str, Any] = {"logprobs": []} if stem == "output_text" else {}
     bare = {**part, key: ""}
     return [
         {"type": f"response.{holder}_part.added", **at, "part": bare},

@@ -42,7 +42,8 @@ AT_ONCE = 12
 class Case(msgspec.Struct, frozen=True):
     """``answer`` is what is right; None where the provider does not stream (or only streams).
 
-    ``status`` is a whole HTTP status line's; ``headers`` are whole lines.
+    ``status`` is a whole HTTP status line's; ``headers`` are whole lines. ``reasons`` are
+    the provider's own words for its end, where they aren't the right one: passed on as they are.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Case(msgspec.Struct, frozen=True):
     whole: bytes | None
     status: str = "200 OK"
     headers: str = ""
+    reasons: tuple[str | None, ...] = ()
 
 
 class Stage:
