@@ -42,6 +42,9 @@ class JobState(StrEnum):
 _FINAL = frozenset((JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED))
 
 
+Fault = Literal["caller", "broker", "operator"]
+
+
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why an attempt or a job ended without an answer.
 
@@ -50,6 +53,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     or nothing (``final``: the call itself is at fault); ``retryable`` tells the caller
     whether the whole call may be made again. ``status`` is the HTTP status a caller sees when
     nothing was streamed yet; ``provider_status`` is what the provider answered, if it did.
+    ``fault`` is whose fault a provider's refusal is, where that can be told: see ``broker.blame``.
     """
 
     type: str
@@ -61,6 +65,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     provider_status: int | None = None
     retryable: bool = False
     retry_after: float | None = None  # seconds
+    fault: Fault | None = None
 
 
 # The type of the failure of a job for which nobody was called, since the breakers of all its

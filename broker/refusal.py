@@ -1,17 +1,19 @@
-"""A provider's refusal as a ``Failure``: by status, never by prose.
+"""A provider's refusal as a ``Failure``: by status, and by its code where that says more.
 
 Pure, and known to both sides: the worker that made a call, and the API where it passes one on.
+Whose fault it is takes more than the answer: see ``broker.blame``.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from broker.model import Failure
+from broker.blame import About, about
+from broker.error_body import Said, said_in
+from broker.model import Failure, Fault
 
 ERROR_BODY = 64 * 1024  # bytes of an error's body that are worth reading
 
@@ -19,6 +21,7 @@ Remedy = Literal["retry", "next", "final"]
 
 AUTH_MESSAGE = "The provider refused the operator's credentials."
 OVERLOADED = 529  # no server's own: who answers so is the API itself, and says why
+_MISSING = (404, 410)
 _LONGEST_MESSAGE = 2000  # characters
 _LONGEST_WORD = 200
 
@@ -32,36 +35,70 @@ class Rule(NamedTuple):
     retryable: bool
 
 
+_FAULTS: dict[About, Fault] = {
+    "request": "caller",
+    "model": "operator",
+    "ability": "broker",
+}
+_AUTH = Rule("provider_auth", 502, "next", False)
+
+
 def rule_of(status: int) -> Rule:
     """What a status means for the job and its caller."""
     match status:
         case 400 | 404 | 413 | 422:
             return Rule("invalid_request_error", status, "final", False)
+        case 410:  # of a model that was there once
+            return Rule("invalid_request_error", 404, "final", False)
         case 429:
             return Rule("rate_limit_exceeded", 429, "retry", True)
         case 401 | 402 | 403:
-            return Rule("provider_auth", 502, "next", False)
+            return _AUTH
         case _:
             return Rule("provider_error", 502, "retry", True)
 
 
 def refused(status: int, body: bytes, retry_after: str | None, now: float) -> Failure:
     """A status other than 200. ``body`` may be cut short; ``now`` is Unix seconds."""
-    rule = rule_of(status)
     failure = Failure(
-        type=rule.type,
+        type="provider_error",
         message=f"The provider answered with status {status}.",
+        provider_status=status,
+    )
+    # What a broken server prints is for its own operator.
+    told = 400 <= status < 500 or status == OVERLOADED
+    failure = ruled(failure, said_in(body), told=told)
+    if failure.remedy != "retry":
+        return failure
+    return msgspec.structs.replace(failure, retry_after=wait_of(retry_after, now))
+
+
+def ruled(failure: Failure, said: Said, *, within: bool = False, told: bool = True) -> Failure:
+    """The failure with what its ``provider_status`` means, and with what was said beside that.
+
+    ``within``: it came within an answer, and keeps its type. ``told``: its caller gets the words;
+    never those about the operator's account.
+    """
+    status = failure.provider_status or 500
+    rule, subject = rule_of(status), about(said)
+    if subject == "request" and rule is _AUTH:  # a moderation, say
+        rule = rule_of(400)
+    elif subject == "account" and rule.remedy == "final":
+        rule = _AUTH
+    fault = _FAULTS.get(subject) if subject is not None and rule.remedy == "final" else None
+    if rule is _AUTH or (fault is None and status in _MISSING and not said.spoken):
+        fault = "operator"  # the latter: no API answers there at all
+    failure = msgspec.structs.replace(
+        failure,
+        type=failure.type if within else rule.type,
         status=rule.status,
         remedy=rule.remedy,
-        provider_status=status,
         retryable=rule.retryable,
-        retry_after=wait_of(retry_after, now) if rule.remedy == "retry" else None,
+        fault=fault,
     )
-    if rule.type == "provider_auth":
+    if rule is _AUTH:
         return msgspec.structs.replace(failure, message=AUTH_MESSAGE)
-    if rule.type == "provider_error" and status != OVERLOADED:
-        return failure  # what a broken server prints is for its own operator
-    return with_words(failure, _error_object(body))
+    return _with_words(failure, said) if told else failure
 
 
 def wait_of(header: str | None, now: float) -> float | None:
@@ -77,37 +114,16 @@ def wait_of(header: str | None, now: float) -> float | None:
     return max(0.0, when - now)
 
 
-def _error_object(body: bytes) -> Mapping[str, Any]:
-    """The fields of an OpenAI-shaped error: under ``error``, or of the body itself."""
-    try:
-        decoded = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(decoded, dict):
-        return {}
-    match decoded.get("error"):
-        case dict() as error:
-            return error
-        case str() as message:
-            return {"message": message}
-        case _:
-            return decoded
-
-
-def with_words(failure: Failure, fields: Mapping[str, Any]) -> Failure:
-    """The failure with the provider's own message, code and param, as far as they are text."""
-    message, code, param = (fields.get(key) for key in ("message", "code", "param"))
-    if isinstance(code, int) and not isinstance(code, bool):
-        code = str(code)
+def _with_words(failure: Failure, said: Said) -> Failure:
+    """The failure with the provider's own message, code and param."""
     return msgspec.structs.replace(
         failure,
-        message=_text(message, _LONGEST_MESSAGE) or failure.message,
-        code=_text(code, _LONGEST_WORD),
-        param=_text(param, _LONGEST_WORD),
+        message=_text(said.message, _LONGEST_MESSAGE) or failure.message,
+        code=_text(said.code, _LONGEST_WORD),
+        param=_text(said.param, _LONGEST_WORD),
     )
 
 
-def _text(value: object, longest: int) -> str | None:
-    if not isinstance(value, str) or not value:
-        return None
-    return value[:longest].encode(errors="replace").decode()  # no lone surrogate can be stored
+def _text(text: str | None, longest: int) -> str | None:
+    # No lone surrogate can be stored.
+    return text[:longest].encode(errors="replace").decode() if text else None

@@ -22,6 +22,7 @@ from broker.model import Failure
 from broker.routing import Target
 from broker.store.breakers import MOST, Breaker, Breakers, State, parse_change
 from broker.store.refusals import damaged
+from workers.blaming import is_gone, shown
 from workers.providers.failures import word_of
 
 _FLUSH = 0.25  # seconds between reports of what went well
@@ -64,7 +65,10 @@ class Passage:
             return
         if failure is None:
             self._view.prove(self._target)
-        self._view.count(self._name, int(word == "good"), int(word == "bad"), trial=self._trial)
+        why = failure if word == "bad" else None
+        self._view.count(
+            self._name, int(word == "good"), int(word == "bad"), trial=self._trial, why=why
+        )
 
 
 class BreakerView:
@@ -75,6 +79,7 @@ class BreakerView:
         self._seen: dict[str, _Seen] = {}
         self._proven: dict[str, None] = {}  # not of routes; those used last at the end
         self._counts: dict[tuple[str, bool], tuple[int, int]] = {}
+        self._why: dict[str, Failure] = {}  # of those that failed: how the last call did
         self._urgent = asyncio.Event()
         self._told = asyncio.Event()  # all that is urgent was reported
         self._told.set()
@@ -119,8 +124,29 @@ class BreakerView:
         self._note(breaker)
         return Passage(self, target, trial=breaker.state != "closed") if granted else None
 
-    def count(self, name: str, good: int, bad: int, *, trial: bool) -> None:
-        """Calls have ended; what fails and what others wait for is reported at once."""
+    async def gone(self, targets: Sequence[Target]) -> Failure | None:
+        """How a call of these targets would fail, whose breakers are open, if that is because none
+        of them has its model any more; None if it may be anything else.
+        """
+        try:
+            found = await self._breakers.of([str(target) for target in targets])
+        except StoreAway:
+            return None
+        failures = [breaker.why for breaker in found]
+        if len(failures) < len(targets):
+            return None
+        gone = [each for each in failures if each is not None and is_gone(each)]
+        return gone[-1] if len(gone) == len(targets) else None
+
+    def count(
+        self, name: str, good: int, bad: int, *, trial: bool, why: Failure | None = None
+    ) -> None:
+        """Calls have ended; what fails and what others wait for is reported at once.
+
+        ``why`` is how the last of those that were bad failed.
+        """
+        if why is not None:
+            self._why[name] = shown(why)
         before = self._counts.get((name, trial), (0, 0))
         self._counts[name, trial] = (before[0] + good, before[1] + bad)
         if bad or trial:
@@ -164,13 +190,19 @@ class BreakerView:
             (name, trial), (good, bad) = next(iter(self._counts.items()))
             try:
                 known = self.is_known(name)
-                breaker = await self._breakers.report(name, good, bad, trial=trial, known=known)
+                why = self._why.get(name) if bad else None
+                breaker = await self._breakers.report(
+                    name, good, bad, trial=trial, known=known, why=why
+                )
             except StoreRefused as error:
                 if not damaged(error):
                     raise
+                self._why.pop(name, None)
                 del self._counts[name, trial]  # nothing of this one can be counted; others can
                 continue
             # What was counted meanwhile stays; an answer that got lost counts twice at worst.
+            if why is not None and self._why.get(name) is why:
+                del self._why[name]
             now_good, now_bad = self._counts.pop((name, trial))
             if (now_good, now_bad) != (good, bad):
                 self._counts[name, trial] = (now_good - good, now_bad - bad)

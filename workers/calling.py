@@ -12,15 +12,18 @@ from contextlib import aclosing
 from typing import Any
 
 from broker import log
+from broker.blame import judged
 from broker.dialects.dialect import Transcript
 from broker.dialects.kept import refusal_of
 from broker.dialects.registry import DIALECTS
 from broker.dialects.responses.history import without_history
 from broker.frames import Frame
 from broker.model import Failure
+from broker.offload.tasks import Resolve
 from broker.routing import Mode, Policy, Run, Target
 from broker.settings import Settings
 from workers.attaching import Attaching, Severed, Stand
+from workers.blaming import asked_of, warn
 from workers.breakers import BreakerView, Passage
 from workers.following import Previous, resolving
 from workers.hold import Hold
@@ -67,14 +70,16 @@ class Caller:
         """One attempt; None if the answer is whole."""
         joining = self._joining(step.mode, transcript) if self.delivered else None
         intake = Intake(joining, self._holding(policy))
+        resolve = None
         try:
             await self._begin(step)
             self._refuse_foreign(step.target)
-            await self._stream(
-                step.target, self._call(step.target, joining, policy), passage, intake
-            )
+            call = self._call(step.target, joining, policy)
+            resolve = call.resolve
+            await self._stream(step.target, call, passage, intake)
         except ProviderFailure as error:
-            return self._failed(passage, intake, intake.judged(error.failure))
+            failure = self._judged(step.target, resolve, intake.judged(error.failure))
+            return self._failed(passage, intake, failure)
         except BaseException:
             passage.given_up()
             raise
@@ -109,14 +114,16 @@ class Caller:
         if not intake.straight or cursor is None:
             intake, cursor = Intake(joining, self._holding(policy), severed.stored), None
         held = Held(attempt.provider_id, cursor)
+        call = self._call(target, joining, policy, held)
         passage = await self._breakers.admit(target, anyway=True)
         assert passage is not None
         try:
-            await self._stream(target, self._call(target, joining, policy, held), passage, intake)
+            await self._stream(target, call, passage, intake)
         except ProviderFailure as error:
             if self._hold.pen.last > start or error.failure.type == "provider_stream_error":
                 self._attaching.came_on()
-                return self._failed(passage, intake, intake.judged(error.failure))
+                failure = self._judged(target, call.resolve, intake.judged(error.failure))
+                return self._failed(passage, intake, failure)
             self._attaching.failed(attempt, error.failure)
             return self._failed(passage, intake, error.failure, again=True)
         except BaseException:
@@ -125,6 +132,11 @@ class Caller:
         passage.ended(None)
         self._ledger.end("completed")
         return None
+
+    def _judged(self, target: Target, resolve: Resolve | None, failure: Failure) -> Failure:
+        """A failure with whose fault it is."""
+        asked = asked_of(self._settings, self._job, self.request, target, resolve)
+        return judged(failure, asked)
 
     def _failed(
         self, passage: Passage, intake: Intake, failure: Failure, *, again: bool = False
@@ -145,7 +157,10 @@ class Caller:
             provider=attempt.provider,
             type=failure.type,
             provider_status=failure.provider_status,
+            fault=failure.fault,
         )
+        if failure.fault == "operator":
+            warn(self._job, attempt, failure)
         return failure
 
     def severed(self, stand: Stand) -> Severed | None:

@@ -251,6 +251,10 @@ class Generation:
             if isinstance(step, End):
                 return step, None
             if isinstance(step, Shut):
+                if step.failure.type == CIRCUIT_OPEN and not self._caller.delivered:
+                    gone = await self._breakers.gone(policy.targets)
+                    if gone is not None:  # to wait for it helps nobody
+                        return End(gone), None
                 check_parking(self._claim, self._settings, step)
                 return End(step.failure), None
             # Else not even a turn of the loop; a deadline that has passed needs one to be met.

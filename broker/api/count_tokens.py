@@ -21,7 +21,7 @@ from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
 from broker.api.inference import with_headers
-from broker.api.passing import GARBLED, LATE, UNREACHABLE
+from broker.api.passing import GARBLED, LATE, UNREACHABLE, blamed
 from broker.api.problems import failure_response
 from broker.catalog import meaning
 from broker.dialects.body import decode_object
@@ -129,7 +129,8 @@ async def _ask(core: Core, target: Target, asked: _Asked) -> bytes | Failure:
             if response.status != 200:
                 text = await _beginning(response, ERROR_BODY)
                 wait = response.headers.get("retry-after")
-                return refused(response.status, text, wait, time.time())
+                failure = refused(response.status, text, wait, time.time())
+                return blamed(failure, core.settings, asked.model, target)
             return _answer(await _beginning(response, _MOST))
     except (aiohttp.ClientError, OSError, ValueError):  # a timeout is an OSError
         return UNREACHABLE

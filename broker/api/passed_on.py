@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from broker.api.attach import while_connected
 from broker.api.body import read_body
 from broker.api.core import Core, account_of, body_limits_of, core_of
-from broker.api.passing import GARBLED, LATE, UNREACHABLE
+from broker.api.passing import GARBLED, LATE, UNREACHABLE, blamed
 from broker.api.problems import failure_response
 from broker.catalog import meaning
 from broker.dialects.kept import naming_refused
@@ -144,7 +144,8 @@ class PassedOn:
                 if response.status != 200:
                     text = await response.content.read(ERROR_BODY)
                     wait = response.headers.get("retry-after")
-                    return refused(response.status, text, wait, time.time())
+                    failure = refused(response.status, text, wait, time.time())
+                    return blamed(failure, core.settings, asked.model, target)
                 if response.content_type not in _KINDS:
                     return GARBLED
                 await answering.tell(response)

@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from broker.blame import Asked, judged
 from broker.errors import TooManyCalls
 from broker.model import Failure
+from broker.routing import Target
+from broker.settings import Settings
 
 # Why there is no answer to pass on.
 UNREACHABLE = Failure(
@@ -26,6 +29,12 @@ LATE = Failure(
 GARBLED = Failure(
     type="provider_garbled", message="The provider's answer can't be understood.", retryable=True
 )
+
+
+def blamed(failure: Failure, settings: Settings, model: str, target: Target) -> Failure:
+    """A target's refusal of what a caller wrote, with whose fault it is."""
+    routed, named = settings.chosen(model, *target)
+    return judged(failure, Asked(target.model, routed=routed, named=named))
 
 
 class Passing:

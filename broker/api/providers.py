@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.api.core import core_of
+from broker.dialects.native import failure_object
 from broker.settings import Settings
 from broker.store.breakers import Breaker
 
@@ -54,4 +55,13 @@ def _breaker(breaker: Breaker) -> dict[str, Any]:
         "succeeded": breaker.good,
         "failed": breaker.bad,
         "changed_at": breaker.changed_ms / 1000 if breaker.changed_ms else None,
+        "last_failure": _last_failure(breaker),
     }
+
+
+def _last_failure(breaker: Breaker) -> dict[str, Any] | None:
+    failure = breaker.why
+    if failure is None:
+        return None
+    at = breaker.why_ms / 1000 if breaker.why_ms else None
+    return {**failure_object(failure), "at": at}

@@ -65,4 +65,5 @@ def failure_object(failure: Failure) -> dict[str, Any]:
         "param": failure.param,
         "provider_status": failure.provider_status,
         "retryable": failure.retryable,
+        "fault": failure.fault,
     }

@@ -323,6 +323,16 @@ class Settings(Section, frozen=True, dict=True):
         route = self.routes[pattern.name]
         return Served(route, tuple(filled(name, pattern, model) for name in route.names))
 
+    def chosen(self, model: str, provider: str, provider_model: str) -> tuple[bool, bool]:
+        """Whether a route chose this target for the public name, and whether it is named there
+        in full: else a part of its name is the caller's text.
+        """
+        served, wanted = self.served(model), f"{provider}/{provider_model}"
+        if served is None:
+            return False, False
+        raw = zip(served.route.names, served.names, strict=True)
+        return True, any(name == wanted and STAR not in own for own, name in raw)
+
     def timeouts_for(self, model: str, provider: str, provider_model: str) -> Timeouts:
         """The watchdogs of a call: the target's own where set, its provider's, the common ones.
 

@@ -11,6 +11,7 @@ from typing import Literal, cast
 import msgspec
 from redis.asyncio import Redis
 
+from broker.model import Failure
 from broker.settings import Settings
 from broker.settings.patterns import STAR
 from broker.store.connection import each, store_errors
@@ -28,7 +29,8 @@ class Breaker(msgspec.Struct, frozen=True):
     """The breaker of one target, named PROVIDER/MODEL.
 
     ``wait`` is the seconds, from when this was read, until a trial may be made; ``good`` and
-    ``bad`` count the calls of the current window.
+    ``bad`` count the calls of the current window. ``why`` is how the last one that counts as bad
+    failed, without a provider's words but where they are about the operator's model.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Breaker(msgspec.Struct, frozen=True):
     good: int = 0
     bad: int = 0
     changed_ms: int | None = None  # Unix ms of the store's clock
+    why: Failure | None = None
+    why_ms: int | None = None  # Unix ms, when that was counted
 
 
 class Breakers:
@@ -62,11 +66,19 @@ class Breakers:
         self._half_ms = int(limits.window * 1000) / 2
 
     async def report(
-        self, name: str, good: int, bad: int, *, trial: bool = False, known: bool = True
+        self,
+        name: str,
+        good: int,
+        bad: int,
+        *,
+        trial: bool = False,
+        known: bool = True,
+        why: Failure | None = None,
     ) -> Breaker:
         """Count calls that ended, the trial among them or not; the breaker as it is now.
 
-        ``known`` says that a route names the target, or that it has answered before.
+        ``known`` says that a route names the target, or that it has answered before; ``why`` is how
+        the last of those that were bad failed.
         """
         reply = await self._scripts.run(
             "breaker",
@@ -80,6 +92,7 @@ class Breakers:
             "own" if name in self.routed else "found" if known else "made",
             MOST,
             self._trial_ms,
+            b"" if why is None else msgspec.json.encode(why),
         )
         state, wait = reply
         return Breaker(name, state.decode(), int(wait) / 1000)
@@ -151,4 +164,14 @@ def _parse(name: str, record: dict[bytes, bytes], clock: tuple[int, int, int]) -
         number(*(b"good", b"good0")[:halves]),
         number(*(b"bad", b"bad0")[:halves]),
         number(b"changed") or None,
+        _why(record.get(b"why", b"")),
+        number(b"why_at") or None,
     )
+
+
+def _why(data: bytes) -> Failure | None:
+    """None of what a newer release wrote in another way: it is for people."""
+    try:
+        return msgspec.json.decode(data, type=Failure) if data else None
+    except msgspec.DecodeError:
+        return None

@@ -83,6 +83,7 @@ async def test_a_failing_target_is_left_alone_until_it_has_recovered(
             "succeeded": 0,
             "failed": 0,
             "changed_at": None,
+            "last_failure": None,
         }
         begun = loop.time()
         for _ in range(LEAST):

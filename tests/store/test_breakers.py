@@ -8,6 +8,7 @@ import asyncio
 import pytest
 
 from broker import settings
+from broker.model import Failure
 from broker.store import Store, breakers
 from broker.store.breakers import Breaker, parse_change
 from tests.store.conftest import Open
@@ -201,3 +202,22 @@ async def test_breakers_live_in_the_first_partition(store: Store) -> None:
     await opened(store)
     found = await raw(store).keys(store.settings.store.deployment + ":*breaker*")
     assert all(b"{p0}" in name for name in found)
+
+
+async def test_the_last_failure_is_kept_with_its_time(store: Store) -> None:
+    gone = Failure("invalid_request_error", "model: a", status=404, remedy="next", fault="operator")
+    cut = Failure("provider_cut", "It broke off.")
+    before = await now_ms(store)
+    await store.breakers.report(NAME, 0, 1, why=gone)
+    (shown,) = await store.breakers.all()
+    assert shown.why == gone
+    assert before <= (shown.why_ms or 0) <= await now_ms(store)
+    await store.breakers.report(NAME, 5, 0, why=cut)  # none of these failed
+    await store.breakers.report(NAME, 0, 1)  # an older worker does not say
+    assert (await store.breakers.all())[0].why == gone
+    await store.breakers.report(NAME, 0, 2, why=cut)
+    (shown,) = await store.breakers.all()
+    assert (shown.why, shown.state) == (cut, "closed")  # 5 of 9 went well
+    key = f"{store.keys.partitions[0].prefix}breaker:{NAME}"
+    await raw(store).hset(key, "why", '{"type":7}')  # a newer release's
+    assert (await store.breakers.all())[0].why is None

@@ -230,7 +230,7 @@ async def test_calls_are_reported_together(store: Store) -> None:
     reports: list[tuple[str, int, int]] = []
     report = store.breakers.report
 
-    async def noted(name: str, good: int, bad: int, **more: bool) -> Breaker:
+    async def noted(name: str, good: int, bad: int, **more: Any) -> Breaker:
         reports.append((name, good, bad))
         return await report(name, good, bad, **more)
 
@@ -249,7 +249,7 @@ async def test_what_is_counted_during_a_report_is_in_the_next(store: Store) -> N
     view = BreakerView(store.breakers)
     report = store.breakers.report
 
-    async def slow(name: str, good: int, bad: int, **more: bool) -> Breaker:
+    async def slow(name: str, good: int, bad: int, **more: Any) -> Breaker:
         if good == 1:
             view.count("one/a", 2, 0, trial=False)
         return await report(name, good, bad, **more)

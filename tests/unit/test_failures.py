@@ -49,7 +49,11 @@ def test_any_other_status_may_be_tried_again(status: int) -> None:
     failure = refused(status, body(message="trace"), "2", NOW)
     assert (failure.type, failure.status) == ("provider_error", 502)
     assert (failure.remedy, failure.retryable, failure.retry_after) == ("retry", True, 2.0)
-    told = "trace" if status == 529 else f"The provider answered with status {status}."
+    told = (
+        "trace"
+        if 400 <= status < 500 or status == 529
+        else f"The provider answered with status {status}."
+    )
     assert failure.message == told
 
 
@@ -101,6 +105,10 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
         ({"type": "invalid_request_error"}, 400, "final"),
         ({"code": "model_not_found", "type": "invalid_request_error"}, 404, "final"),
         ({"type": "rate_limit_error"}, 429, "retry"),
+        ([{"error": {"code": 400, "status": "INVALID_ARGUMENT"}}], 400, "final"),
+        ({"error": {"type": "rate_limit_error"}}, 429, "retry"),
+        ({"error": {"type": "invalid_request_error", "code": "model_not_found"}}, 404, "final"),
+        ({"detail": "no"}, 502, "retry"),
         ({"type": "server_error", "code": None}, 502, "retry"),
         ({}, 502, "retry"),
         ("overloaded", 502, "retry"),
@@ -160,8 +168,9 @@ def test_what_was_never_sent(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("status", "word"),
     [
-        *((status, "good") for status in (400, 404, 405, 409, 413, 415, 422, 431, 451)),
-        *((status, "bad") for status in (401, 402, 403, 408, 425, 429, 500, 502, 503, 529)),
+        *((status, "good") for status in (400, 405, 409, 413, 415, 422, 431, 451)),
+        # Of the latter nothing says that an API has answered at all.
+        *((status, "bad") for status in (401, 402, 403, 404, 408, 425, 429, 500, 502, 503, 529)),
     ],
 )
 def test_what_a_status_says_of_a_provider(status: int, word: str) -> None:

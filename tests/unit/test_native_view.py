@@ -50,6 +50,7 @@ FAILURE = Failure("provider_error", "It fell\nover.", code="c", param="p", provi
                 "param": "p",
                 "provider_status": 500,
                 "retryable": False,
+                "fault": None,
             },
         ),
         (
@@ -62,6 +63,7 @@ FAILURE = Failure("provider_error", "It fell\nover.", code="c", param="p", provi
                 "param": None,
                 "provider_status": None,
                 "retryable": True,
+                "fault": None,
             },
         ),
     ],

@@ -132,3 +132,13 @@ def test_a_name_leads_out_of_no_address() -> None:
 def test_two_targets_that_come_to_one_are_one() -> None:
     built = settings(**{"m-*": ("one/*", "one/m-*")})
     assert served(built, "m-1") == ["one/m-1"]
+
+
+def test_who_chose_a_target() -> None:
+    """A route, and whether it names the model in full."""
+    routes = {"m": Route(targets=("p/a", "q/b")), "c-*": Route(targets=("p/*", "q/c-5"))}
+    built = Settings(routes=routes, providers={"p": Provider(), "q": Provider()})
+    assert built.chosen("m", "p", "a") == (True, True)
+    assert built.chosen("c-9", "p", "c-9") == (True, False)
+    assert built.chosen("c-9", "q", "c-5") == (True, True)
+    assert built.chosen("p/a", "p", "a") == (False, False)

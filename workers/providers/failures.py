@@ -1,11 +1,13 @@
-"""What went wrong upstream, as a ``Failure``: by status, by type and code, never by prose.
+"""What went wrong upstream, as a ``Failure``: by status, by type and code.
 
 The vocabulary of ``Failure.type`` here:
 
-    invalid_request_error   400, 404, 413, 422: passed through, the call itself is at fault;
-                            code unsendable: nothing was sent, since it can't be
+    invalid_request_error   400, 404, 410, 413, 422: passed through; whose fault it is, is judged by
+                            who asked (``broker.blame``); code unsendable: nothing was sent, since
+                            it can't be
     rate_limit_exceeded     429: passed through
-    provider_auth           401, 402, 403: the operator's trouble, and not to be told in detail
+    provider_auth           401, 402, 403, and what says the same under another status: the
+                            operator's trouble, and not to be told in detail
     provider_error          any other status
     provider_unreachable    no connection: refused, no such host, TLS
     provider_timeout        code connect | first_token | idle | total | throughput
@@ -23,9 +25,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import aiohttp
-import msgspec
 from aiohttp.http import HttpProcessingError
 
+from broker.error_body import said_by
 from broker.errors import (
     BadRequest,
     ForeignId,
@@ -35,7 +37,7 @@ from broker.errors import (
     Unsendable,
 )
 from broker.model import Failure
-from broker.refusal import AUTH_MESSAGE, rule_of, with_words
+from broker.refusal import ruled
 
 Phase = Literal["connect", "first_token", "idle", "total", "throughput"]
 
@@ -45,7 +47,6 @@ _WORDS = {
     "authentication_error": 401,
     "permission_error": 403,
     "context_length_exceeded": 400,
-    "invalid_request_error": 400,
     "model_not_found": 404,
     "invalid_prompt": 400,
     "invalid_image": 400,
@@ -58,25 +59,20 @@ _WORDS = {
     "request_too_large": 413,
     "timeout_error": 504,
     "overloaded_error": 529,
+    "invalid_request_error": 400,  # last: the kind of many that have a word of their own
 }
 
 
 def stream_error(error: object) -> Failure:
     """An error object (or whatever stood in its place) within an answer of status 200."""
-    fields: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}
-    status = _status_of(fields)
-    rule = rule_of(status or 500)
+    fields: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    said = said_by(error)
     failure = Failure(
         type="provider_stream_error",
         message="The provider reported an error in its answer.",
-        status=rule.status,
-        remedy=rule.remedy,
-        provider_status=status,
-        retryable=rule.retryable,
+        provider_status=_status_of(fields) or _status_of({"code": said.code}, *said.words),
     )
-    if rule.type == "provider_auth":
-        return msgspec.structs.replace(failure, message=AUTH_MESSAGE)
-    return with_words(failure, fields)
+    return ruled(failure, said, within=True)
 
 
 def timed_out(phase: Phase) -> Failure:
@@ -168,12 +164,14 @@ _PROVIDERS = (401, 402, 403, 408, 425, 429)
 def word_of(failure: Failure | None) -> Word:
     """What the end of a call says of the provider, whose breaker counts it.
 
-    A provider that refuses a call for the caller's fault is well.
+    A provider that refuses a call for the caller's fault, or for how the broker wrote it, is well.
     """
     if failure is None:
         return "good"
     if failure.code in _NOBODY or failure.type in _OURS:
         return "nothing"
+    if failure.fault == "operator":
+        return "bad"
     status = failure.provider_status
     refused = status is not None and 400 <= status < 500 and status not in _PROVIDERS
     return "good" if failure.remedy == "final" or refused else "bad"
@@ -183,12 +181,15 @@ def _transport(kind: str, message: str, code: str | None = None) -> Failure:
     return Failure(type=kind, message=message, code=code, retryable=True)
 
 
-def _status_of(fields: Mapping[str, Any]) -> int | None:
-    """The status that an error object names: a number, or a word known to stand for one."""
+def _status_of(fields: Mapping[str, Any], *words: str) -> int | None:
+    """The status that an error object names: a number, or a word known to stand for one.
+
+    ``words`` are those of the errors within it, in any order.
+    """
     values = [fields.get(key) for key in ("status", "status_code", "code", "type")]
     for value in values:
         if isinstance(value, int | str) and re.fullmatch(r"[45]\d\d", str(value), re.ASCII):
             return int(value)
-    return next(
-        (_WORDS[value] for value in values if isinstance(value, str) and value in _WORDS), None
-    )
+    named = [value for value in values if isinstance(value, str) and value in _WORDS]
+    named += [word for word in _WORDS if word in words]
+    return _WORDS[named[0]] if named else None

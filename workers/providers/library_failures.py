@@ -82,7 +82,7 @@ def _body(chain: list[BaseException], key: str | None) -> bytes:
     """The provider's own words, if the library has kept them."""
     for each in chain:
         for text in (getattr(each, "text", None), getattr(each, "message", None)):
-            if isinstance(text, str) and text.startswith("{"):
+            if isinstance(text, str) and text.startswith(("{", "[")):
                 return _without(text, key).encode(errors="replace")
     return _encoded(_fields(chain[0], key))
 

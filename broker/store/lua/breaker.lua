@@ -10,7 +10,8 @@
 --          breakers:made (those that have not)
 -- ARGV     name, successes, failures, whether a trial is among them (1 or 0), window (ms),
 --          least calls, failure ratio, cooldown (ms), channel, which of these the name is: own, found
---          or made, how many there may be of each of the latter, time of a trial (ms)
+--          or made, how many there may be of each of the latter, time of a trial (ms),
+--          how the last of the failures was, as JSON, or nothing
 -- Returns  {state, ms until a trial may be made}
 -- Invariants: counts are of the current and the last half window; a state changes here and
 -- in trial.lua only, and every change is published as "state ms name";
@@ -55,6 +56,9 @@ elseif state == 'closed' and bad > 0 then
 end
 redis.call('HSET', key, 'state', state, 'until', text(reopens), 'bucket', text(bucket),
   'good', new[1], 'bad', new[2], 'good0', old[1], 'bad0', old[2])
+if bad > 0 and (ARGV[13] or '') ~= '' then
+  redis.call('HSET', key, 'why', ARGV[13], 'why_at', text(now))
+end
 -- Whoever may call names targets (PROVIDER/anything): what is not called again goes away.
 local kept = math.max(3600000, 2 * tonumber(ARGV[5]), 2 * cooldown)
 local kind = ARGV[10]
