@@ -43,9 +43,13 @@ async def _events(begin: Callable[[], Awaitable[Any]]) -> Heard:
     heard.text, heard.thoughts = told.text("output_text"), told.text("reasoning_summary_text")
     heard.thoughts += told.text("reasoning_text")
     heard.refusal = told.text("refusal")
-    ids = {place: item["call_id"] for place, item in enumerate(told.items) if "call_id" in item}
+    done = dict(enumerate(told.items))  # a call may have come without pieces
     heard.calls = [
-        (ids.get(place, ""), name, parsed(told.arguments(place)))
+        (
+            done.get(place, {}).get("call_id", ""),
+            name,
+            parsed(told.arguments(place) or done.get(place, {}).get("arguments", "")),
+        )
         for place, name in told.names.items()
     ]
     return heard

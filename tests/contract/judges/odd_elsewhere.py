@@ -74,7 +74,7 @@ def _messages() -> Iterator[Case]:
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
     ended["usage"] = {"output_tokens": 3}
     yield _message(
-        "a reason ahead of a call", BOTH, _blocks(BOTH, text, [ended], call), reason="end_turn"
+        "a reason ahead of a call", BOTH, _blocks(BOTH, text, [ended], call), reasons=("end_turn",)
     )
     forced = _blocks(BOTH, text, call)
     forced[-2] = {**forced[-2], "delta": {"stop_reason": "end_turn", "stop_sequence": None}}
