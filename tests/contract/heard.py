@@ -84,7 +84,7 @@ async def chat(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
 
 async def messages(claude: AsyncAnthropic, model: str, prompt: str) -> Heard:
     """A streaming caller of messages."""
-    heard, told = Heard(), _Blocks()
+    heard, told = Heard(), Blocks()
     try:
         stream = await claude.messages.create(
             model=model,
@@ -110,7 +110,7 @@ async def messages(claude: AsyncAnthropic, model: str, prompt: str) -> Heard:
     return heard
 
 
-class _Blocks:
+class Blocks:
     """The blocks of a message as its events tell them."""
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class _Blocks:
 
 async def responses(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
     """A streaming caller of responses."""
-    heard, told = Heard(), _Items()
+    heard, told = Heard(), Items()
     try:
         stream = await sdk.responses.create(
             model=model, input=prompt, stream=True, extra_headers=_key(prompt)
@@ -183,7 +183,7 @@ async def responses(sdk: AsyncOpenAI, model: str, prompt: str) -> Heard:
     return heard
 
 
-class _Items:
+class Items:
     """The items of a response as its events tell them."""
 
     def __init__(self) -> None:
@@ -229,7 +229,7 @@ class _Items:
         if verb == "delta":
             pieces.append(event["delta"])
         elif verb == "done" and "part" not in event:
-            whole = event.get("text", event.get("arguments"))
+            whole = next(event[key] for key in ("text", "arguments", "refusal") if key in event)
             assert whole == "".join(pieces), event
 
     def arguments(self, place: int) -> str:

@@ -178,7 +178,19 @@ def test_calls_without_an_index_go_by_their_id() -> None:
         ("a", "125"),
         ("b", "34"),
     ]
-    assert folded_message(piece("{}"))["tool_calls"] == [{"function": {"arguments": "{}"}}]
+    assert folded_message(piece("{}"))["tool_calls"] == [
+        {"type": "function", "function": {"arguments": "{}"}}
+    ]
+
+
+def test_a_call_has_a_type_though_none_came() -> None:
+    """Clients tell calls apart by it."""
+    piece = {"index": 0, "function": {"name": "f", "arguments": "{}"}}
+    assert folded_message({"tool_calls": [piece]})["tool_calls"] == [
+        {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+    ]
+    own = folded_message({"tool_calls": [{"index": 0, "type": "custom", "custom": {"name": "f"}}]})
+    assert own["tool_calls"] == [{"type": "custom", "custom": {"name": "f"}}]
 
 
 def test_indexed_items_merge_and_come_in_order() -> None:

@@ -111,6 +111,8 @@ def _whole_choice(index: int, state: dict[str, Any]) -> dict[str, Any]:
         for call in calls:
             if isinstance(call, dict):
                 call.pop("index", None)  # whole answers have none
+                if isinstance(call.get("function"), dict):
+                    call["type"] = call.get("type") or "function"  # which some leave out
     return {"index": index, "message": message, "finish_reason": None, **finished(state)}
 
 
