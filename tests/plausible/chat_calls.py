@@ -246,4 +246,4 @@ def null_indexes(draft: Draft) -> None:
 @CALLS.add("indexes that count from 1", "relays of Anthropic", "indexes", "call", forms=STREAM)
 def late_indexes(draft: Draft) -> None:
     for each in calls_of(draft):
-        each["index"] += 1
+        each["index"] = each.get("index", 0) + 1
