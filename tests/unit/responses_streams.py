@@ -159,7 +159,11 @@ STREAMS: dict[str, list[Event]] = {
     "incomplete": [
         created(),
         *spoken(0, "Hal"),
-        ended("incomplete", incomplete_details={"reason": "max_output_tokens"}),
+        ended(
+            "incomplete",
+            output=[message(0, "Hal")],
+            incomplete_details={"reason": "max_output_tokens"},
+        ),
     ],
     "annotations": [
         created(),
@@ -180,7 +184,7 @@ STREAMS: dict[str, list[Event]] = {
             for verb in ("in_progress", "searching", "completed")
         ),
         done(0, id="ws_1", type="web_search_call", status="completed"),
-        ended(),
+        ended(output=[{"id": "ws_1", "type": "web_search_call", "status": "completed"}]),
     ],
     "code": [
         created(),

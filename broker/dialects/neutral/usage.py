@@ -1,12 +1,16 @@
 """Usage: what an answer cost, and how each dialect counts it.
 
 Dialects differ in what a total holds: messages leaves cached tokens out of its input, Gemini
-leaves thoughts out of its candidates. Here a total holds all its parts.
+leaves thoughts out of its candidates. Here a total holds all its parts. Providers differ too,
+whatever dialect they speak: where figures don't agree, ``settled`` finds the convention that
+they follow.
 """
 
 from typing import Any
 
 import msgspec
+
+from broker.dialects.neutral.counts import Counts, figure, settled
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -23,21 +27,34 @@ class Usage(msgspec.Struct, frozen=True):
     estimated: bool = False
 
 
-def _count(fields: Any, *path: str) -> int:
-    for key in path:
-        fields = fields.get(key) if isinstance(fields, dict) else None
-    return fields if isinstance(fields, int) and not isinstance(fields, bool) else 0
+def _usage(counts: Counts) -> Usage:
+    return Usage(
+        input=counts.input,
+        output=counts.output,
+        cached=counts.cached,
+        cache_write=counts.cache_write,
+        reasoning=counts.reasoning,
+    )
+
+
+def _of_openai(fields: dict[str, Any]) -> Usage:
+    return _usage(
+        settled(
+            Counts(
+                input=figure(fields, "input"),
+                output=figure(fields, "output"),
+                cached=figure(fields, "cached"),
+                cache_write=figure(fields, "cache_write"),
+                reasoning=figure(fields, "reasoning"),
+                total=figure(fields, "total"),
+            )
+        )
+    )
 
 
 def from_chat(fields: dict[str, Any]) -> Usage:
     """Of a chat answer's ``usage``."""
-    return Usage(
-        input=_count(fields, "prompt_tokens"),
-        output=_count(fields, "completion_tokens"),
-        cached=_count(fields, "prompt_tokens_details", "cached_tokens"),
-        cache_write=_count(fields, "prompt_tokens_details", "cache_write_tokens"),
-        reasoning=_count(fields, "completion_tokens_details", "reasoning_tokens"),
-    )
+    return _of_openai(fields)
 
 
 def to_chat(usage: Usage) -> dict[str, Any]:
@@ -56,15 +73,15 @@ def to_chat(usage: Usage) -> dict[str, Any]:
 
 
 def from_messages(fields: dict[str, Any]) -> Usage:
-    """Of a message's ``usage``, or of what its parts merge to."""
-    cached = _count(fields, "cache_read_input_tokens")
-    cache_write = _count(fields, "cache_creation_input_tokens")
+    """Of a message's ``usage``, or of what its parts merge to. It has no total."""
+    cached, cache_write = figure(fields, "cached"), figure(fields, "cache_write")
+    output, reasoning = figure(fields, "output"), figure(fields, "reasoning")
     return Usage(
-        input=_count(fields, "input_tokens") + cached + cache_write,
-        output=_count(fields, "output_tokens"),
+        input=figure(fields, "input") + cached + cache_write,
+        output=output + reasoning if reasoning > output else output,
         cached=cached,
         cache_write=cache_write,
-        reasoning=_count(fields, "output_tokens_details", "thinking_tokens"),
+        reasoning=reasoning,
     )
 
 
@@ -82,13 +99,7 @@ def to_messages(usage: Usage) -> dict[str, Any]:
 
 def from_responses(fields: dict[str, Any]) -> Usage:
     """Of a response's ``usage``."""
-    return Usage(
-        input=_count(fields, "input_tokens"),
-        output=_count(fields, "output_tokens"),
-        cached=_count(fields, "input_tokens_details", "cached_tokens"),
-        cache_write=_count(fields, "input_tokens_details", "cache_write_tokens"),
-        reasoning=_count(fields, "output_tokens_details", "reasoning_tokens"),
-    )
+    return _of_openai(fields)
 
 
 def to_responses(usage: Usage) -> dict[str, Any]:
@@ -112,10 +123,13 @@ def _flag(usage: Usage) -> dict[str, Any]:
 
 def from_gemini(fields: dict[str, Any]) -> Usage:
     """Of Gemini's ``usageMetadata``; what its tools' prompts took is input."""
-    thoughts = _count(fields, "thoughtsTokenCount")
+    prompt, tools = figure(fields, "gemini_prompt"), figure(fields, "gemini_tools")
+    said, thoughts = figure(fields, "gemini_candidates"), figure(fields, "gemini_thoughts")
+    total = figure(fields, "gemini_total")
+    inside = bool(thoughts) and thoughts <= said and total == prompt + tools + said
     return Usage(
-        input=_count(fields, "promptTokenCount") + _count(fields, "toolUsePromptTokenCount"),
-        output=_count(fields, "candidatesTokenCount") + thoughts,
-        cached=_count(fields, "cachedContentTokenCount"),
+        input=prompt + tools,
+        output=said if inside else said + thoughts,
+        cached=min(figure(fields, "gemini_cached"), prompt + tools),
         reasoning=thoughts,
     )

@@ -1,8 +1,8 @@
 """The fold: the response that a stream's events add up to.
 
-The event that ends a response says all of it, so the whole answer is what it says. Before
-it, the fold is what was told so far: the response as its last event had it, with the items
-that were begun.
+The event that ends a response says all of it, so the whole answer is what it says; but where it
+has no output, that is what was told. Before it, the fold is what was told so far: the response as
+its last event had it, with the items that were begun.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,12 @@ class ResponsesFold(Fold):
     def folded(self) -> dict[str, Any]:
         """The response, as far as they tell of it; empty if they don't."""
         gathered = self._gathered
-        if gathered.end is not None or not (gathered.life or gathered.said):
+        if not (gathered.life or gathered.said):
             return gathered.life
-        return {**gathered.life, "output": gathered.output}
+        output = gathered.output
+        if gathered.end is not None and (gathered.life.get("output") or not output):
+            return gathered.life
+        return {**gathered.life, "output": output}
 
 
 def fold(frames: Iterable[Frame]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a stream's events add up to: the response as far as it was told.
 
-An event that ends the response (``ENDS``) holds all of it, and nothing else is needed then.
-Until one comes, items are put together from what began them, the deltas of their texts, and
+An event that ends the response (``ENDS``) holds all of it, and nothing else is needed then, but
+where it leaves out its output. Until one comes, items are put together from what began them, the deltas of their texts, and
 whatever said that a part of them was done, which stands for all that led up to it.
 """
 
@@ -22,6 +22,13 @@ TEXTS: dict[str, tuple[str | None, str]] = {
     "response.mcp_call_arguments": (None, "arguments"),
     "response.custom_tool_call_input": (None, "input"),
     "response.code_interpreter_call_code": (None, "code"),
+}
+# What an item is whose beginning was never told.
+_BEGUN: dict[str, dict[str, Any]] = {
+    "response.output_text": {"type": "message", "role": "assistant", "content": []},
+    "response.refusal": {"type": "message", "role": "assistant", "content": []},
+    "response.reasoning_text": {"type": "reasoning", "summary": [], "content": []},
+    "response.reasoning_summary_text": {"type": "reasoning", "summary": []},
 }
 _PARTS = {"response.content_part": "content", "response.reasoning_summary_part": "summary"}
 _PART_TYPES = {
@@ -45,6 +52,7 @@ class Gathered:
         self.said = False  # anything beside the response's own beginning
         self._items: dict[int, dict[str, Any]] = {}
         self._texts: dict[int, dict[_Place, Growing]] = {}  # by item
+        self._done: set[int] = set()
         self._noted: dict[int, set[int]] = {}  # by item the parts whose annotations are our own
 
     def feed(self, event: dict[str, Any]) -> None:
@@ -64,9 +72,13 @@ class Gathered:
             return
         if stem == "response.output_item":
             self._set_item(index, event.get("item"))
+            if verb == "done":
+                self._done.add(index)
         elif stem in _PARTS and index in self._items:
             self._set_part(index, _PARTS[stem], event)
-        elif stem in TEXTS and index in self._items:
+        elif stem in _BEGUN or (stem in TEXTS and index in self._items):
+            if index not in self._items:
+                self._set_item(index, {"id": event.get("item_id"), **_BEGUN[stem]})
             self._add_text(index, stem, verb, event)
         elif kind == "response.output_text.annotation.added" and index in self._items:
             self._annotate(index, event)
@@ -134,15 +146,25 @@ class Gathered:
 
     @property
     def output(self) -> list[dict[str, Any]]:
-        """The items, in order, with their texts as far as they came."""
-        if self.end is not None and isinstance(self.life.get("output"), list):
-            return list(self.life["output"])
+        """The items, in order, with their texts as far as they came. An end that has none of them
+        doesn't unsay what was told."""
+        if self.end is not None and (told := self.life.get("output")) and isinstance(told, list):
+            return list(told)
+        spoken = set(self._done)
         for index, texts in self._texts.items():
             item = self._items[index]
             for (where, place, field), text in texts.items():
                 holder = item if where is None else item[where][place]
                 holder[field] = str(text)
-        return [self._items[index] for index in sorted(self._items)]
+                if len(text):
+                    spoken.add(index)
+        if self.end is None:
+            return [self._items[index] for index in sorted(self._items)]
+        return [_ended(self._items[index]) for index in sorted(spoken & self._items.keys())]
+
+
+def _ended(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "status": "completed"} if item.get("status") == "in_progress" else item
 
 
 def _copied(item: dict[str, Any]) -> dict[str, Any]:
