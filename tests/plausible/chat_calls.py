@@ -185,6 +185,17 @@ def no_arguments(draft: Draft) -> None:
             each["function"]["arguments"] = None
 
 
+@CALLS.add(
+    "calls in the delta of the text", "relays that gather", "together", "call", "text", forms=STREAM
+)
+def with_text(draft: Draft) -> None:
+    place = next(at for at, each in enumerate(draft.events) if _calls(each))
+    before = draft.events[place - 1]["choices"][0]["delta"]
+    if before.get("content"):
+        draft.events[place]["choices"][0]["delta"]["content"] = before["content"]
+        del draft.events[place - 1]
+
+
 @CALLS.add("function_call in place of tool_calls", "one-api, Azure of 2023", "pieces", "call")
 def legacy(draft: Draft) -> None:
     draft.owed.ids = False
@@ -205,17 +216,6 @@ def legacy(draft: Draft) -> None:
 def no_calls(draft: Draft) -> None:
     for each in said(draft):
         each["tool_calls"] = draft.drawn.choice(([], None))
-
-
-@CALLS.add(
-    "calls in the delta of the text", "relays that gather", "together", "call", "text", forms=STREAM
-)
-def with_text(draft: Draft) -> None:
-    place = next(at for at, each in enumerate(draft.events) if _calls(each))
-    before = draft.events[place - 1]["choices"][0]["delta"]
-    if before.get("content"):
-        draft.events[place]["choices"][0]["delta"]["content"] = before["content"]
-        del draft.events[place - 1]
 
 
 @CALLS.add("a custom call", "OpenAI, custom tools", "pieces", "call")
