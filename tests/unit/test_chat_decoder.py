@@ -96,7 +96,6 @@ def test_data_over_several_lines() -> None:
         (b'{"choices":[],"id":"\\ud800"}', "json"),
         (b'{"choices":' + b"[" * 99999, "json"),
         (b"{}", "chunk"),
-        (b'{"type":"ping"}', "chunk"),
         (b"[DONE]", "empty"),
     ],
 )

@@ -26,6 +26,7 @@ class _Delta(msgspec.Struct, gc=False):
     content: Any = None
     tool_calls: list[msgspec.Raw] | None = None
     function_call: dict[str, Any] | None = None
+    error: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -156,6 +157,7 @@ class ChatDecoder:
             return Kind.USAGE
         elif choices is msgspec.UNSET and name in _CHUNKS:
             self.failure = _no_chunk(data)
+            return None
         return Kind.DIALECT
 
     def _plain(self, choices: list[_Choice]) -> bool:
@@ -166,7 +168,9 @@ class ChatDecoder:
             delta = choice.delta
             if delta is None or choice.finish_reason or choice.index < 0:
                 return False
-            if delta.tool_calls or delta.function_call or (choice.index and self._one):
+            if choice.index and self._one:
+                return False
+            if delta.tool_calls or delta.function_call or delta.error is not None:
                 return False
             if choice.message or choice.text or choice.usage or choice.error is not None:
                 return False
@@ -244,7 +248,7 @@ def decode_whole(body: bytes, reply: Reply, choices: int = 1) -> Frame:
     if whole.error is not None:
         raise ProviderFailure(failures.stream_error(whole.error))
     if whole.choices is msgspec.UNSET:
-        raise ProviderFailure(_no_chunk(body))
+        raise ProviderFailure(_no_chunk(body) or failures.garbled("chunk"))
     if not whole.choices:
         raise ProviderFailure(failures.garbled("empty"))
     for choice in whole.choices:
@@ -267,17 +271,20 @@ def decode_whole(body: bytes, reply: Reply, choices: int = 1) -> Frame:
 
 def _fault(choice: dict[str, Any]) -> Any:
     """The error in a choice, or in place of its reason to end; None: there is none."""
-    if choice.get("error") is not None:
-        return choice["error"]
+    for holder in (choice, choice.get("delta"), choice.get("message")):
+        if isinstance(holder, dict) and holder.get("error") is not None:
+            return holder["error"]
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and meaning(reason) == "fault":
         return {"message": f"The provider ended its answer with '{reason}'."}
     return None
 
 
-def _no_chunk(data: bytes) -> Failure:
-    """Of an object without choices: some servers send an error's fields bare."""
+def _no_chunk(data: bytes) -> Failure | None:
+    """Of an object without choices: some servers send an error's fields bare. None: it is a ping."""
     fields = json.loads(data)
+    if fields.get("type") == "ping" and len(fields) == 1:
+        return None
     if fields.get("object") == "error" or fields.get("type") == "error":
         return failures.stream_error(fields)
     return failures.garbled("chunk")

@@ -2,20 +2,22 @@
 
 An event is decoded only as far as is needed to know what it begins and ends; its bytes go on
 as they came, under its type, which is what the dialect names it by: another name that it came
-with is none of the dialect's. A ``ping`` says nothing and is dropped. An answer begins with
+with is none of the dialect's. An odd one is mended (``broker.dialects.messages.shape``). A ``ping`` says nothing and is dropped. An answer begins with
 ``message_start`` and is complete on ``message_stop``, or once it has a reason to stop and no
 content came behind that.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import msgspec
 
 from broker.dialects.messages.message import count
+from broker.dialects.messages.shape import Shape, mended_whole
 from broker.dialects.native import OWN
 from broker.dialects.responses.event import named
-from broker.dialects.wire import decode_object
+from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure
 from workers.providers import failures
@@ -26,15 +28,18 @@ from workers.providers.splitter import SseEvent
 
 class _Start(msgspec.Struct, gc=False):
     id: Any = None
+    content: Any = None
     usage: dict[str, Any] | None = None
 
 
 class _Delta(msgspec.Struct, gc=False):
     stop_reason: Any = None
+    partial_json: str | None = None
 
 
 class _Event(msgspec.Struct, gc=False):
     type: str
+    index: Any = None
     message: _Start | None = None
     delta: _Delta | None = None
     usage: dict[str, Any] | None = None
@@ -44,14 +49,16 @@ class _Event(msgspec.Struct, gc=False):
 class _Whole(msgspec.Struct):
     type: str
     id: Any = None
-    content: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    content: list[Any] | str | msgspec.UnsetType = msgspec.UNSET
     usage: dict[str, Any] | None = None
     error: Any = None
 
 
 _LONGEST_CLOSING = 64 * 1024  # bytes of a last event that are worth keeping with the terminal
+_BLOCKS = ("content_block_start", "content_block_delta", "content_block_stop")
 _CONTENT = ("content_block_start", "content_block_delta")
 _EVENT = Payload(_Event, lambda event: (event.message, event.usage))
+_ANY = Payload(dict[str, Any], lambda event: (event.get("message"), event.get("usage")))
 _WHOLE = Payload(_Whole, lambda whole: (whole.id, whole.usage))
 
 
@@ -68,6 +75,7 @@ class MessagesDecoder:
         self._started = False
         self._ended = False
         self._usage: dict[str, Any] = {}
+        self._shape = Shape()
 
     @property
     def finished(self) -> bool:
@@ -83,22 +91,49 @@ class MessagesDecoder:
                 self.failure = failures.stream_error(error_in(data))
                 break
             try:
-                kind = self._read(data)
+                told = self._mended(data)
             except GARBLED:
                 self.failure = failures.garbled("json")
-            if self.failure is not None:
                 break
-            if kind == "ping":
-                continue
-            frames.append(data_frame(Kind.DIALECT, data, kind.encode()))
-            if self.done:
+            for event, each in told:
+                self._note(event, each)
+                if self.failure is not None:
+                    break
+                if event.type != "ping":
+                    frames.append(data_frame(Kind.DIALECT, each, event.type.encode()))
+            if self.failure is not None or self.done:
                 break
         self._reply.events += len(frames)
         return frames
 
-    def _read(self, data: bytes) -> str:
-        """Take note of an event; its type, unless ``failure`` is set."""
-        event = _EVENT.read(data)
+    def _mended(self, data: bytes) -> Iterable[tuple[_Event, bytes]]:
+        """The events that an event comes to, itself most often.
+
+        Raises:
+            ValueError, RecursionError: it is none of the dialect's.
+        """
+        try:
+            event = _EVENT.read(data)
+        except GARBLED:
+            told = _ANY.read(data)
+            mended = self._shape.mend(told)
+            if mended[0] is told:
+                raise
+            return _read(mended)
+        kind = event.type
+        if (
+            kind == "content_block_start"
+            or (not self._shape.strict and kind in _BLOCKS)
+            or (kind == "message_start" and event.message is not None and event.message.content)
+        ):
+            told = decode_object(data) or {}
+            mended = self._shape.mend(told)
+            if mended[0] is not told:
+                return _read(mended)
+        return ((event, data),)
+
+    def _note(self, event: _Event, data: bytes) -> None:
+        """Take note of an event; ``failure`` is set if it is one."""
         if event.type == "error":
             self.failure = failures.stream_error(event.error)
         elif event.type in OWN or not named(event.type):
@@ -117,7 +152,6 @@ class MessagesDecoder:
         elif event.type == "message_stop":
             self.done = True
             self._close(data)
-        return event.type
 
     def _begin(self, message: _Start) -> None:
         self._started = True
@@ -139,6 +173,11 @@ class MessagesDecoder:
             self._reply.usage = self._usage
 
 
+def _read(events: list[dict[str, Any]]) -> list[tuple[_Event, bytes]]:
+    written = (encode(event) for event in events)
+    return [(_EVENT.read(data), data) for data in written]
+
+
 def decode_whole(body: bytes, reply: Reply) -> Frame:
     """The one frame of a whole message; its bytes as they came unless it spans lines.
 
@@ -153,8 +192,12 @@ def decode_whole(body: bytes, reply: Reply) -> Frame:
         raise ProviderFailure(failures.stream_error(whole.error))
     if whole.content is msgspec.UNSET:
         raise ProviderFailure(failures.garbled("chunk"))
-    # In valid JSON these stand between tokens only, where they mean nothing.
-    body = body.translate(None, b"\r\n")
+    mended = mended_whole({"content": whole.content})
+    if mended is None:
+        # In valid JSON these stand between tokens only, where they mean nothing.
+        body = body.translate(None, b"\r\n")
+    else:
+        body = encode({**(decode_object(body) or {}), **mended})
     reply.usage = whole.usage
     reply.provider_id = str(whole.id) if whole.id else None
     reply.events = 1

@@ -8,6 +8,7 @@ kept as the ``parting`` one, for the readers of a job that no other attempt can 
 """
 
 import json
+import re
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,6 +17,7 @@ from broker.dialects.native import OWN
 from broker.dialects.responses import Inbound
 from broker.dialects.responses.event import fields_of, made_frame, named
 from broker.dialects.responses.gathered import ENDS, LIFE
+from broker.dialects.responses.shape import EVENTS, mended, mended_response
 from broker.dialects.responses.told import tell
 from broker.dialects.wire import decode_object, encode
 from broker.frames import Frame
@@ -51,6 +53,9 @@ _event = Payload(_Event, _kept)
 _response = Payload(_Response, lambda response: (response.id, response.usage))
 _COMPLETE = frozenset(ENDS[:2])
 _LIFE = frozenset(LIFE)
+# Events that have arguments or the like in them, and what those begin with that are no texts.
+_TEXTUAL = frozenset((*EVENTS, "response.output_item.added", "response.output_item.done", *ENDS))
+_ODD = re.compile(rb'"(?:arguments|input|delta)"\s*:\s*(?![\s"n])')
 _ENDED = frozenset(("completed", "incomplete", "failed"))
 
 
@@ -105,6 +110,9 @@ class ResponsesDecoder:
         if kind == "response.done" and read.response is not None:
             kind = f"response.{read.response.status or 'completed'}"
             data = encode({**fields_of(data), "type": kind})
+        elif kind in _COMPLETE and read.response is not None and read.response.status == "failed":
+            kind = ENDS[2]
+            data = encode({**fields_of(data), "type": kind})
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
         elif kind in OWN or not named(kind) or (kind in _LIFE and read.response is None):
@@ -113,8 +121,13 @@ class ResponsesDecoder:
             return made_frame({"type": "error"})
         if not read.type:  # it stands in the event's name alone
             data = encode({**fields_of(data), "type": kind})
+        if kind in _TEXTUAL and _ODD.search(data):
+            data = _mended(data)
         if kind == "response.output_item.done" and type(read.output_index) is int:
-            self._items[read.output_index] = data
+            place = read.output_index
+            if self._items.get(place, data) != data:  # some count none of them
+                place = max(self._items) + 1
+            self._items[place] = data
         elif kind in _COMPLETE and read.response is not None:
             data = self._filled(data, read.response)
         frame = self._inbound.frame(kind, data)
@@ -137,7 +150,7 @@ class ResponsesDecoder:
 
     def _note(self, kind: str, response: _Response, frame: Frame) -> None:
         _note_response(self._reply, response)
-        if kind in _COMPLETE and response.status != "failed":
+        if kind in _COMPLETE:
             self.done = True
             self._reply.ending = frame
         elif kind in ENDS:
@@ -164,6 +177,7 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
             else failures.stream_error(error_object)
         )
     _note_response(reply, read)
+    whole = mended_response(whole)
     frames = [made_frame(event) for event in tell(inbound.response(whole))]
     if read.status == "failed":
         reply.parting = frames[-1]
@@ -171,6 +185,12 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
     reply.events = len(frames)
     reply.ending = frames[-1]
     return frames
+
+
+def _mended(data: bytes) -> bytes:
+    told = decode_object(data) or {}
+    found = mended(told)
+    return data if found is told else encode(found)
 
 
 def _note_response(reply: Reply, response: _Response) -> None:

@@ -57,7 +57,10 @@ REASONS: dict[str, Meaning] = {
 }
 
 # Where reasoning stands in a delta, as a text. Two that are equal are one that is told twice.
-THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought")
+THOUGHTS = (
+    *("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought"),
+    "tool_plan",
+)
 # Fields of a delta's part, by the type of the part, and what is in it: text, thought or refusal.
 PARTS: dict[str, tuple[str, str]] = {
     "text": ("text", "text"),

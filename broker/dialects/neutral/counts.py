@@ -32,6 +32,7 @@ PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("output_tokens_details", "thinking_tokens"),
         ("reasoning_tokens",),
     ),
+    "messages_input": (("input_tokens",),),
     "gemini_prompt": (("promptTokenCount",),),
     "gemini_tools": (("toolUsePromptTokenCount",),),
     "gemini_candidates": (("candidatesTokenCount",),),
@@ -66,7 +67,7 @@ _WHOLES = {"reasoning": "output", "cached": "input", "cache_write": "input"}
 
 
 def figure(fields: Any, name: str) -> int:
-    """A figure, wherever it stands. Some write it as a float, or as a text."""
+    """A figure, wherever it stands; 0 if it doesn't. Some write it as a float, or as a text."""
     for path in PLACES.get(name, ()):
         found = fields
         for key in path:

@@ -73,11 +73,16 @@ def to_chat(usage: Usage) -> dict[str, Any]:
 
 
 def from_messages(fields: dict[str, Any]) -> Usage:
-    """Of a message's ``usage``, or of what its parts merge to. It has no total."""
+    """Of a message's ``usage``, or of what its parts merge to. It has no total.
+
+    Where it has none of the dialect's own words, it follows the others' convention.
+    """
+    if fields.get("input_tokens") is None and fields.get("prompt_tokens") is not None:
+        return _of_openai(fields)
     cached, cache_write = figure(fields, "cached"), figure(fields, "cache_write")
     output, reasoning = figure(fields, "output"), figure(fields, "reasoning")
     return Usage(
-        input=figure(fields, "input") + cached + cache_write,
+        input=figure(fields, "messages_input") + cached + cache_write,
         output=output + reasoning if reasoning > output else output,
         cached=cached,
         cache_write=cache_write,

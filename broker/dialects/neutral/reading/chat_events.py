@@ -84,6 +84,9 @@ class ChatReader:
                 yield from self._start(chunk)
                 delta = choice.get("delta")
                 if isinstance(delta, dict):
+                    if delta.get("error") is not None:
+                        yield errors.from_openai(delta["error"])
+                        return
                     yield from self._delta(delta)
                 if isinstance(reason := choice.get("finish_reason"), str) and reason:
                     self._reason = reason

@@ -38,6 +38,12 @@ FAULTS = frozenset(
 # All others are filters of some kind.
 REASONS: dict[str, StopReason] = {
     "STOP": "end",
+    "END_TURN": "end",
+    "STOP_SEQUENCE": "end",
+    "TOOL_CALLS": "end",
+    "TOOL_USE": "end",
+    "FUNCTION_CALL": "end",
+    "LENGTH": "length",
     "FINISH_REASON_UNSPECIFIED": "end",
     "MAX_TOKENS": "length",
 }

@@ -76,6 +76,7 @@ class MessagesReader:
                         self._counted = True
                     else:
                         yield usage.from_messages(self._usage)
+                        self._counted = False
             case {"type": "error"}:
                 yield errors.from_messages(event.get("error"))
 
@@ -188,7 +189,7 @@ class MessagesReader:
             yield unread("")
             return
         yield Stop(found, self._sequence)
-        if self._counted:
+        if self._counted or any(self._usage.values()):
             yield usage.from_messages(self._usage)
 
 

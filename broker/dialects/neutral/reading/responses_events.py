@@ -72,6 +72,8 @@ class ResponsesReader:
         self._types: dict[int, str] = {}  # of items, in the order in which they began
         self._told: dict[tuple[int, str], list[str]] = {}  # texts, by item and kind
         self._summaries: dict[int, Any] = {}  # the part of its summary that an item is at
+        self._places: dict[int, int] = {}  # the key of the item at a place, the last that began there
+        self._done: set[int] = set()
         self._sealed: set[int] = set()
         self._last = 0
 
@@ -107,7 +109,9 @@ class ResponsesReader:
             case "response.output_item.done":
                 item = event.get("item")
                 if isinstance(item, dict):
-                    yield from self._end(self._key(event, item), item)
+                    key = self._item_key(event, item, begins=False)
+                    yield from self._end(key, item)
+                    self._done.add(key)
             case "response.content_part.done" | "response.reasoning_summary_part.done":
                 part = event.get("part")
                 if isinstance(part, dict):
@@ -127,14 +131,29 @@ class ResponsesReader:
                 yield errors.from_openai(event.get("error") or event)
 
     def _key(self, event: dict[str, Any], item: dict[str, Any]) -> int:
-        """The place of an item; without one, a number that its id stands for."""
+        """What an item is known by: its place; without one, a number that its id stands for."""
         place = event.get("output_index")
         name = event.get("item_id") or item.get("id")
-        if not isinstance(name, str) or not name:
-            return place if type(place) is int else self._last
-        if name not in self._keys:
-            self._keys[name] = place if type(place) is int else -1 - len(self._keys)
-        return place if type(place) is int else self._keys[name]
+        if type(place) is int:
+            key = self._places.setdefault(place, place)
+        elif not isinstance(name, str) or not name:
+            return self._last
+        else:
+            key = self._keys.get(name, -1 - len(self._keys))
+        if isinstance(name, str) and name:
+            self._keys.setdefault(name, key)
+        return key
+
+    def _item_key(self, event: dict[str, Any], item: dict[str, Any], *, begins: bool) -> int:
+        """The same of an item that begins or is done: one that comes at the place of another, which
+        was done, is another."""
+        key = self._key(event, item)
+        known = self._keys.get(str(item.get("id")))
+        if key in self._done and (begins or known not in (None, key) or not item.get("id")):
+            key = self._keys[str(item.get("id"))] = -1 - len(self._keys)
+            if type(place := event.get("output_index")) is int:
+                self._places[place] = key
+        return key
 
     def _text(self, stem: str, verb: str, event: dict[str, Any]) -> Iterator[Event]:
         what, field = TEXTS[stem]
@@ -197,7 +216,7 @@ class ResponsesReader:
         item = event.get("item")
         if not isinstance(item, dict):
             return
-        key = self._last = self._key(event, item)
+        key = self._last = self._item_key(event, item, begins=True)
         self._types.setdefault(key, str(item.get("type")))
         if item.get("type") == "function_call":
             id, name = item.get("call_id") or "", item.get("name") or ""
