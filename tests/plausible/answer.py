@@ -165,7 +165,9 @@ def drawn_answer(drawn: Random, needs: frozenset[Need]) -> Answer:
 def _counts(drawn: Random, *, thinks: bool) -> Counts:
     prompt, said = drawn.randint(20, 900), drawn.randint(5, 90)
     reasoning = drawn.randint(5, 400) if thinks else 0
-    return Counts(prompt, said + reasoning, drawn.choice((0, prompt // 2)), reasoning)
+    cached = drawn.choice((0, prompt // 2))
+    cached += cached == reasoning  # else a total tells neither from the other
+    return Counts(prompt, said + reasoning, cached, reasoning)
 
 
 def chopped(drawn: Random, text: str) -> list[str]:

@@ -23,11 +23,11 @@ def new_ids(draft: Draft) -> None:
 
 @CALLS.add("the id again in each delta", "Qwen, Fireworks", "ids", "call", forms=STREAM)
 def same_ids(draft: Draft) -> None:
-    ids: dict[int, str] = {}
+    ids: dict[int | None, str] = {}
     for each in calls_of(draft):
-        if "index" in each:
-            each["id"] = ids.setdefault(each["index"], each.get("id", ""))
-        each["type"] = "function"
+        index = each.get("index")
+        ids[index] = each["id"] = each.get("id") or ids.get(index, "")
+        each.setdefault("type", "function")
 
 
 @CALLS.add("empty ids and names in later deltas", "Qwen's API", "ids", "call", forms=STREAM)

@@ -75,7 +75,7 @@ def thinking_blocks(draft: Draft) -> None:
             each["thinking_blocks"] = [{"type": "thinking", "thinking": each[_FIELD]}]
 
 
-@THOUGHTS.add("thoughts as parts of the content", "Mistral", "content", "thought")
+@THOUGHTS.add("thoughts as parts of the content", "Mistral", "thoughts+content", "thought")
 def parts(draft: Draft) -> None:
     for each in said(draft):
         if _FIELD in each:
