@@ -33,6 +33,7 @@ class _Start(msgspec.Struct, gc=False):
 
 
 class _Delta(msgspec.Struct, gc=False):
+    type: Any = None
     stop_reason: Any = None
     partial_json: str | None = None
 
@@ -124,6 +125,7 @@ class MessagesDecoder:
         if (
             kind == "content_block_start"
             or (not self._shape.strict and kind in _BLOCKS)
+            or (kind == "content_block_delta" and event.delta and event.delta.type is None)
             or (kind == "message_start" and event.message is not None and event.message.content)
         ):
             told = decode_object(data) or {}

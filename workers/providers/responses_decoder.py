@@ -54,7 +54,9 @@ _response = Payload(_Response, lambda response: (response.id, response.usage))
 _COMPLETE = frozenset(ENDS[:2])
 _LIFE = frozenset(LIFE)
 # Events that have arguments or the like in them, and what those begin with that are no texts.
-_TEXTUAL = frozenset((*EVENTS, "response.output_item.added", "response.output_item.done", *ENDS))
+_ADDED = "response.output_item.added"
+_DELTA, _DONE = (f"response.function_call_arguments.{verb}" for verb in ("delta", "done"))
+_TEXTUAL = frozenset((*EVENTS, _ADDED, "response.output_item.done", *ENDS))
 _ODD = re.compile(rb'"(?:arguments|input|delta)"\s*:\s*(?![\s"n])')
 _ENDED = frozenset(("completed", "incomplete", "failed"))
 
@@ -77,6 +79,8 @@ class ResponsesDecoder:
         self._inbound = inbound
         self._numbered = numbered
         self._items: dict[int, bytes] = {}  # events of items that are done
+        self._argued = False  # whether the arguments of the last item came in deltas
+        self._ahead: Frame | None = None  # what goes before the frame of the event
 
     @property
     def finished(self) -> bool:
@@ -96,6 +100,9 @@ class ResponsesDecoder:
                 self.failure = failures.garbled("json")
             if self.failure is not None:
                 break
+            if self._ahead is not None:
+                frames.append(self._ahead)
+                self._ahead = None
             frames.append(frame)
             if self.done:
                 break
@@ -121,8 +128,13 @@ class ResponsesDecoder:
             return made_frame({"type": "error"})
         if not read.type:  # it stands in the event's name alone
             data = encode({**fields_of(data), "type": kind})
-        if kind in _TEXTUAL and _ODD.search(data):
-            data = _mended(data)
+        if kind in _TEXTUAL:
+            if kind == _DELTA or kind == _ADDED:
+                self._argued = kind == _DELTA
+            if _ODD.search(data):
+                data = _mended(data)
+                if kind == _DONE and not self._argued:  # clients go by deltas
+                    self._ahead = self._inbound.frame(_DELTA, _delta_of(data))
         if kind == "response.output_item.done" and type(read.output_index) is int:
             place = read.output_index
             if self._items.get(place, data) != data:  # some count none of them
@@ -191,6 +203,13 @@ def _mended(data: bytes) -> bytes:
     told = decode_object(data) or {}
     found = mended(told)
     return data if found is told else encode(found)
+
+
+def _delta_of(data: bytes) -> bytes:
+    """The delta that says what this end of the arguments does."""
+    told = decode_object(data) or {}
+    text = told.pop("arguments", "")
+    return encode({**told, "type": _DELTA, "delta": text})
 
 
 def _note_response(reply: Reply, response: _Response) -> None:

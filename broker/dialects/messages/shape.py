@@ -11,6 +11,14 @@ from broker.dialects.messages.partial import parse
 from broker.dialects.wire import encode
 
 Object = dict[str, Any]
+# What a delta is that has this field, and no type.
+KINDS = {
+    "text": "text_delta",
+    "thinking": "thinking_delta",
+    "signature": "signature_delta",
+    "partial_json": "input_json_delta",
+    "citation": "citations_delta",
+}
 
 
 class Shape:
@@ -64,6 +72,9 @@ class Shape:
             part = delta["partial_json"]
             if part is not None and not isinstance(part, str):
                 delta = {**delta, "partial_json": encode(part).decode()}
+        if isinstance(delta, dict) and "type" not in delta:
+            kind = next((KINDS[key] for key in KINDS if key in delta), None)
+            delta = delta if kind is None else {"type": kind, **delta}
         if event.get("index") == goes and delta is event.get("delta"):
             return event
         return {**event, "index": goes, "delta": delta}

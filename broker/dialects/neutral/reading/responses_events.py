@@ -73,6 +73,7 @@ class ResponsesReader:
         self._told: dict[tuple[int, str], list[str]] = {}  # texts, by item and kind
         self._summaries: dict[int, Any] = {}  # the part of its summary that an item is at
         self._places: dict[int, int] = {}  # the key of the item at a place, the last that began there
+        self._count = 0  # of items without a place
         self._done: set[int] = set()
         self._sealed: set[int] = set()
         self._last = 0
@@ -132,28 +133,35 @@ class ResponsesReader:
 
     def _key(self, event: dict[str, Any], item: dict[str, Any]) -> int:
         """What an item is known by: its place; without one, a number that its id stands for."""
-        place = event.get("output_index")
-        name = event.get("item_id") or item.get("id")
+        place, name = event.get("output_index"), event.get("item_id") or item.get("id")
+        name = name if isinstance(name, str) else ""
         if type(place) is int:
             key = self._places.setdefault(place, place)
-        elif not isinstance(name, str) or not name:
-            return self._last
+        elif name:
+            key = self._keys[name] if name in self._keys else self._fresh()
         else:
-            key = self._keys.get(name, -1 - len(self._keys))
-        if isinstance(name, str) and name:
+            return self._last
+        if name:
             self._keys.setdefault(name, key)
         return key
 
     def _item_key(self, event: dict[str, Any], item: dict[str, Any], *, begins: bool) -> int:
         """The same of an item that begins or is done: one that comes at the place of another, which
         was done, is another."""
-        key = self._key(event, item)
-        known = self._keys.get(str(item.get("id")))
-        if key in self._done and (begins or known not in (None, key) or not item.get("id")):
-            key = self._keys[str(item.get("id"))] = -1 - len(self._keys)
+        key, name = self._key(event, item), item.get("id")
+        known = self._keys.get(name) if isinstance(name, str) and name else None
+        if key in self._done and (begins or known not in (None, key)):
+            key = self._fresh()
+            if isinstance(name, str) and name:
+                self._keys[name] = key
             if type(place := event.get("output_index")) is int:
                 self._places[place] = key
         return key
+
+    def _fresh(self) -> int:
+        """A key that no place is."""
+        self._count += 1
+        return -self._count
 
     def _text(self, stem: str, verb: str, event: dict[str, Any]) -> Iterator[Event]:
         what, field = TEXTS[stem]
@@ -270,12 +278,13 @@ class ResponsesReader:
         for item in output if isinstance(output, list) else ():
             if not isinstance(item, dict):
                 continue
-            key = self._keys.get(str(item.get("id")))
+            name = item.get("id")
+            key = self._keys.get(name) if isinstance(name, str) and name else None
             if key is None or key not in left:
                 kind = str(item.get("type"))
                 key = next((each for each in left if left[each] == kind), None)
             if key is None:
-                key = max([*self._types, *(each for each, _ in found)], default=-1) + 1
+                key = self._fresh()
             left.pop(key, None)
             found.append((key, item))
         return found
