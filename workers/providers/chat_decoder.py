@@ -22,6 +22,7 @@ from workers.providers.base import ProviderFailure, Reply
 from workers.providers.payload import GARBLED, Payload, error_in
 from workers.providers.splitter import SseEvent
 
+
 class _Delta(msgspec.Struct, gc=False):
     content: Any = None
     tool_calls: list[msgspec.Raw] | None = None
@@ -204,7 +205,7 @@ class ChatDecoder:
             return None
         mended = self._shape.mend(chunk)
         for each in mended:
-            self._note(each["choices"] or ())
+            self._note(each.get("choices") or [])
         if len(mended) == 1 and mended[0] is chunk:
             return Kind.USAGE if not choices and chunk.get("usage") else Kind.DIALECT
         self.idle = ()  # what is mended by what came before it is not passed by
@@ -281,7 +282,7 @@ def _fault(choice: dict[str, Any]) -> Any:
 
 
 def _no_chunk(data: bytes) -> Failure | None:
-    """Of an object without choices: some servers send an error's fields bare. None: it is a ping."""
+    """Of an object without choices: some servers send an error's fields bare. None: a ping."""
     fields = json.loads(data)
     if fields.get("type") == "ping" and len(fields) == 1:
         return None

@@ -2,9 +2,9 @@
 
 An event is decoded only as far as is needed to know what it begins and ends; its bytes go on
 as they came, under its type, which is what the dialect names it by: another name that it came
-with is none of the dialect's. An odd one is mended (``broker.dialects.messages.shape``). A ``ping`` says nothing and is dropped. An answer begins with
-``message_start`` and is complete on ``message_stop``, or once it has a reason to stop and no
-content came behind that.
+with is none of the dialect's. An odd one is mended (``broker.dialects.messages.shape``). A ``ping``
+says nothing and is dropped. An answer begins with ``message_start`` and is complete on
+``message_stop``, or once it has a reason to stop and no content came behind that.
 """
 
 from collections.abc import Iterable

@@ -45,7 +45,13 @@ class ResponsesProvider(Upstream):
         return f"{_path_of(call.held.provider_id)}/cancel"
 
     def _decoder(self, call: Call, reply: Reply) -> ResponsesDecoder:
-        return ResponsesDecoder(reply, _inbound(call), numbered=self.resumes)
+        held = call.held
+        return ResponsesDecoder(
+            reply,
+            _inbound(call),
+            numbered=self.resumes,
+            from_start=held is None or held.cursor is None,
+        )
 
     def _whole(self, call: Call, body: bytes, reply: Reply) -> list[Frame]:
         return decode_whole(body, reply, _inbound(call))

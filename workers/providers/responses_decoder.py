@@ -66,18 +66,21 @@ class ResponsesDecoder:
 
     ``failure`` is set by the event that makes the answer a failure; frames before it stand.
     ``done`` says that nothing after this is part of the answer. ``numbered``: the events'
-    own numbers are cursors.
+    own numbers are cursors; ``from_start``: the answer is told from its first event on.
     """
 
     idle: ClassVar[tuple[bytes, ...]] = ()  # its events are numbered anew
     sure: ClassVar[bool] = True
 
-    def __init__(self, reply: Reply, inbound: Inbound, *, numbered: bool = False) -> None:
+    def __init__(
+        self, reply: Reply, inbound: Inbound, *, numbered: bool = False, from_start: bool = True
+    ) -> None:
         self.done = False
         self.failure: Failure | None = None
         self._reply = reply
         self._inbound = inbound
         self._numbered = numbered
+        self._from_start = from_start
         self._items: dict[int, bytes] = {}  # events of items that are done
         self._argued = False  # whether the arguments of the last item came in deltas
         self._ahead: Frame | None = None  # what goes before the frame of the event
@@ -113,35 +116,17 @@ class ResponsesDecoder:
         """The frame of an event; it is not to be used if ``failure`` is set."""
         data = event.data
         read = _event.read(data)
-        kind = read.type or event.event.decode()
-        if kind == "response.done" and read.response is not None:
-            kind = f"response.{read.response.status or 'completed'}"
-            data = encode({**fields_of(data), "type": kind})
-        elif kind in _COMPLETE and read.response is not None and read.response.status == "failed":
-            kind = ENDS[2]
-            data = encode({**fields_of(data), "type": kind})
+        kind = _kind_of(read, event)
         if kind == "error" or (read.error is not None and kind not in _LIFE):
             self.failure = failures.stream_error(_error_in(read, data))
         elif kind in OWN or not named(kind) or (kind in _LIFE and read.response is None):
             self.failure = failures.garbled("event")
         if self.failure is not None:
             return made_frame({"type": "error"})
-        if not read.type:  # it stands in the event's name alone
+        if read.type != kind:  # it stands in the event's name alone, or is another
             data = encode({**fields_of(data), "type": kind})
         if kind in _TEXTUAL:
-            if kind == _DELTA or kind == _ADDED:
-                self._argued = kind == _DELTA
-            if _ODD.search(data):
-                data = _mended(data)
-                if kind == _DONE and not self._argued:  # clients go by deltas
-                    self._ahead = self._inbound.frame(_DELTA, _delta_of(data))
-        if kind == "response.output_item.done" and type(read.output_index) is int:
-            place = read.output_index
-            if self._items.get(place, data) != data:  # some count none of them
-                place = max(self._items) + 1
-            self._items[place] = data
-        elif kind in _COMPLETE and read.response is not None:
-            data = self._filled(data, read.response)
+            data = self._texts(kind, data, read)
         frame = self._inbound.frame(kind, data)
         if self._numbered and isinstance(read.sequence_number, int):
             self._reply.cursor = read.sequence_number
@@ -149,14 +134,31 @@ class ResponsesDecoder:
             self._note(kind, read.response, frame)
         return frame
 
+    def _texts(self, kind: str, data: bytes, read: _Event) -> bytes:
+        """The data of an event that has a call's arguments, or a whole item, or all of them."""
+        if kind in (_DELTA, _ADDED):
+            self._argued = kind == _DELTA
+        if _ODD.search(data):
+            data = _mended(data)
+            if kind == _DONE and not self._argued:  # clients go by deltas
+                self._ahead = self._inbound.frame(_DELTA, _delta_of(data))
+        if kind == "response.output_item.done" and type(read.output_index) is int:
+            place = read.output_index
+            if self._items.get(place, data) != data:  # some count none of them
+                place = max(self._items) + 1
+            self._items[place] = data
+        elif kind in _COMPLETE and read.response is not None:
+            data = self._filled(data, read.response)
+        return data
+
     def _filled(self, data: bytes, response: _Response) -> bytes:
         """An end that leaves out items which were done, with them. Of an answer that was attached
-        to in its middle they may not be known here."""
+        to in its middle not all of them are known here."""
         told = response.output if isinstance(response.output, list) else []
-        if len(told) >= len(self._items) or sorted(self._items) != list(range(len(self._items))):
+        if len(told) >= len(self._items) or not self._from_start:
             return data
         found = decode_object(data) or {}
-        events = (decode_object(self._items[place]) or {} for place in range(len(self._items)))
+        events = (decode_object(self._items[place]) or {} for place in sorted(self._items))
         items = [event["item"] for event in events if isinstance(event.get("item"), dict)]
         return encode({**found, "response": {**found["response"], "output": items}})
 
@@ -197,6 +199,18 @@ def decode_whole(body: bytes, reply: Reply, inbound: Inbound) -> list[Frame]:
     reply.events = len(frames)
     reply.ending = frames[-1]
     return frames
+
+
+def _kind_of(read: _Event, event: SseEvent) -> str:
+    """An event's type; of an end that has another name, or is none, what its status tells."""
+    kind = read.type or event.event.decode()
+    if read.response is not None:
+        status = read.response.status
+        if kind == "response.done":
+            return f"response.{status or 'completed'}"
+        if kind in _COMPLETE and status == "failed":
+            return ENDS[2]
+    return kind
 
 
 def _mended(data: bytes) -> bytes:

@@ -140,9 +140,9 @@ def _mended(
     plain = (given is function or (given is None and not function)) and (
         function.get("arguments") is text
     )
-    if plain and piece.get("index") == call.index and not again and not same_name:
-        if type(piece.get("index")) is int:
-            return piece
+    placed = type(piece.get("index")) is int and piece["index"] == call.index
+    if plain and placed and not again and not same_name:
+        return piece
     found = {key: value for key, value in piece.items() if key not in ("name", "arguments")}
     found["index"] = call.index
     if again:

@@ -8,7 +8,7 @@ read back once, in steps, and each step is fed in here. It is gathered as the fo
 from collections.abc import Iterable
 from typing import Any
 
-from broker.dialects.chat.fold import SET, add_choices, finished
+from broker.dialects.chat.fold import SET, add_choices, finished, place_of
 from broker.dialects.chat.view import whole_chunk
 from broker.dialects.text import Growing, is_text, joined
 from broker.dialects.wire import decode_object
@@ -16,6 +16,7 @@ from broker.frames import Frame, Kind, begins_attempt, data_of
 
 # The keys of a delta under which models think, before they speak.
 THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+_SILENT = ("role", "obfuscation")
 _IDENTITY = ("id", "created", "model", "system_fingerprint", "service_tier")
 # No dialect takes these back as the beginning of an answer.
 _NOT_PREFILLED = ("tool_calls", "function_call", "refusal", "audio")
@@ -37,6 +38,7 @@ class Transcript:
         self._choices: dict[int, dict[str, Any]] = {}
         self._whole = False
         self._joined = False
+        self._early: set[int] = set()  # choices that went on behind a finish reason
 
     @classmethod
     def of(cls, frames: Iterable[Frame] = ()) -> "Transcript":
@@ -76,7 +78,17 @@ class Transcript:
         usage = chunk.get("usage")
         if isinstance(usage, dict) and not self._joined:
             self.usage = usage
+        self._look(chunk.get("choices"))
         add_choices(self._choices, chunk.get("choices"))
+
+    def _look(self, choices: Any) -> None:
+        """Whether a reason to end was none: there is more."""
+        for place, choice in enumerate(choices if isinstance(choices, list) else ()):
+            if isinstance(choice, dict) and isinstance(delta := choice.get("delta"), dict):
+                index = place_of(choice, place)
+                ended = self._choices.get(index, {}).get("finish_reason")
+                if ended and any(delta[key] for key in delta if key not in _SILENT):
+                    self._early.add(index)
 
     @property
     def choices(self) -> dict[int, dict[str, Any]]:
@@ -96,8 +108,13 @@ class Transcript:
         return not self._whole and not any(map(says, self._choices.values()))
 
     def complete(self, choices: int) -> bool:
-        """Whether every one of so many choices has its finish: nothing is missing."""
-        ended = sum(1 for choice in self._choices.values() if choice.get("finish_reason"))
+        """Whether every one of so many choices has its finish: nothing is missing. A choice that
+        went on behind a finish reason may have one anywhere."""
+        ended = sum(
+            1
+            for index, choice in self._choices.items()
+            if choice.get("finish_reason") and index not in self._early
+        )
         return self._whole or ended >= choices
 
     @property

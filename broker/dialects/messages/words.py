@@ -1,4 +1,4 @@
-"""What messages providers write, and what it means: the rows that the reader of messages goes by."""
+"""What messages providers write, and what it means: the rows that their reader goes by."""
 
 from typing import Literal
 

@@ -1,8 +1,9 @@
 """What a stream's events add up to: the response as far as it was told.
 
 An event that ends the response (``ENDS``) holds all of it, and nothing else is needed then, but
-where it leaves out its output. Until one comes, items are put together from what began them, the deltas of their texts, and
-whatever said that a part of them was done, which stands for all that led up to it.
+where it leaves out its output. Until one comes, items are put together from what began them, the
+deltas of their texts, and whatever said that a part of them was done, which stands for all that led
+up to it.
 """
 
 from typing import Any

@@ -22,7 +22,6 @@ from broker.dialects.chat.words import (
 from broker.dialects.neutral import errors, usage
 from broker.dialects.neutral.event import (
     Event,
-    Failed,
     RefusalDelta,
     Signed,
     Start,
@@ -78,15 +77,13 @@ class ChatReader:
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
-                if choice.get("error") is not None:
-                    yield errors.from_openai(choice["error"])
-                    return
-                yield from self._start(chunk)
                 delta = choice.get("delta")
-                if isinstance(delta, dict):
-                    if delta.get("error") is not None:
-                        yield errors.from_openai(delta["error"])
+                for holder in (choice, delta):
+                    if isinstance(holder, dict) and holder.get("error") is not None:
+                        yield errors.from_openai(holder["error"])
                         return
+                yield from self._start(chunk)
+                if isinstance(delta, dict):
                     yield from self._delta(delta)
                 if isinstance(reason := choice.get("finish_reason"), str) and reason:
                     self._reason = reason
@@ -120,11 +117,12 @@ class ChatReader:
         if isinstance(legacy := delta.get("function_call"), dict):
             yield from self._called(_LEGACY, "", legacy)
         for key in delta:
-            if key in UNTOLD and delta[key]:
+            if key in _READ or key in SILENT or key in THOUGHTS or not delta[key]:
+                continue
+            if key in UNTOLD:
                 yield untold(UNTOLD[key])
-            elif key not in SILENT and key not in _READ and key not in THOUGHTS:
-                if isinstance(delta[key], str) and delta[key]:
-                    self._unread = key
+            elif isinstance(delta[key], str):
+                self._unread = key
 
     def _said(self, event: Event) -> Iterator[Event]:
         self._spoken = True

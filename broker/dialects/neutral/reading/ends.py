@@ -4,7 +4,7 @@ from broker.dialects.neutral.event import Failed
 
 
 def ended_by(reason: str, *, fault: bool) -> Failed:
-    """The provider gave a reason to end that no other dialect has, or that is a fault of its own."""
+    """The provider's reason to end is one that no other dialect has, or a fault of its own."""
     if fault:
         return Failed("provider", f"The provider ended its answer with {reason[:100]!r}.")
     message = (

@@ -67,10 +67,9 @@ class MessagesReader:
             case {"type": "content_block_stop"}:
                 yield from self._end(_index(event))
             case {"type": "message_delta"}:
-                delta = event.get("delta")
-                delta = delta if isinstance(delta, dict) else {}
+                beside = event.get("delta")
                 self._note(event)
-                self._note(delta)
+                self._note(beside if isinstance(beside, dict) else {})
                 if self._count(event):
                     if self._reason:  # it is told behind the end
                         self._counted = True

@@ -1,8 +1,8 @@
 """Responses events, read. Kinds of events and items that nobody asked for are passed over.
 
-What an item says comes in deltas, and again whenever a part of it is done, the item is, and the
-response. So each text is told as far as it was not told before: some providers leave out the deltas,
-others all but the end.
+What an item says comes in deltas, and again when a part of it is done, the item is, and the
+response. So each text is told as far as it was not told before: some providers leave out the
+deltas, others all but the end.
 """
 
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ class ResponsesReader:
         self._types: dict[int, str] = {}  # of items, in the order in which they began
         self._told: dict[tuple[int, str], list[str]] = {}  # texts, by item and kind
         self._summaries: dict[int, Any] = {}  # the part of its summary that an item is at
-        self._places: dict[int, int] = {}  # the key of the item at a place, the last that began there
+        self._places: dict[int, int] = {}  # the keys of the items that came last at a place
         self._count = 0  # of items without a place
         self._done: set[int] = set()
         self._sealed: set[int] = set()
@@ -107,29 +107,27 @@ class ResponsesReader:
         match kind:
             case "response.output_item.added":
                 yield from self._begin(event)
-            case "response.output_item.done":
-                item = event.get("item")
-                if isinstance(item, dict):
-                    key = self._item_key(event, item, begins=False)
-                    yield from self._end(key, item)
-                    self._done.add(key)
+            case "response.output_item.done" if isinstance(item := event.get("item"), dict):
+                key = self._item_key(event, item, begins=False)
+                yield from self._end(key, item)
+                self._done.add(key)
             case "response.content_part.done" | "response.reasoning_summary_part.done":
-                part = event.get("part")
-                if isinstance(part, dict):
-                    place = event.get("content_index", event.get("summary_index"))
-                    place = place if type(place) is int else 0
-                    yield from self._part(self._key(event, {}), part, place)
-            case "response.failed" if response is not None:
-                yield errors.from_openai(response.get("error"))
-            case "response.completed" | "response.incomplete" if response is not None:
-                if response.get("status") == "failed" or response.get("error"):
-                    yield errors.from_openai(response.get("error"))
-                    return
-                yield from self._stop(response)
-                if isinstance(response.get("usage"), dict):
-                    yield usage.from_responses(response["usage"])
+                place = event.get("content_index", event.get("summary_index"))
+                place = place if type(place) is int else 0
+                yield from self._part(self._key(event, {}), event.get("part"), place)
+            case "response.completed" | "response.incomplete" | "response.failed":
+                yield from self._finish(kind, response or {})
             case "error":
                 yield errors.from_openai(event.get("error") or event)
+
+    def _finish(self, kind: str, response: dict[str, Any]) -> Iterator[Event]:
+        failed = "failed" in (response.get("status"), kind.rpartition(".")[2])
+        if failed or response.get("error"):
+            yield errors.from_openai(response.get("error"))
+            return
+        yield from self._stop(response)
+        if isinstance(response.get("usage"), dict):
+            yield usage.from_responses(response["usage"])
 
     def _key(self, event: dict[str, Any], item: dict[str, Any]) -> int:
         """What an item is known by: its place; without one, a number that its id stands for."""
@@ -190,18 +188,14 @@ class ResponsesReader:
             self._told[spot] = []
         return self._told[spot]
 
-    def _rest(
-        self, key: int, what: str, part: int, text: str, told: list[str]
-    ) -> Iterator[Event]:
+    def _rest(self, key: int, what: str, part: int, text: str, told: list[str]) -> Iterator[Event]:
         """What is new of a text that is told to its end."""
         known = "".join(told)
         told[:] = [known]
         if text.startswith(known):
             yield from self._say(key, what, part, text[len(known) :], told)
 
-    def _say(
-        self, key: int, what: str, part: int, text: str, told: list[str]
-    ) -> Iterator[Event]:
+    def _say(self, key: int, what: str, part: int, text: str, told: list[str]) -> Iterator[Event]:
         if not text:
             return
         told.append(text)
@@ -230,7 +224,9 @@ class ResponsesReader:
             id, name = item.get("call_id") or "", item.get("name") or ""
             yield from self._calls.begin(key, id, name, self._id)
 
-    def _part(self, key: int, part: dict[str, Any], place: int) -> Iterator[Event]:
+    def _part(self, key: int, part: Any, place: int) -> Iterator[Event]:
+        if not isinstance(part, dict):
+            return
         what, field = PARTS.get(str(part.get("type")), ("", ""))
         text = part.get(field)
         if what and isinstance(text, str) and text:
@@ -262,13 +258,13 @@ class ResponsesReader:
             if isinstance(parts, str):
                 parts = [{"type": "output_text", "text": parts}]
             for place, part in enumerate(parts if isinstance(parts, list) else ()):
-                if isinstance(part, dict):
-                    yield from self._part(key, part, place)
+                yield from self._part(key, part, place)
         sealed = item.get("encrypted_content")
-        if item.get("type") == "reasoning" and isinstance(sealed, str) and sealed:
-            if key not in self._sealed:
-                self._sealed.add(key)
-                yield Signed(unseal(sealed, "responses", item.get("id") or ""))
+        if item.get("type") != "reasoning" or key in self._sealed:
+            return
+        if isinstance(sealed, str) and sealed:
+            self._sealed.add(key)
+            yield Signed(unseal(sealed, "responses", item.get("id") or ""))
 
     def _matched(self, output: Any) -> list[tuple[int, dict[str, Any]]]:
         """The items that a response ends with, each with the key that it was known under: by its
