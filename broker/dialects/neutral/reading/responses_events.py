@@ -146,9 +146,10 @@ class ResponsesReader:
     def _item_key(self, event: dict[str, Any], item: dict[str, Any], *, begins: bool) -> int:
         """The same of an item that begins or is done: one that comes at the place of another, which
         was done, is another."""
-        key, name = self._key(event, item), item.get("id")
+        name = item.get("id")
         known = self._keys.get(name) if isinstance(name, str) and name else None
-        if key in self._done and (begins or known not in (None, key)):
+        key = self._key(event, item)
+        if key in self._done and (begins or (name and known != key)):
             key = self._fresh()
             if isinstance(name, str) and name:
                 self._keys[name] = key
