@@ -6,11 +6,11 @@ from typing import NamedTuple
 _PLAUSIBLE = "tests/unit/test_plausible.py::test_each_shape_is_told_in_full"
 
 
-def _played(dialect: str, *others: str) -> tuple[str, ...]:
-    """The plausible answers of a dialect, for every caller, and what else is read in it."""
+def _played(dialect: str) -> tuple[str, ...]:
+    """The plausible answers of a dialect, for every caller."""
     callers = ("messages", "responses", "chat")
     pairs = sorted(callers, key=lambda caller: caller == dialect)
-    return (*(f"{_PLAUSIBLE}[{dialect}-{caller}]" for caller in pairs), *others)
+    return tuple(f"{_PLAUSIBLE}[{dialect}-{caller}]" for caller in pairs)
 
 
 class Tables(NamedTuple):
@@ -26,10 +26,11 @@ class Tables(NamedTuple):
 
 
 _UNIT = "tests/unit/test_"
-_CHAT = _played("chat", f"{_UNIT}neutral_streams.py", f"{_UNIT}chat_decoder.py")
-_MESSAGES = _played("messages", f"{_UNIT}neutral_streams.py")
-_RESPONSES = _played("responses", f"{_UNIT}neutral_streams.py")
-_GEMINI = _played("gemini", f"{_UNIT}neutral_streams.py")
+_WORDS = f"{_UNIT}reader_words.py"
+_CHAT = (_WORDS, *_played("chat"), f"{_UNIT}neutral_streams.py", f"{_UNIT}chat_decoder.py")
+_MESSAGES = (_WORDS, *_played("messages"), f"{_UNIT}neutral_streams.py")
+_RESPONSES = (_WORDS, *_played("responses"), f"{_UNIT}responses_fold.py")
+_GEMINI = (_WORDS, *_played("gemini"))
 _COUNTS = (*_CHAT, *_played("gemini"), *_played("messages"), *_played("responses"))
 _VENDORS = (f"{_UNIT}vendors_rows.py::test_a_row_holds",)
 

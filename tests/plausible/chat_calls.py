@@ -220,7 +220,7 @@ def no_calls(draft: Draft) -> None:
 
 @CALLS.add("a custom call", "OpenAI, custom tools", "pieces", "call")
 def custom(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     for each in calls_of(draft):
         function = each.pop("function")
         renamed = {"arguments": "input", "name": "name"}

@@ -157,7 +157,7 @@ def refusal_part(draft: Draft) -> None:
 
 @THOUGHTS.add("a picture", "OpenRouter of Gemini", "pictures")
 def pictures(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     url = {"url": "data:image/png;base64,iVBORw0KGgo="}
     image = {"images": [{"type": "image_url", "image_url": url}]}
     if draft.events:

@@ -261,7 +261,7 @@ def padding(draft: Draft) -> None:
 
 @EVENTS.add("a custom call", "OpenAI, custom tools", ALONE, "call", forms=WHOLE)
 def custom(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     for each in items(draft, "function_call"):
         each["type"] = "custom_tool_call"
         each["input"] = each.pop("arguments")
