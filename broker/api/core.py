@@ -55,7 +55,7 @@ class Core:
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
-        self.offload = Offload(settings)
+        self.offload = Offload(settings, lambda: self.store.connections.epoch)
         self.retrying = Retrying(settings.server)
         self.model_lists = ModelListKeeper(settings, self.store, lambda: self.http)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
@@ -207,6 +207,7 @@ class Core:
         loops = [
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
+            asyncio.create_task(self.store.connections.watch(), name="connections"),
             asyncio.create_task(self._attend(), name="attendance"),
             asyncio.create_task(self.joining.run(), name="joining"),
             asyncio.create_task(self.takers.run(), name="takers"),

@@ -59,6 +59,7 @@ class Tail:
             settings.store_url.reveal(),
             name=name,
             timeout=min(settings.store.timeout, _PING),
+            home=store.connections,
             push=self._on_message,
             pushed=self._on_pushed,
             lost=self._on_lost,
