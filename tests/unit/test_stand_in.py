@@ -149,9 +149,9 @@ async def test_a_store_without_a_server_has_no_thread() -> None:
 
 
 def test_a_store_that_is_on_another_server_is_connected_to_anew() -> None:
-    server, epoch = Server(), 0
+    server, epoch, more = Server(), 0, {"every": 0.5, "stuck": 30.0}
     stand_in = StandIn(
-        "worker", server.connect, Turns(), lambda: ORDERS, every=0.5, stuck=30.0, epoch=lambda: epoch
+        "worker", server.connect, Turns(), lambda: ORDERS, epoch=lambda: epoch, **more
     )
     begun = stand_in._said
     stand_in.look(begun + 0.8)
