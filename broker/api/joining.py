@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.api.outlet import connection_of
+from broker.api.outlet import transport_of
 from broker.api.taken import Taken
 from broker.errors import StoreAway
 from broker.model import Job
@@ -275,5 +275,4 @@ def answering(hold: Hold | None) -> Iterator[None]:
 def sends(scope: Scope, hold: Hold | None, response: Response) -> None:
     """A whole answer is going to be sent: report whether it was taken."""
     if hold is not None:
-        connection = connection_of(scope)
-        hold.ends(connection.transport if connection else None, more=len(response.body))
+        hold.ends(transport_of(scope), more=len(response.body))

@@ -13,6 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Scope
 
 from broker import log
+from broker.api.outlet import carried_by
 from broker.api.problems import error_response
 from broker.api.websocket import WebSocket
 from broker.dialects.responses.gathered import LIFE
@@ -56,8 +57,11 @@ def error_event(error: StreamholdError) -> bytes:
 class Calls:
     """Makes a connection's calls. ``app`` is the surface behind its door, ``outer`` the upgrade."""
 
-    def __init__(self, app: ASGIApp, outer: Scope, gone: asyncio.Event) -> None:
+    def __init__(
+        self, app: ASGIApp, outer: Scope, gone: asyncio.Event, transport: asyncio.Transport
+    ) -> None:
         self._app = app
+        self._carrier = carried_by(transport)
         self._outer = outer
         self._gone = gone
         self._headers: Headers = [
@@ -90,6 +94,7 @@ class Calls:
             "account": outer["account"],
             "request_id": new_request_id(),
             "stamps": [],
+            **self._carrier,
         }
         sent = False
 

@@ -78,7 +78,7 @@ class _Session:
         self._account = account_of(request)
         self._socket = socket
         self._gone = asyncio.Event()
-        calls = Calls(app, request.scope, self._gone)
+        calls = Calls(app, request.scope, self._gone, socket.transport)
         self._turns = Turns(core, self._account, socket, calls)
         self._turns.key = header(request, b"idempotency-key")
         self._lanes: dict[str | None, deque[_Wanted]] = {}
