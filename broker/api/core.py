@@ -44,7 +44,7 @@ _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are ove
 class Core:
     """The store, the tail and the state of this process.
 
-    ``draining`` is set when the process is told to stop: it takes no new calls then. ``failed``
+    ``draining`` is set when the process is asked to stop: it takes no new calls then. ``failed``
     says that it stops because of a defect, or a configuration that doesn't fit the store.
     """
 
@@ -177,7 +177,7 @@ class Core:
         return found
 
     def _attendance(self) -> list[Order]:
-        """What is to be said of them. Called in a thread: it only looks."""
+        """What the store is sent about them. Called in a thread: it only reads."""
         attended = self._attended()
         said = [self.store.leases.attendance(at, here) for at, here in attended.items()]
         return [*said, *self.joining.orders()]

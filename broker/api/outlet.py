@@ -108,7 +108,7 @@ class Outlet:
     def begin(self, head: bytes, data: bytes) -> bool:
         """Send a response's head, made ready before, and its first chunk.
 
-        False if both must go the long way. Else ``begun`` is to be told before anything else.
+        False if both must go the long way. Else call ``begun`` before anything else.
         """
         return bool(head) and self._plain and self._pass(head + chunk(data))
 
@@ -127,7 +127,7 @@ class Outlet:
 
     @property
     def _plain(self) -> bool:
-        """Whether a response may begin, of which nothing about the connection is to be said."""
+        """Whether a response may begin whose head says nothing about the connection."""
         protocol, connection = self._protocol, self._connection
         return (
             connection.our_state is h11.SEND_RESPONSE

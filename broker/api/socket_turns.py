@@ -51,7 +51,7 @@ class Turns:
         return telling
 
     async def _go_on(self, asked: said.Asked) -> Telling:
-        """Tell of a response that was made before."""
+        """Send a response that was made before."""
         telling = Telling(self._socket, asked.lane)
         target = f"{PATH}/{asked.response_id}?stream=true&starting_after={asked.after or 0}"
         await self._calls.make(telling, "GET", target, [], b"")

@@ -9,7 +9,7 @@ needed. While the loop is punctual the thread does nothing.
     loop:    said ─ said ─ said ─────────── held ───────────── said ─
     thread:                       said ── said ── said
 
-How a process that is stuck is told from one that is busy: by time. Once the loop has said nothing
+A stuck process differs from a busy one by time. Once the loop has said nothing
 for ``stuck`` seconds the thread says nothing either; the leases run out and the jobs are rescued.
 A process that is stopped (SIGSTOP) or cut off says nothing at all, for its threads stop with it.
 
@@ -48,7 +48,7 @@ class Client(Protocol):
 class StandIn:
     """Of one duty of one process, which its loop has every ``every`` seconds.
 
-    ``orders`` gives what is to be said now; it is called in the thread, while the loop may be in
+    ``orders`` gives what to send now; it is called in the thread, while the loop may be in
     the middle of anything. Without ``connect`` (a store that is no server) nobody stands in.
     ``epoch`` is that of the process's connections (``store.failover``): ours is of the same.
     """

@@ -188,7 +188,7 @@ class Tail:
             else:
                 ours = translate(error, "subscribe") if isinstance(error, ReplyError) else error
                 known.set_exception(ours)
-                known.exception()  # who asks is told; nobody need ask
+                known.exception()  # whoever awaits it gets it; nobody has to
 
         acknowledged.add_done_callback(note)
         return known
