@@ -65,9 +65,16 @@ class Program:
             self._stopped = True
             self.process.terminate()
 
-    def close(self) -> None:
-        """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly."""
+    def close(self, patience: float = STOP) -> None:
+        """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly.
+
+        After ``patience`` seconds a second SIGTERM hurries it.
+        """
         self.stop()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
         try:
             code: int | None = self.process.wait(STOP)
         except subprocess.TimeoutExpired:

@@ -109,7 +109,7 @@ async def test_every_kind_of_call_finds_the_new_primary(cluster: Cluster) -> Non
 
 
 async def test_a_stream_that_ends_while_its_readers_hear_of_nothing(cluster: Cluster) -> None:
-    """The last frames are published by the new primary, to whom no reader listens yet."""
+    """The last frames are published by the new primary, which no reader listens to yet."""
     model = "sim/tokens=20,interval=40ms"
     readers = await under_way(cluster, "end", model, 4)
     await fail_over(cluster, gently=False)
