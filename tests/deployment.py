@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from rig.program import Program
 
-
 _PATIENCE = 1.0  # seconds for what still runs at the end
 
 

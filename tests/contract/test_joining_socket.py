@@ -151,7 +151,7 @@ async def test_equal_responses_of_two_lanes_stay_two(deployment: Deployment, pro
     async with opened(deployment) as socket:
         for lane in ("a", "b"):
             await socket.send(asked(prompt, stream_id=lane))
-        names = set()
+        names: set[str] = set()
         while len(names) < 2:
             event: Event = json.loads(await socket.recv())
             if event["type"] == "response.completed":
@@ -160,8 +160,8 @@ async def test_equal_responses_of_two_lanes_stay_two(deployment: Deployment, pro
 
 
 async def test_each_lost_lane_is_joined_by_one(deployment: Deployment, prompt: str) -> None:
+    names: set[str] = set()
     async with opened(deployment) as socket:
-        names = set()
         for lane in ("a", "b"):
             await socket.send(asked(prompt, stream_id=lane))
             names.add(await began(socket, lane))
