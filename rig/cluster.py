@@ -44,7 +44,12 @@ class Cluster:
     In ``config`` the text SIM_URL stands for the simulated provider's address.
     """
 
-    def __init__(self, folder: Path, config: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: str = "",
+        make_store: Callable[[Path, Path], StoreServer] = StoreServer,
+    ) -> None:
         self.folder = folder
         self.apis: list[Program] = []
         self.workers: list[Program] = []
@@ -53,12 +58,13 @@ class Cluster:
         self.sim_url = ""  # the provider's, as its clients take it
         data = folder / "store"
         data.mkdir()
-        self.server = StoreServer(valkey.find_binary(), data)
+        self.server = make_store(valkey.find_binary(), data)
         self._config = folder / "streamhold.toml"
         self._config_text = config
         self._env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
         self.sim = Program(["sim"], folder / "sim.log", self._env)
         self._store: Store | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, *, apis: int, workers: int) -> None:
@@ -69,6 +75,7 @@ class Cluster:
         self._env |= {"STREAMHOLD_STORE_URL": self.server.url, "STREAMHOLD_SIM_URL": sim_url}
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._store = open_store(load(self._config, self._env), "test")
+        self._watch = asyncio.create_task(self._store.connections.watch())
         self._counts = sim_url.removesuffix("/v1") + "/sim/calls"
         for _ in range(workers):
             self._spawn_worker()
@@ -271,6 +278,9 @@ class Cluster:
             if program.process.poll() is None:
                 program.process.kill()
             program.process.wait()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         if self._store is not None:
             await self._store.close()
         if self._session is not None:

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from broker.cli.tether import tether
+from rig.nursery import Nursery
 
 START = 20.0  # seconds that anything may take to start
 STOP = 40.0  # seconds from SIGTERM to the end: the longest drain, and a margin
+FORKED = ("api", "worker", "sim")  # commands that a nursery starts
 _LOOK = 0.01  # seconds between two looks at a condition
 _MAIN = "from broker.cli.main import main; main(prog_name='streamhold')"
 
@@ -28,6 +30,25 @@ def until(condition: Callable[[], bool], seconds: float = START) -> bool:
     return True
 
 
+nursery: Nursery | None = None  # by which commands are started, where there is one
+
+
+class Process(Protocol):
+    """What is used here of ``subprocess.Popen``."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Program:
     """One running ``streamhold`` command; all that it prints goes to ``log``."""
 
@@ -36,6 +57,11 @@ class Program:
     ) -> None:
         self.log = log
         self._stopped = False
+        self.process: Process
+        if nursery is not None and python == sys.executable and words[0] in FORKED:
+            log.touch()
+            self.process = nursery.start(words, env, log)
+            return
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 [python, "-P", "-c", _MAIN, *words],
@@ -65,9 +91,16 @@ class Program:
             self._stopped = True
             self.process.terminate()
 
-    def close(self) -> None:
-        """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly."""
+    def close(self, patience: float = STOP) -> None:
+        """SIGTERM, and wait for the end. Fails with the log if it does not come, or badly.
+
+        After ``patience`` seconds a second SIGTERM hurries it.
+        """
         self.stop()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
         try:
             code: int | None = self.process.wait(STOP)
         except subprocess.TimeoutExpired:

@@ -14,6 +14,8 @@ import hypothesis
 import pytest
 
 from broker.cli import valkey
+from rig import program
+from rig.nursery import Nursery
 from rig.store_server import StoreServer
 from tests.node import install_packages
 
@@ -41,6 +43,15 @@ def lacks(reason: str) -> NoReturn:
     if os.environ.get("STREAMHOLD_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """API processes, workers and simulated providers are forked from one that has their modules."""
+    program.nursery = Nursery()
+    yield
+    program.nursery.close()
+    program.nursery = None
 
 
 @pytest.fixture(scope="session")

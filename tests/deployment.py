@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from rig.program import Program
 
+_PATIENCE = 1.0  # seconds for what still runs at the end
+
 
 def ask(model: str, prompt: str, **fields: Any) -> dict[str, Any]:
     """A chat request whose prompt the simulated provider counts it under."""
@@ -91,9 +93,12 @@ class Deployment:
         return len(os.listdir(f"/proc/{self.pids[name]}/fd"))
 
     def close(self) -> None:
-        """SIGTERM to all, and wait. Fails if it ends badly, or with a defect in its log."""
+        """SIGTERM to all, and wait. Fails if it ends badly, or with a defect in its log.
+
+        Jobs that a test has left behind are waited for a moment only, and not for a whole drain.
+        """
         try:
-            self.up.close()
+            self.up.close(_PATIENCE)
         finally:
             self.sim.close()
         faults = [line for line in self.up.events() if line.get("level") == "error"]

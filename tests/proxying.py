@@ -12,6 +12,7 @@ from typing import Any
 
 from streamhold_client.proxy.server import Proxy
 from streamhold_client.proxy.settings import Settings, broker_at
+from tests.listening import Listener
 
 CHAT = "/v1/chat/completions"
 
@@ -49,42 +50,17 @@ class Heard:
 Script = Callable[[Heard, StreamWriter], Awaitable[None]]
 
 
-class Broker:
+class Broker(Listener):
     """Answers each request by ``script``; a connection ends when that raises or closes it."""
 
     def __init__(self, script: Script) -> None:
+        super().__init__(self._converse)
         self.heard: list[Heard] = []
         self.connections = 0
         self.open = 0
         self._script = script
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        """Listen, on the same port as before."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Refuse connections, and cut those there are."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _converse(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.connections += 1
         self.open += 1
         try:

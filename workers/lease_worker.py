@@ -117,6 +117,7 @@ class LeaseWorker(Worker):
             store.settings.store_url.reveal(),
             name=f"{holder}-control",
             timeout=store.settings.store.timeout,
+            home=store.connections,
             push=self._on_control,
             lost=self._on_control_lost,
         )
@@ -131,6 +132,7 @@ class LeaseWorker(Worker):
             self.renewal.run(),
             self.rescuer.run(),
             self.breakers.run(),
+            self.store.connections.watch(),
         ]
         loops += [writer.run() for writer in self.writers.values()]
         if self.cron_jobs:

@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
     """One worker's life within a running loop."""
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = open_store(settings, f"worker-{holder}")
-    providers = Providers(settings)
+    providers = Providers(settings, lambda: store.connections.epoch)
 
     async def shut_down(ctx: dict[Any, Any]) -> None:
         await providers.close()

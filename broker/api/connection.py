@@ -113,7 +113,7 @@ class Connection(TCPServer):
                 await self.protocol.handle(Closed())
 
     def _part(self) -> None:
-        """Send what is to be sent, then close; a client that is still sending is heard out."""
+        """Send what is left, then close; a client that is still sending is heard out."""
         self.watch.closes()
         http = self._http
         if http is None or not http.hears or self.reader.at_eof():

@@ -45,7 +45,7 @@ _BEGUN = 0.25  # seconds that a flow is the server's: most short answers are ove
 class Core:
     """The store, the tail and the state of this process.
 
-    ``draining`` is set when the process is told to stop: it takes no new calls then. ``failed``
+    ``draining`` is set when the process is asked to stop: it takes no new calls then. ``failed``
     says that it stops because of a defect, or a configuration that doesn't fit the store.
     """
 
@@ -56,7 +56,7 @@ class Core:
         self.rescuer = Rescuer(self.store)
         self.metrics = Metrics(self)
         self.booth = Booth(settings, self.store.ticket_key)
-        self.offload = Offload(settings)
+        self.offload = Offload(settings, lambda: self.store.connections.epoch)
         self.retrying = Retrying(settings.server)
         self.model_lists = ModelListKeeper(settings, self.store, lambda: self.http)
         self.passing = Passing(settings.server.passed_calls, settings.server.passed_timeout)
@@ -178,7 +178,7 @@ class Core:
         return found
 
     def _attendance(self) -> list[Order]:
-        """What is to be said of them. Called in a thread: it only looks."""
+        """What the store is sent about them. Called in a thread: it only reads."""
         attended = self._attended()
         said = [self.store.leases.attendance(at, here) for at, here in attended.items()]
         return [*said, *self.joining.orders()]
@@ -208,6 +208,7 @@ class Core:
         loops = [
             asyncio.create_task(self.tail.run(), name="tail"),
             asyncio.create_task(self.rescuer.run(), name="rescuer"),
+            asyncio.create_task(self.store.connections.watch(), name="connections"),
             asyncio.create_task(self._attend(), name="attendance"),
             asyncio.create_task(self.joining.run(), name="joining"),
             asyncio.create_task(self.takers.run(), name="takers"),

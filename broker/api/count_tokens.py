@@ -40,7 +40,7 @@ ESTIMATED = "x-streamhold-estimated"  # a header of the answer: nobody counted
 
 
 class _Asked(NamedTuple):
-    """What is to be counted; ``rest`` is the body without its model and betas, an object.
+    """What to count; ``rest`` is the body without its model and betas, an object.
 
     ``about`` is how many tokens it is estimated at.
     """

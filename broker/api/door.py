@@ -7,7 +7,7 @@ is known here. A ticket stands in for a key where there is none. What may be the
 between the caller and us may have taken the other. Every answer leaves with an
 ``x-request-id``: the one that the call named, whatever came of it, else one of our making or a
 proxy's;
-with what a page's browser must be told; and under a ticket with what keeps the address from
+with the headers that a page's browser needs; and under a ticket with what keeps the address from
 caches and other sites.
 """
 

@@ -30,6 +30,7 @@ from broker.api.core import Core
 from broker.api.joining import ends
 from broker.api.line import PIECE, Left, pieces
 from broker.dialects import View
+from broker.dialects.responses.view import shows_end
 from broker.errors import FramesLost, StreamholdError
 from broker.tail import Reader, Segment
 
@@ -86,6 +87,7 @@ class Flow:
         "_sent_at",
         "_served",
         "_task",
+        "_text",
         "_view",
         "_way",
     )
@@ -102,6 +104,7 @@ class Flow:
         self._onward: Onward | None = None
         self._task: asyncio.Task[None] | None = None
         self._sent_at = monotonic()
+        self._text = b""  # sent last
         self._sending = False
         self._over = False  # the last chunk is on its way
         self._ended = False
@@ -187,8 +190,12 @@ class Flow:
 
     def left(self) -> None:
         """The client has left. A server says so of its own end too."""
-        if not self._over:
-            self._stop("stalled" if self._stalled else "left")
+        if self._over:
+            return
+        stalled = self._stalled
+        if not stalled and shows_end(self._text):
+            ends(self._reader, self._way.transport)
+        self._stop("stalled" if stalled else "left")
 
     def cut(self) -> None:
         """The drain is over: end, if the server can't do it."""
@@ -237,6 +244,8 @@ class Flow:
     def sent(self, text: bytes) -> None:
         """Note that this went out."""
         self._sent_at = monotonic()
+        if text is not PING:
+            self._text = text
         self._core.metrics.sent += len(text)
 
     async def _lose(self) -> str:

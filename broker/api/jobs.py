@@ -68,7 +68,7 @@ async def create_job(request: Request) -> Response:
 
 
 def _submission(request: Request, new: NewJob) -> tuple[Submission, Options | None]:
-    """What is to be made of the body, and the options that it has."""
+    """What to make of the body, and the options that it has."""
     body = bytes(new.request)
     call = decode_object(body)
     dialect = dialect_named(new.dialect)

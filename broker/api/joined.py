@@ -7,7 +7,7 @@ from broker.api.attach import follow, follow_made
 from broker.api.core import Core
 from broker.api.headers import header
 from broker.api.joining import Hold
-from broker.api.known_retriers import is_known
+from broker.api.known_retriers import is_joined
 from broker.errors import JobGone, JobNotFound, RequestIdReused
 from broker.model import JobState
 from broker.queue import Submission
@@ -25,8 +25,8 @@ def join_seconds(core: Core, request: Request, submission: Submission) -> float:
         account = settings.accounts.get(submission.account)
         seconds = account.join if account is not None else None
     if seconds is None:
-        known = settings.server.join_known and is_known(header(request, b"user-agent"))
-        seconds = settings.server.join_known if known else 0.0
+        joined = settings.server.join_known and is_joined(header(request, b"user-agent"))
+        seconds = settings.server.join_known if joined else 0.0
     return min(seconds, settings.store.stream_ttl)
 
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.api.outlet import connection_of
+from broker.api.outlet import transport_of
 from broker.api.taken import Taken
 from broker.errors import StoreAway
 from broker.model import Job
@@ -33,7 +33,7 @@ _AGAIN = 0.02  # seconds between two questions once the news of a cut has settle
 _AGAIN_MOST = 0.1  # each time, up to this
 _A_LOOK = 0.001  # seconds more for each equal call that the store has to look at
 _TURN = 0.005  # seconds in which questions are gathered, and leavings that came with them are seen
-_KEEP = 20.0  # seconds after which the store is told to keep what is held
+_KEEP = 20.0  # seconds after which the store is asked again to keep what is held
 _AT_ONCE = 500  # readers in one report
 _AWAY = 0.1  # seconds between tries while the store is away
 _LAST_WORD = 1.0  # seconds for the last report of a process that ends
@@ -275,5 +275,4 @@ def answering(hold: Hold | None) -> Iterator[None]:
 def sends(scope: Scope, hold: Hold | None, response: Response) -> None:
     """A whole answer is going to be sent: report whether it was taken."""
     if hold is not None:
-        connection = connection_of(scope)
-        hold.ends(connection.transport if connection else None, more=len(response.body))
+        hold.ends(transport_of(scope), more=len(response.body))

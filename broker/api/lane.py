@@ -1,8 +1,8 @@
 """One response of a WebSocket: a call to this API's own HTTP surface, answered in messages.
 
 So it is a job like any other, with the same checks, limits and errors, and it is followed as a
-stream is. What differs is how it is told: an SSE event is a message; an answer that is no stream
-is an ``error`` event with its status; a stream that was cut off cuts the WebSocket off.
+stream is. What differs is the form of the answer: an SSE event is a message; an answer that is no
+stream is an ``error`` event with its status; a stream that was cut off cuts the WebSocket off.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Scope
 
 from broker import log
+from broker.api.outlet import carried_by
 from broker.api.problems import error_response
 from broker.api.websocket import WebSocket
 from broker.dialects.responses.gathered import LIFE
@@ -48,7 +49,7 @@ def in_lane(data: bytes, lane: str | None) -> bytes:
 
 
 def error_event(error: StreamholdError) -> bytes:
-    """What an error of our own is told as."""
+    """The event for an error of our own."""
     response = error_response(PATH, error)
     return _refusal(response.status_code, response.raw_headers, bytes(response.body))
 
@@ -56,8 +57,11 @@ def error_event(error: StreamholdError) -> bytes:
 class Calls:
     """Makes a connection's calls. ``app`` is the surface behind its door, ``outer`` the upgrade."""
 
-    def __init__(self, app: ASGIApp, outer: Scope, gone: asyncio.Event) -> None:
+    def __init__(
+        self, app: ASGIApp, outer: Scope, gone: asyncio.Event, transport: asyncio.Transport
+    ) -> None:
         self._app = app
+        self._carrier = carried_by(transport)
         self._outer = outer
         self._gone = gone
         self._headers: Headers = [
@@ -69,7 +73,7 @@ class Calls:
     async def make(
         self, telling: "Telling", method: str, target: str, more: Headers, body: bytes
     ) -> None:
-        """Make a call, and tell of its answer."""
+        """Make a call, and send its answer as messages."""
         path, _, query = target.partition("?")
         outer = self._outer
         scope = {
@@ -90,6 +94,7 @@ class Calls:
             "account": outer["account"],
             "request_id": new_request_id(),
             "stamps": [],
+            **self._carrier,
         }
         sent = False
 
@@ -111,8 +116,8 @@ class Calls:
 class Telling:
     """An ASGI ``send``. ``ended`` is called with the event of a response that can be gone on from.
 
-    ``previous`` is what the response goes on from, if the call was not told so. ``whole`` says that
-    all was told, ``failed`` that there is nothing to go on from.
+    ``previous`` is what the response goes on from, if the call does not say so. ``whole`` says that
+    all was sent, ``failed`` that there is nothing to go on from.
     """
 
     def __init__(self, socket: WebSocket, lane: str | None) -> None:
@@ -143,13 +148,13 @@ class Telling:
             await self.refuse(_refusal(self._status, self._headers, bytes(self._rest)))
 
     async def refuse(self, event: bytes) -> None:
-        """Tell of an error in place of an answer."""
+        """Send an error in place of an answer."""
         if not self.whole:
             self.whole = self.failed = True
             await self._socket.send([in_lane(event, self._lane)])
 
     async def all(self, events: list[bytes]) -> "Telling":
-        """Tell events that are no call's, and that these are all."""
+        """Send events that are no call's; nothing follows them."""
         self.whole = True
         await self._socket.send([in_lane(event, self._lane) for event in events])
         return self

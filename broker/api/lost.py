@@ -1,4 +1,4 @@
-"""The header that tells a caller what the provider is not told, as the operator allows."""
+"""The header that names what a provider was not asked, as the operator allows."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""Origins: the web pages that may call, and what their browsers are told (CORS).
+"""Origins: the web pages that may call, and the headers that their browsers get (CORS).
 
 A page of a listed origin may call and may read the answer, errors included. A page on
-loopback may call, as it always could, but is told nothing, so that its browser keeps the
+loopback may call, as it always could, but gets no such header, so that its browser keeps the
 answer from it. All others are refused. Credentials mode is never offered: there are no
 cookies, a caller's key is in a header that the page sets itself. That is why ``*`` may be
 listed where there are accounts; without any the settings refuse it.

@@ -35,6 +35,7 @@ from starlette.types import Message, Scope, Send
 from broker.api.line import AT_ONCE, Left, Line, chunk
 
 _NAME = "outlet"  # in a scope
+_CARRIER = "carrier"  # in a scope: the connection of an answer that another protocol carries
 _BODILESS = (204, 304)  # statuses
 _FRAMING = frozenset((b"connection", b"content-length", b"transfer-encoding", b"host"))
 _STAYS = (b"connection", b"keep-alive")  # the one of them that says what is so anyway
@@ -107,7 +108,7 @@ class Outlet:
     def begin(self, head: bytes, data: bytes) -> bool:
         """Send a response's head, made ready before, and its first chunk.
 
-        False if both must go the long way. Else ``begun`` is to be told before anything else.
+        False if both must go the long way. Else call ``begun`` before anything else.
         """
         return bool(head) and self._plain and self._pass(head + chunk(data))
 
@@ -126,7 +127,7 @@ class Outlet:
 
     @property
     def _plain(self) -> bool:
-        """Whether a response may begin, of which nothing about the connection is to be said."""
+        """Whether a response may begin whose head says nothing about the connection."""
         protocol, connection = self._protocol, self._connection
         return (
             connection.our_state is h11.SEND_RESPONSE
@@ -260,3 +261,20 @@ def connection_of(scope: Scope) -> Outlet | None:
     """The connection of a response, begun or not, if it is one of the known kind."""
     outlet: Outlet | None = scope.get(_NAME)
     return outlet
+
+
+def carried_by(transport: asyncio.Transport) -> dict[str, asyncio.Transport]:
+    """What a scope says of a response that goes out over a connection as part of another protocol.
+
+    Nothing is written to it by a short way; whether its client took the end is seen by it.
+    """
+    return {_CARRIER: transport}
+
+
+def transport_of(scope: Scope) -> asyncio.Transport | None:
+    """The connection by which a response goes out, if it is known."""
+    connection = connection_of(scope)
+    if connection is not None:
+        return cast(asyncio.Transport, connection.transport)
+    carrier: asyncio.Transport | None = scope.get(_CARRIER)
+    return carrier

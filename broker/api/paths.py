@@ -2,7 +2,7 @@
 
 SDKs differ in what they add to a base URL: Anthropic's adds ``/v1/messages``, OpenAI's
 ``/chat/completions``. So a call whose path is off by that is served as what it means. Other paths
-are told what is wrong with them, as far as they show it.
+are answered with what is wrong with them, as far as they show it.
 """
 
 import re
@@ -34,7 +34,7 @@ def meant(path: str) -> str:
 
 
 def hint(path: str) -> str:
-    """What a caller should know whose path is unknown; empty if that can't be told."""
+    """What a caller should know whose path is unknown; empty if that is not known."""
     path = path[:_LONGEST]
     if _GEMINI.search(path):
         return "Gemini's API is not spoken here; its models are served over the other surfaces."

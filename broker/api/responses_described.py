@@ -101,7 +101,7 @@ def _retrieve() -> _Schema:
 def _connect() -> _Schema:
     return {
         "operationId": "connectResponses",
-        "summary": "Open a WebSocket, over which responses are asked for and told",
+        "summary": "Open a WebSocket, over which responses are asked for and streamed",
         "responses": {
             "101": {"description": "It is open; messages are JSON"},
             **_errors(400, 426, 503),

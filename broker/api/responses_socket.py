@@ -3,7 +3,7 @@
 A client sends events (``broker.dialects.responses.socket_event``), each response is one call
 (``broker.api.lane``). Responses of one lane (``stream_id``; those without one share one) run one
 after the other, as they were asked for; lanes run beside each other. What is wrong with an event
-is told as an event. The client leaves: so have the readers of its responses, no more.
+is answered with an event. When the client leaves, so do the readers of its responses.
 
 How the connection ends:
     the client's good-bye   nothing is said
@@ -43,7 +43,7 @@ _LEAVING = 5.0  # seconds for its responses to notice that the client has left, 
 
 
 class _Wanted(NamedTuple):
-    """What is to be answered. ``reserved``: what a large one has of the budget of large bodies."""
+    """A request to answer. ``reserved``: what a large one has of the budget of large bodies."""
 
     parts: said.Parts
     reserved: Reserved | None
@@ -78,7 +78,7 @@ class _Session:
         self._account = account_of(request)
         self._socket = socket
         self._gone = asyncio.Event()
-        calls = Calls(app, request.scope, self._gone)
+        calls = Calls(app, request.scope, self._gone, socket.transport)
         self._turns = Turns(core, self._account, socket, calls)
         self._turns.key = header(request, b"idempotency-key")
         self._lanes: dict[str | None, deque[_Wanted]] = {}

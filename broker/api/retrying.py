@@ -6,13 +6,14 @@ the route is tried all the same. A call that has a key is never one of these: ma
 the same job, so that only we can try again.
 
 The official SDKs, and all that is built on them, send ``x-stainless-retry-count`` with each call,
-the first one too. Others are known by how their ``User-Agent`` begins.
+the first one too. Others are known by their ``User-Agent`` (``broker.api.known_retriers``).
 """
 
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from broker.api.known_retriers import CLIENTS
 from broker.model import Options
 from broker.routing import RETRIED
 from broker.settings import Server
@@ -21,12 +22,7 @@ _COUNT = b"x-stainless-retry-count"
 _KEY = b"idempotency-key"
 _AGENT = b"user-agent"
 _NONE = Options()
-# Codex (its command line, its editor's extension, and its library), Claude Code, OpenCode, Qwen
-# Code, Vercel's AI SDK, LiteLLM.
-KNOWN = (
-    *("codex_", "codex-", "codex/", "claude-cli/", "claude-code/", "opencode/", "qwencode/"),
-    *("ai/", "ai-sdk/", "litellm/"),
-)
+_KNOWN = tuple(each.begins for each in CLIENTS)
 
 
 class Retrying:
@@ -34,7 +30,7 @@ class Retrying:
 
     def __init__(self, server: Server) -> None:
         self._which = server.callers_retry
-        agents = (*KNOWN, *(each.lower() for each in server.retrying_agents if each))
+        agents = (*_KNOWN, *(each.lower() for each in server.retrying_agents if each))
         self._agents = tuple(each.encode("latin-1", "replace") for each in agents)
 
     def options(self, options: Options, headers: Iterable[tuple[bytes, bytes]]) -> Options:

@@ -1,4 +1,4 @@
-"""Rounds: what is to be looked at again and again, by one timer for all of it.
+"""Rounds: members that are looked at regularly, by one timer for all of them.
 
 A timer a stream would be two objects each, and a wake of the loop each.
 """

@@ -32,7 +32,7 @@ _GRACE = 1.0  # seconds that hypercorn gives what the drain has left
 
 
 def run(settings: Settings, ready_fd: int | None = None) -> None:
-    """Serve until told to stop. ``ready_fd`` gets the port, in decimal and a line feed."""
+    """Serve until asked to stop. ``ready_fd`` gets the port, in decimal and a line feed."""
     log.configure("api")
     prepare()
     uvloop.run(serve(settings, ready_fd))
@@ -112,7 +112,7 @@ def _kinds(error: BaseException) -> list[str]:
 def _listen(server: Server) -> socket.socket:
     """A listening socket; port 0 takes a free one.
 
-    It listens before hypercorn does, so that who is told of the port can connect at once.
+    It listens before hypercorn does, so that whoever reads the port can connect at once.
     """
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

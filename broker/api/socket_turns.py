@@ -51,7 +51,7 @@ class Turns:
         return telling
 
     async def _go_on(self, asked: said.Asked) -> Telling:
-        """Tell of a response that was made before."""
+        """Send a response that was made before."""
         telling = Telling(self._socket, asked.lane)
         target = f"{PATH}/{asked.response_id}?stream=true&starting_after={asked.after or 0}"
         await self._calls.make(telling, "GET", target, [], b"")
@@ -61,14 +61,15 @@ class Turns:
         """Make a response."""
         asked, conversations = parts.asked, self._core.conversations
         items = said.items_of(parts.input) if parts.input else None
-        rest, base = parts.rest, asked.previous
+        rest, base, given = parts.rest, asked.previous, parts.input
         kept = conversations.find(self._number, base) if base is not None else None
         if kept is not None:
             items, base = said.joined([kept.items, items or b""]), kept.previous
+            given = b"[%b]" % items
             rest = said.replaced(rest, base)
         elif base is not None:
             await self._check_kept(base)
-        body = said.body_of(rest, items)
+        body = said.body_of(rest, given)  # as it came, so that it equals the same call over HTTP
         if not asked.generate:
             name = f"resp_{secrets.token_hex(20)}"
             events = warmed(self._core, name, asked.previous, body)

@@ -21,7 +21,7 @@ from broker.api.core import Core
 from broker.api.flow import PING, Flow, Onward, retry_event
 from broker.api.joining import ends
 from broker.api.line import Left
-from broker.api.outlet import Outlet, connection_of
+from broker.api.outlet import Outlet, connection_of, transport_of
 from broker.api.stamps import stamp
 from broker.dialects import View
 from broker.model import Failure, Terminal
@@ -66,7 +66,7 @@ class StreamResponse(EventSourceResponse):
 
     ``refuse`` makes the answer for a job that failed before its first frame: then headers
     wait for that frame, at most the settings' ``header_hold``. ``hands_back`` says that the
-    client can be told to come again.
+    client can be asked to come again.
     """
 
     def __init__(
@@ -188,13 +188,10 @@ class _Served:
     def __init__(self, scope: Scope, asgi: Send) -> None:
         self.asgi = asgi
         self._connection = connection_of(scope)
+        self.transport = transport_of(scope)
         self._outlet: Outlet | None = None
         self._head = b""
-        self._wrote = False  # the head and the first text, of which the server is still to be told
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        return self._connection.transport if self._connection is not None else None
+        self._wrote = False  # the head and the first text, of which the server does not know yet
 
     def watch(self, receive: Receive, left: Left) -> "asyncio.Task[None] | None":
         """Call ``left`` when the client leaves. The task, if that takes one, is the caller's."""
@@ -245,7 +242,7 @@ class _Served:
         await self.asgi({"type": "http.response.body", "body": b"", "more_body": False})
 
     def close(self, ending: str) -> None:
-        """Nothing is to be done for a cut: the server makes it of an answer without an end."""
+        """A cut takes nothing: the server makes one of an answer without an end."""
         if self._connection is not None:
             self._connection.unwatch()
             if ending == "stalled":

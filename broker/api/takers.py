@@ -26,7 +26,7 @@ class Takers:
     """The connections of this process. ``patience``: seconds in which something must be taken."""
 
     def __init__(self, patience: float, count: Callable[[str], None] | None = None) -> None:
-        """``count`` is told of each connection that is cut, with the reason."""
+        """``count`` is called for each connection that is cut, with the reason."""
         self._patience = patience
         self._count = count
         self._all: WeakSet[asyncio.Transport] = WeakSet()

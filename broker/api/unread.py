@@ -1,6 +1,6 @@
 """What is left of a request's body when its answer has been given: read, and dropped.
 
-hypercorn hands a body over through a queue of ten messages, and tells of the connection's end
+hypercorn hands a body over through a queue of ten messages, and reports the connection's end
 through the same one. An endpoint that answers before it has read the body (no key, too large,
 not JSON) leaves that queue full; the server then waits for ever to put the end into it, and
 the connection, its task and its file stay. Anyone could have used up all of them, without a
@@ -9,7 +9,7 @@ key. So the queue is emptied for as long as the last message of an answer is on 
 A body of which some has still to come in when the answer begins is not waited for: the answer
 says that the connection closes, which then closes in a bounded time (``broker.api.connection``).
 
-A client that asks first (``Expect: 100-continue``) is told to go on when the application reads
+A client that asks first (``Expect: 100-continue``) gets 100 Continue when the application reads
 the body, and not where it answers without: no key, another Host, too large, not JSON.
 """
 

@@ -58,6 +58,11 @@ class WebSocket:
 
     # ── For the endpoint ─────────────────────────────────────────────────────────────────
 
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The connection."""
+        return self._protocol.transport
+
     async def read(self) -> Fragment | None:
         """The next part of what the client sends; None at its end."""
         if not self.open and self._fragments.empty():

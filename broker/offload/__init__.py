@@ -25,6 +25,5 @@ bodies at once, and one account half of that (``budget``); the child may take ``
 """
 
 from broker.offload.client import Offload
-from broker.offload.size import is_large
 
-__all__ = ["Offload", "is_large"]
+__all__ = ["Offload"]

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,10 +40,16 @@ class _Child(NamedTuple):
 
 
 class Offload:
-    """One process's child; started when there is something to do, and again when it has ended."""
+    """One process's child; started when there is something to do, and again when it has ended.
 
-    def __init__(self, settings: Settings) -> None:
+    ``epoch`` is that of the process's connections to the store (``store.failover``): a child that
+    was connected in an earlier one is replaced.
+    """
+
+    def __init__(self, settings: Settings, epoch: Callable[[], int] = lambda: 0) -> None:
         self._settings = settings
+        self._epoch = epoch
+        self._started_in = 0
         self._queues: dict[str, deque[_Waiting]] = {}  # by account, the next one's first
         self._serving: asyncio.Task[None] | None = None
         self._child: _Child | None = None
@@ -118,9 +125,13 @@ class Offload:
             waiting.done.set_exception(error)
 
     async def _ask(self, task: Task, payload: bytes | bytearray) -> tuple[msgspec.Raw, bytearray]:
+        epoch = self._epoch()
+        if epoch != self._started_in:
+            await self._end()
         child = self._child
         if child is None:
-            child = self._child = await self._start()
+            child, self._started_in = await self._start(), epoch
+            self._child = child
         async with asyncio.timeout(PATIENCE):
             about, back = await child.channel.ask(encode_task(task), payload)
         reply = decode_reply(about)

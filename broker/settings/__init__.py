@@ -231,8 +231,8 @@ class Route(Section, frozen=True):
     backoff: float | None = None  # None: worker.backoff
     deadline: float | None = None  # from the job's creation to its end; None: no deadline
     hold_tool_calls: bool = False  # tool calls reach readers whole
-    # Hosted tools of the responses dialect that targets of another one are asked without: see
-    # ``broker.dialects.neutral.dropping``.
+    # Hosted tools that targets of another dialect are asked without, "*" for all; the same as
+    # ``allow_loss`` with ``hosted_tools`` for a provider: ``broker.dialects.neutral.dropping``.
     drop_tools: tuple[str, ...] = ()
     # For so many seconds after its reader was lost, a call without a key is joined by an equal one;
     # 0 is off. None: as the account says.

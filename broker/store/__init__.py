@@ -15,6 +15,7 @@ from broker.store import durability
 from broker.store.breakers import Breakers
 from broker.store.connection import ClientLine, make_client, store_errors
 from broker.store.ear import Line
+from broker.store.failover import Connections
 from broker.store.items import Items
 from broker.store.jobs import Jobs
 from broker.store.joins import Joins
@@ -45,9 +46,11 @@ class Store:
         *,
         line: Callable[[], Line] | None = None,
         plain: Callable[[], Client] | None = None,
+        connections: Connections | None = None,
         shebang: bool = True,
     ) -> None:
         self.settings = settings
+        self.connections = connections or Connections()
         self.keys = Keys(settings.store.deployment, settings.store.partitions)
         self.client = client
         self._blocking = blocking
@@ -79,7 +82,15 @@ class Store:
         stuck: float,
     ) -> StandIn:
         """A thread that says to the store what the loop is too busy to say: see ``StandIn``."""
-        return StandIn(name, self._plain, turns, orders, every=every, stuck=stuck)
+        return StandIn(
+            name,
+            self._plain,
+            turns,
+            orders,
+            every=every,
+            stuck=stuck,
+            epoch=lambda: self.connections.epoch,
+        )
 
     async def warn(self) -> list[str]:
         """Say loudly what the store's configuration puts at risk."""
@@ -128,6 +139,7 @@ def open_store(settings: Settings, name: str) -> Store:
     ``name`` is shown in the server's list of clients.
     """
     url, timeout = settings.store_url.reveal(), settings.store.timeout
+    connections = Connections(url, name=name, timeout=timeout)
 
     def plain() -> Client:
         # An answer that takes longer than half a lease comes too late to keep one.
@@ -143,11 +155,12 @@ def open_store(settings: Settings, name: str) -> Store:
 
     return Store(
         settings,
-        Wire(url, name=name, timeout=timeout),
-        make_client(url, name=name, timeout=timeout),
-        make_client(url, name=f"{name}-wait", timeout=2 * BLOCK),
-        line=lambda: Wire(url, name=f"{name}-ear", timeout=2 * BLOCK),
+        Wire(url, name=name, timeout=timeout, home=connections),
+        make_client(url, connections, name=name, timeout=timeout),
+        make_client(url, connections, name=f"{name}-wait", timeout=2 * BLOCK),
+        line=lambda: Wire(url, name=f"{name}-ear", timeout=2 * BLOCK, home=connections),
         plain=plain,
+        connections=connections,
     )
 
 

@@ -1,9 +1,10 @@
 """redis-py clients for everything that is not a hot path, and their errors in our terms."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import (
     AuthenticationError,
     ConnectionError,
@@ -17,25 +18,56 @@ from redis.exceptions import (
 )
 
 from broker.errors import StoreAway
+from broker.store import greeting
+from broker.store.failover import Connections
 from broker.store.refusals import word_of
 from broker.store.scripts import ReplyError, translate
 
 Client = Redis
 
 
-def make_client(url: str, *, name: str, timeout: float) -> Redis:
+class Pool(ConnectionPool):
+    """redis-py's pool; connections of an earlier epoch of ``connections`` are made again."""
+
+    connections: Connections
+
+    async def ensure_connection(self, connection: Any) -> None:
+        epoch = self.connections.epoch
+        if getattr(connection, "epoch", epoch) != epoch:
+            await connection.disconnect()
+        connection.epoch = epoch
+        await super().ensure_connection(connection)
+
+
+def make_client(url: str, connections: Connections, *, name: str, timeout: float) -> Redis:
     """A client that answers in bytes. It never repeats a command by itself.
 
     ``timeout`` is for one command, in seconds; a blocking pop is given its own connection.
     """
-    client: Redis = Redis.from_url(
+    pool: Pool = Pool.from_url(
         url,
         client_name=name,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         health_check_interval=0,
+        redis_connect_func=_greet,
     )
-    return client
+    pool.connections = connections
+    return Redis.from_pool(pool)
+
+
+async def _greet(connection: Any) -> None:
+    """What redis-py says over a new connection, and whether our store is at its other end."""
+    await connection.on_connect()
+    for section in greeting.SECTIONS:
+        await connection.send_command("INFO", section, check_health=False)
+    sections: list[bytes] = []
+    for _ in greeting.SECTIONS:
+        with suppress(ResponseError):  # a managed store may not let us ask
+            sections.append(await connection.read_response())
+    refusal = greeting.read(sections).refusal
+    if refusal:
+        raise ReadOnlyError(refusal)
 
 
 # redis-py takes the code word of some errors off.

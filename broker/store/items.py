@@ -1,6 +1,6 @@
 """Which response an item is of: items that a provider has named, of responses that are kept.
 
-An item that was told here has its response's id in its own (``dialects.responses.minted``). One of
+An item that was made here has its response's id in its own (``dialects.responses.minted``). One of
 a provider that speaks the dialect has an id of the provider's making, by which a later request may
 name it. So for each of them a small key leads to its job, under a hash of account and id: another
 account's item is not found. It stays for as long as a stream does.

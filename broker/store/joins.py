@@ -130,7 +130,7 @@ class Joins:
                 return Joined(request_id)
 
     async def hold(self, name: str, key: str, holder: str, mark: str, *, begun: bool) -> Held:
-        """Hold a reader that comes back to a joinable job, if that is to be held.
+        """Hold a reader that comes back to a joinable job, if that job can be held.
 
         ``begun``: it has read some of the stream, and goes before one that seems to be there.
 

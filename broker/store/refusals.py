@@ -41,6 +41,21 @@ _AWAY = frozenset(
         "UNKILLABLE",
     )
 )
+# What a server says that was demoted, cut off or overtaken, among others: see ``store.failover``.
+_DOUBTFUL = frozenset(
+    (
+        "CLUSTERDOWN",
+        "FAILOVER",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "MOVED",
+        "NOMASTERLINK",
+        "NOREPLICAS",
+        "READONLY",
+        "UNBLOCKED",
+    )
+)
 _CONFIGURATION = frozenset(
     ("CROSSSLOT", "DENIED", "NOAUTH", "NOPERM", "NOPROTO", "WRONGPASS", "WRONGTYPE")
 )
@@ -65,6 +80,11 @@ def kind_of(reply: str) -> Kind:
     if word in _AWAY:
         return "away"
     return "configuration" if word in _CONFIGURATION else "unknown"
+
+
+def raises_doubt(word: str) -> bool:
+    """Whether a server that says this may be the store no longer: another may be by now."""
+    return word in _DOUBTFUL
 
 
 def damaged(error: StoreAway) -> bool:

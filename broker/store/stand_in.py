@@ -9,7 +9,7 @@ needed. While the loop is punctual the thread does nothing.
     loop:    said ─ said ─ said ─────────── held ───────────── said ─
     thread:                       said ── said ── said
 
-How a process that is stuck is told from one that is busy: by time. Once the loop has said nothing
+A stuck process differs from a busy one by time. Once the loop has said nothing
 for ``stuck`` seconds the thread says nothing either; the leases run out and the jobs are rescued.
 A process that is stopped (SIGSTOP) or cut off says nothing at all, for its threads stop with it.
 
@@ -48,8 +48,9 @@ class Client(Protocol):
 class StandIn:
     """Of one duty of one process, which its loop has every ``every`` seconds.
 
-    ``orders`` gives what is to be said now; it is called in the thread, while the loop may be in
+    ``orders`` gives what to send now; it is called in the thread, while the loop may be in
     the middle of anything. Without ``connect`` (a store that is no server) nobody stands in.
+    ``epoch`` is that of the process's connections (``store.failover``): ours is of the same.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StandIn:
         *,
         every: float,
         stuck: float,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
         self.times = 0  # that it has stood in
         self._name = name
@@ -74,6 +76,8 @@ class StandIn:
         self._given_up = False
         self._away = False
         self._client: Client | None = None
+        self._epoch = epoch
+        self._connected_in = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -127,9 +131,12 @@ class StandIn:
         orders = self._orders()
         if not orders or self._connect is None:
             return
+        epoch = self._epoch()
+        if epoch != self._connected_in:
+            self._drop()
         try:
             if self._client is None:
-                self._client = self._connect()
+                self._client, self._connected_in = self._connect(), epoch
             for script, prefix, args in orders:
                 _run_script(self._client, script, prefix, args)
         except (RedisError, OSError) as error:

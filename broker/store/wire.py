@@ -23,9 +23,7 @@ it and in one write.
 """
 
 import asyncio
-import re
 import ssl
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -34,112 +32,11 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from broker.errors import StoreAway
-from broker.store import refusals
+from broker.store import greeting, refusals
 from broker.store.scripts import ReplyError, translate
+from broker.store.wire_protocol import Alarm, Home, Push, WireProtocol
 
-Push = Callable[[bytes, bytes], None]
 Ends = Callable[[], None]
-
-_ACKNOWLEDGED = (b"subscribe", b"unsubscribe")  # pushed as well, but in their command's turn
-_TURN = 0.02  # seconds; a turn of the loop lies between
-_RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)", re.MULTILINE)
-
-
-class _Protocol(asyncio.Protocol):
-    """Bytes in, replies to the oldest waiter, published messages to ``push``."""
-
-    def __init__(
-        self,
-        push: Push | None,
-        pushed: Callable[[], None] | None,
-        ended: Callable[["_Protocol"], None],
-    ) -> None:
-        self.loop = asyncio.get_running_loop()  # asked of the system each time by Python 3.11
-        self.waiting: deque[asyncio.Future[Any]] = deque()
-        self.reads = 0
-        self.transport: asyncio.Transport | None = None
-        self.server = ""  # the run id of the server at its other end, if that says
-        self._held = b""  # packed, and not written yet
-        self._reader = hiredis.Reader()
-        self._push = push
-        self._pushed = pushed
-        self._ended = ended
-
-    @property
-    def usable(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def hold(self, command: bytes) -> None:
-        """Write this with the next command, or when this turn of the loop is over."""
-        if not self._held:
-            self.loop.call_soon(self.write, b"")
-        self._held += command
-
-    def write(self, command: bytes) -> None:
-        """Write this, after what is held."""
-        held, self._held = self._held, b""
-        if self.transport is not None and (held or command):
-            self.transport.write(held + command if held else command)
-
-    def data_received(self, data: bytes) -> None:
-        self.reads += 1
-        self._reader.feed(data)
-        pushed = False
-        while (reply := self._reader.gets()) is not False:
-            if type(reply) is hiredis.PushNotification and reply[0] not in _ACKNOWLEDGED:
-                if self._push is not None and reply[0] == b"message":
-                    self._push(reply[1], reply[2])
-                    pushed = True
-                continue
-            if not self.waiting:
-                continue
-            future = self.waiting.popleft()
-            if future.done():
-                continue
-            if isinstance(reply, hiredis.ReplyError):
-                future.set_exception(ReplyError(str(reply)))
-            else:
-                future.set_result(reply)
-        if pushed and self._pushed is not None:
-            self._pushed()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        while self.waiting:
-            future = self.waiting.popleft()
-            if not future.done():
-                future.set_exception(StoreAway("The connection was lost."))
-        self._ended(self)
-
-
-class _Alarm:
-    """Cuts a connection over which nothing is heard for so many seconds, until ``cancel``."""
-
-    __slots__ = ("_handle", "_late", "_protocol", "_reads", "_seconds")
-
-    def __init__(self, protocol: _Protocol, seconds: float) -> None:
-        self._protocol = protocol
-        self._seconds = seconds
-        self._reads = protocol.reads
-        self._late = False
-        self._handle = protocol.loop.call_later(seconds, self._ring)
-
-    def cancel(self) -> None:
-        self._handle.cancel()
-
-    def _ring(self) -> None:
-        protocol = self._protocol
-        if protocol.reads != self._reads:
-            self._reads, self._late = protocol.reads, False
-            self._handle = protocol.loop.call_later(self._seconds, self._ring)
-        elif not self._late:  # it may be this loop that is late: let it read what is there
-            self._late = True
-            self._handle = protocol.loop.call_later(_TURN, self._ring)
-        elif protocol.transport is not None:
-            protocol.transport.abort()
 
 
 class Wire:
@@ -147,7 +44,7 @@ class Wire:
 
     ``push`` gets (channel, data) of every published message, and ``pushed`` is called after
     those that came together. ``lost`` is called when an established connection ends:
-    subscriptions are gone then.
+    subscriptions are gone then. ``home`` drops it when the store is on another server.
     """
 
     def __init__(
@@ -156,6 +53,7 @@ class Wire:
         *,
         name: str,
         timeout: float,
+        home: Home | None = None,
         push: Push | None = None,
         pushed: Ends | None = None,
         lost: Ends | None = None,
@@ -166,15 +64,30 @@ class Wire:
         self._push = push
         self._pushed = pushed
         self._lost = lost
-        self._protocol: _Protocol | None = None
+        self._protocol: WireProtocol | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
         self._servers: set[str] = set()  # run ids of all that it has been connected to
+        self._home = home
+        if home is not None:
+            home.add(self)
 
     @property
     def usable(self) -> bool:
         """Whether there is a connection, so that what is sent is sent at once."""
         return self._protocol is not None and self._protocol.usable
+
+    @property
+    def at(self) -> str:
+        """The run id of the server at the other end; empty if that does not say."""
+        return self._protocol.server if self._protocol is not None else ""
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end, without its port; empty without a connection over IP."""
+        transport = self._protocol.transport if self._protocol is not None else None
+        name = transport.get_extra_info("peername") if transport is not None else None
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     async def server(self) -> str:
         """Which server takes the command that is sent next, without another turn of the loop.
@@ -225,7 +138,7 @@ class Wire:
             raise StoreAway("There is no connection.")
         return self._write(protocol, args, held=True)
 
-    async def connect(self) -> _Protocol:
+    async def connect(self) -> WireProtocol:
         """The live connection, made if there is none, in ``timeout`` seconds at most.
 
         The wait for another caller's try is part of them: with the store away a hundred
@@ -241,8 +154,8 @@ class Wire:
                 raise translate(error, "connect") from error
             raise StoreAway(f"Connecting failed: {type(error).__name__}.") from error
 
-    async def _establish(self) -> _Protocol:
-        protocol = _Protocol(self._push, self._pushed, self._on_end)
+    async def _establish(self) -> WireProtocol:
+        protocol = WireProtocol(self._push, self._pushed, self._on_end, self._home)
         try:
             self._check_open()
             await self._open(protocol)
@@ -269,16 +182,16 @@ class Wire:
         if self._closed:
             raise StoreAway("The connection is closed.")
 
-    async def _send(self, protocol: _Protocol, args: tuple[str | bytes | int, ...]) -> Any:
+    async def _send(self, protocol: WireProtocol, args: tuple[str | bytes | int, ...]) -> Any:
         future = self._write(protocol, args)
-        alarm = _Alarm(protocol, self._timeout)
+        alarm = Alarm(protocol, self._timeout)
         try:
             return await future
         finally:
             alarm.cancel()
 
     def _write(
-        self, protocol: _Protocol, args: tuple[str | bytes | int, ...], *, held: bool = False
+        self, protocol: WireProtocol, args: tuple[str | bytes | int, ...], *, held: bool = False
     ) -> asyncio.Future[Any]:
         transport = protocol.transport
         if transport is None or transport.is_closing():
@@ -292,13 +205,13 @@ class Wire:
             protocol.write(command)
         return future
 
-    def _on_end(self, protocol: _Protocol) -> None:
+    def _on_end(self, protocol: WireProtocol) -> None:
         if self._protocol is protocol:
             self._protocol = None
             if self._lost is not None and not self._closed:
                 self._lost()
 
-    async def _open(self, protocol: _Protocol) -> None:
+    async def _open(self, protocol: WireProtocol) -> None:
         loop = asyncio.get_running_loop()
         options = self._options
         if "path" in options:
@@ -316,7 +229,7 @@ class Wire:
             ssl=secure,
         )
 
-    async def _greet(self, protocol: _Protocol) -> None:
+    async def _greet(self, protocol: WireProtocol) -> None:
         password, user = self._options.get("password"), self._options.get("username")
         if password:
             await self._send(protocol, ("AUTH", *([user] if user else []), password))
@@ -325,15 +238,21 @@ class Wire:
         await self._send(protocol, ("CLIENT", "SETNAME", self._name))
         if self._options.get("db"):
             await self._send(protocol, ("SELECT", self._options["db"]))
-        try:
-            info = await self._send(protocol, ("INFO", "server"))
-        except ReplyError as error:
-            if refusals.kind_of(str(error)) == "away":
-                raise
-            return  # a managed store may not let us ask
-        if (found := _RUN_ID.search(info)) is not None:
-            protocol.server = found[1].decode()
-            self._servers.add(protocol.server)
+        asked = [self._send(protocol, ("INFO", section)) for section in greeting.SECTIONS]
+        sections: list[bytes] = []
+        for reply in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(reply, bytes):
+                sections.append(reply)
+            elif not isinstance(reply, ReplyError) or refusals.kind_of(str(reply)) == "away":
+                raise reply  # any other refusal is a managed store's, which may not let us ask
+        said = greeting.read(sections)
+        if said.refusal:
+            raise ReplyError(said.refusal)
+        if said.run_id:
+            protocol.server = said.run_id
+            self._servers.add(said.run_id)
+        if self._home is not None:
+            self._home.met(said.run_id)
 
 
 def _tls(options: Any) -> ssl.SSLContext:

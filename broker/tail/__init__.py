@@ -59,6 +59,7 @@ class Tail:
             settings.store_url.reveal(),
             name=name,
             timeout=min(settings.store.timeout, _PING),
+            home=store.connections,
             push=self._on_message,
             pushed=self._on_pushed,
             lost=self._on_lost,
@@ -187,7 +188,7 @@ class Tail:
             else:
                 ours = translate(error, "subscribe") if isinstance(error, ReplyError) else error
                 known.set_exception(ours)
-                known.exception()  # who asks is told; nobody need ask
+                known.exception()  # whoever awaits it gets it; nobody has to
 
         acknowledged.add_done_callback(note)
         return known

@@ -39,18 +39,3 @@ async def pages(store: Store, key: str, after: int = 0) -> AsyncGenerator[Back, 
         more = entries.more
     if entries.last > cursor:  # passed over by a break that nothing stands behind yet
         yield Back([], entries.templates, entries.last)
-
-
-async def read_back(store: Store, key: str) -> Back:
-    """The whole of a stream, all of it in memory.
-
-    Raises:
-        StoreAway, JobGone.
-    """
-    frames: list[Frame] = []
-    templates: dict[int, Template] = {}
-    last = 0
-    async for page in pages(store, key):
-        frames += page.frames
-        templates, last = page.templates, page.last
-    return Back(frames, templates, last)

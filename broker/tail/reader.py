@@ -46,7 +46,7 @@ class Hold(Protocol):
         ...
 
 
-_FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte is to be soon there
+_FIRST_PAGE = 4  # entries; few, for one may be 64 KB, and the first byte should come soon
 _PAGE = PAGE  # entries; each full page is followed by one four times as large, up to here
 _AWAY_WAIT = 0.1  # seconds between tries while the store is away
 _HEALING_WAIT = 0.2  # seconds between looks at a store that has lost frames

@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+from tests.listening import Listener
+
 _PING = b": ping\n"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset and drops what was unsent
 
 
-class CuttingProxy:
+class CuttingProxy(Listener):
     """Cuts each connection after so many events and half of the next bytes, ``cuts`` times.
 
     With ``resets`` every second cut is a reset. Before that ``faults`` are met, one a
@@ -28,14 +30,12 @@ class CuttingProxy:
     def __init__(
         self, upstream: str, after: int, cuts: int, faults: Sequence[int], *, resets: bool
     ) -> None:
+        super().__init__(self._carry)
         self.point(upstream)
         self._resets = resets
         self._after = after
         self._cuts = cuts
         self._faults = list(faults)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-        self.url = ""
         self.carried = 0  # connections in all
         self.cuts = 0
         self.pings = 0
@@ -44,23 +44,6 @@ class CuttingProxy:
         """New connections go to this server."""
         where = urlsplit(upstream)
         self._upstream = (where.hostname or "", where.port or 0)
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.ensure_future(self._carry(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.carried += 1
@@ -134,4 +117,4 @@ async def cutting(
     try:
         yield proxy
     finally:
-        await proxy.close()
+        await proxy.stop()

@@ -2,15 +2,18 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import h2.config
 import h2.connection
 import h2.events
 from aiohttp import web
 
+from broker.cli.deployment import find_ports
 from broker.cli.tether import tether
 from tests.conftest import require
 
@@ -150,6 +153,25 @@ class Proxy:
             assert old in text, f"nginx.conf has no {old!r}"
             text = text.replace(old, new)
         self.conf.write_text(text)
+
+
+@asynccontextmanager
+async def before(urls: Sequence[str], folder: Path) -> AsyncIterator[Proxy]:
+    """nginx before two API processes while the block runs; its files are in ``folder``."""
+    require("nginx")
+    words = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
+    openssl = await asyncio.create_subprocess_exec(
+        str(require("openssl")), "req", "-x509", *words, *files, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert await openssl.wait() == 0
+    plain, tls = find_ports("127.0.0.1", 0, 2)
+    proxy = Proxy(folder, (plain, tls), [urlsplit(url).port or 0 for url in urls])
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
 
 
 class Http2:

@@ -5,15 +5,12 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
-from broker.cli.deployment import find_ports
 from rig.keyless import Call
-from tests.conftest import require
-from tests.contract.nginx import Proxy
+from tests.contract.nginx import Proxy, before
 from tests.deployment import Deployment, ask
 
 MODEL = "sim/tokens=50,interval=50ms"
@@ -30,21 +27,8 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 @pytest.fixture
 async def proxy(deployment: Deployment, tmp_path: Path) -> AsyncIterator[Proxy]:
-    require("nginx")
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    words = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
-    openssl = await asyncio.create_subprocess_exec(
-        str(require("openssl")), "req", "-x509", *words, *files, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert await openssl.wait() == 0
-    behind = [urlsplit(url).port or 0 for url in deployment.urls]
-    plain, tls = find_ports("127.0.0.1", 0, 2)
-    proxy = Proxy(folder, (plain, tls), behind)
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
+    async with before(deployment.urls, tmp_path) as proxy:
+        yield proxy
 
 
 @pytest.mark.slow

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from broker.cli.deployment import answers_200, find_ports
-from tests.conftest import require
-from tests.contract.nginx import Proxy
+from broker.cli.deployment import answers_200
+from tests.contract.nginx import Proxy, before
 from tests.deployment import Deployment, ask
 
 CONFIG = """
@@ -90,21 +89,8 @@ def deployment(tmp_path: Path, drain: float) -> Iterator[Deployment]:
 
 @pytest.fixture
 async def rolling(deployment: Deployment, tmp_path: Path) -> AsyncIterator[Rolling]:
-    require("nginx")
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    words = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
-    openssl = await asyncio.create_subprocess_exec(
-        str(require("openssl")), "req", "-x509", *words, *files, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert await openssl.wait() == 0
-    first, second = find_ports("127.0.0.1", 0, 2)
-    ports = [urlsplit(url).port or 0 for url in deployment.urls]
-    proxy = Proxy(folder, (first, second), ports)
-    await proxy.start()
-    yield Rolling(deployment, proxy)
-    await proxy.stop()
+    async with before(deployment.urls, tmp_path) as proxy:
+        yield Rolling(deployment, proxy)
 
 
 @pytest.fixture

@@ -144,6 +144,32 @@ async def test_an_answer_that_was_over_before_the_retry_is_joined(
     assert deployment.sim_calls(prompt) == 1
 
 
+LAST_EVENTS = {
+    "chat": b"data: [DONE]\n\n",
+    "messages": b'data: {"type":"message_stop"}\n\n',
+    "responses": b"event: response.completed\n",
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_a_client_that_leaves_at_the_last_event_has_its_answer(
+    apis: list[aiohttp.ClientSession], prompt: str, kind: str
+) -> None:
+    """It doesn't wait for the end of the body, as some agents don't."""
+    call = body(kind, prompt, "sim/tokens=3,interval=1ms", stream=True)
+    headers = {"authorization": f"Bearer {ANN}", **JOIN}
+    ids = set()
+    for number in range(6):
+        api = apis[number % 2]
+        async with api.post(CALLS[kind], json=call, headers=headers) as response:
+            ids.add(response.headers["x-request-id"])
+            await response.content.readuntil(LAST_EVENTS[kind])
+            if kind == "responses":
+                await response.content.readuntil(b"\n\n")
+            response.close()
+    assert len(ids) == 6
+
+
 async def test_equal_calls_that_are_all_read_stay_apart(
     deployment: Deployment, apis: list[aiohttp.ClientSession], prompt: str
 ) -> None:

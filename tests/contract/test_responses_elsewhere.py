@@ -208,6 +208,25 @@ async def test_tools_of_the_dialects_own(sdk: AsyncOpenAI, prompt: str, model: s
     assert seen == ["function_call", "custom_tool_call", "function_call", "message"]
 
 
+@pytest.mark.parametrize("name", [True, False], ids=["previous", "reference"])
+@pytest.mark.parametrize("model", [*AGENTS, "voice/agent"])
+async def test_a_tools_loop_that_sends_results_alone(
+    sdk: AsyncOpenAI, prompt: str, model: str, name: bool
+) -> None:
+    """The call is in the response before, or is referred to."""
+    lines = [prompt, "CALL shell " + json.dumps({"target": "y"}), 'SAY "all done"']
+    one = await sdk.responses.create(model=model, input="\n".join(lines), tools=TOOLS[:1])
+    call = one.output[-1]
+    assert call.type == "function_call"
+    asks: list[Any] = [{"type": "function_call_output", "call_id": call.call_id, "output": "ok"}]
+    more: Any = {"previous_response_id": one.id} if name else {}
+    if not name:
+        asks.insert(0, {"type": "item_reference", "id": call.id})
+        asks.insert(0, {"role": "user", "content": "\n".join(lines)})
+    two = await sdk.responses.create(model=model, input=asks, tools=TOOLS[:1], **more)
+    assert (two.status, two.output_text.endswith("all done")) == ("completed", True)
+
+
 async def test_hosted_tools_are_dropped_where_the_route_says_so(
     sdk: AsyncOpenAI, prompt: str
 ) -> None:

@@ -1,7 +1,7 @@
 """The deployment's configuration: whose accounts, which providers, and the innocent's routes.
 
 There are two simulated providers, each a process of its own in all four dialects: ``sim…`` is
-whom the attackers call, ``steady…`` and ``reserve…`` are the innocent's. So a long answer that
+what the attackers call, ``steady…`` and ``reserve…`` are the innocent's. So a long answer that
 an attacker asks for slows the broker, if it slows anything, and not the innocent's provider.
 """
 

@@ -8,7 +8,8 @@ import pytest
 
 from broker.errors import StoreAway
 from broker.store.scripts import ReplyError
-from broker.store.wire import Wire, _Alarm
+from broker.store.wire import Wire
+from broker.store.wire_protocol import Alarm
 from rig.store_server import StoreServer
 from tests.conftest import STORES
 from tests.store.samples import until
@@ -278,7 +279,7 @@ async def test_a_server_that_answers_others_is_not_away(server: StoreServer, own
     assert protocol is not None
     unanswered = asyncio.get_running_loop().create_future()
     protocol.waiting.append(unanswered)
-    alarm = _Alarm(protocol, 0.2)
+    alarm = Alarm(protocol, 0.2)
     for n in range(6):
         await own.execute("PUBLISH", "c", n)
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A run among circuit breakers: whom it calls, whom it leaves alone, what it reports."""
+"""A run among circuit breakers: which targets it calls, which it skips, what it reports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ def answer() -> list[Any]:
     return [chunk("Hi"), stop()]
 
 
-# ── Whom it calls ──────────────────────────────────────────────────────────────────────
+# ── Which it calls ─────────────────────────────────────────────────────────────────────
 
 
 async def test_an_open_target_is_passed_over(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""Runs of responses: whom one goes on from, a replay, and a failure's own last word."""
+"""Runs of responses: what one goes on from, a replay, and a failure's own last word."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -126,7 +126,7 @@ WISHES = [
     Wish("responses", {"top_logprobs": 3}, "top_logprobs", "include"),
     Wish(
         "responses",
-        {"input": [HI, {"type": "computer_call", "call_id": "c"}]},
+        {"input": [HI, {"type": "newest_call", "call_id": "c"}]},
         "input[1].type",
         "items",
     ),

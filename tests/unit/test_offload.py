@@ -113,3 +113,17 @@ async def test_the_child_has_no_key_of_a_provider(
     assert child is not None
     environ = Path(f"/proc/{child.process.pid}/environ")
     assert b"sk-one" not in await asyncio.to_thread(environ.read_bytes)
+
+
+async def test_a_child_of_an_earlier_epoch_of_connections_is_replaced() -> None:
+    epochs = [0]
+    offload = Offload(make_settings(server=Server(max_body=ROOM)), lambda: epochs[-1])
+    pids = []
+    for epoch in (0, 0, 1, 1):
+        epochs.append(epoch)
+        assert (await count(offload, body()))[0].model == "m"
+        assert offload._child is not None
+        pids.append(offload._child.process.pid)
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert offload.deaths == 0
+    await offload.close()

@@ -10,6 +10,7 @@ from broker.codec import Encoder, decode
 from broker.dialects.native import NativeView
 from broker.dialects.responses import Inbound, ResponsesView
 from broker.dialects.responses.echo import DEFAULTS
+from broker.dialects.responses.view import shows_end
 from broker.frames import Frame, Kind, data_frame
 from broker.model import Failure, JobState, Terminal
 from tests.contract.raw import data_of, events_of, ids_of
@@ -218,3 +219,24 @@ def test_a_type_may_stand_in_the_events_name_alone() -> None:
 def test_done_is_no_end_of_its_own() -> None:
     decoder, frames, _ = decoded(BEGUN, b"[DONE]")
     assert (len(frames), decoder.done, decoder.failure) == (1, False, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        (b"", False),
+        (b": ping\n", False),
+        (b'id: 1\nevent: response.created\ndata: {"type":"response.created"}\n\n', False),
+        (b'id: 9\nevent: response.completed\ndata: {"type":"response.completed"}\n\n', True),
+        (b'id: 9\nevent: response.incomplete\ndata: {"type":"response.incomplete"}\n\n', True),
+        (b"id: 9\nevent: response.completed_not\ndata: {}\n\n", False),
+        (b"id: 8\nevent: response.completed\ndata: {}\n\nid: 9\nevent: error\ndata: {}\n\n", False),
+        (b"id: 8\nevent: error\ndata: {}\n\nid: 9\nevent: response.failed\ndata: {}\n\n", True),
+        (
+            b'id: 3\ndata: {"choices":[{"delta":{"content":"event: response.completed"}}]}\n\n',
+            False,
+        ),
+    ],
+)
+def test_a_text_that_shows_the_end_of_an_answer(text: bytes, ends: bool) -> None:
+    assert shows_end(text) is ends

@@ -161,6 +161,42 @@ def test_a_hosted_tool_is_refused_or_dropped(provider: str, tool: dict[str, Any]
         asked(provider, ("file_search",), tools=tools)
 
 
+OF_OTHERS: list[tuple[str, dict[str, Any], str]] = [
+    ("chat", {"web_search_options": {}}, "web_search_options"),
+    (
+        "messages",
+        {"tools": [{"type": "web_search_20260101", "name": "web_search"}]},
+        "tools[0].type",
+    ),
+]
+
+
+@pytest.mark.parametrize("provider", ["chat", "messages", "responses", "gemini"])
+@pytest.mark.parametrize(("caller", "more", "path"), OF_OTHERS, ids=["chat", "messages"])
+def test_a_route_drops_the_hosted_tools_of_every_caller(
+    caller: str, more: dict[str, Any], path: str, provider: str
+) -> None:
+    if caller == provider:
+        return
+    asks = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], **more}
+    for drop in (("web_search",), ("*",)):
+        found = put(asks, caller, provider, "m", Terms(drop=drop))
+        assert found.lost == (path,)
+        assert not found.request.get("tools")
+    with pytest.raises(Unexpressible):
+        put(asks, caller, provider, "m", Terms(drop=("file_search",)))
+
+
+def test_a_provider_that_does_without_hosted_tools_does_without_their_runs() -> None:
+    """As a route that drops all of them."""
+    asks = {**HI, "tools": HOSTED, "input": [{"type": "web_search_call", "id": "ws_1"}]}
+    asks["input"].append({"role": "user", "content": "x"})
+    by_route = put(asks, "responses", "chat", "m", Terms(drop=("*",)))
+    by_provider = put(asks, "responses", "chat", "m", Terms(allow_loss=frozenset(["hosted_tools"])))
+    assert by_provider == by_route
+    assert len(by_route.lost) == len(HOSTED) + 1
+
+
 def test_what_was_dropped_is_told() -> None:
     request = {**HI, "tools": HOSTED[:1], "input": [{"type": "web_search_call", "id": "ws_1"}]}
     request["input"].append({"role": "user", "content": "x"})

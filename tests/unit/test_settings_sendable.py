@@ -11,6 +11,7 @@ from broker.cli.valkey import store_url
 from broker.errors import ConfigError
 from broker.settings.load import load, problems
 from broker.store.connection import make_client
+from broker.store.failover import Connections
 
 STORE = "STREAMHOLD_STORE_URL"
 
@@ -40,9 +41,8 @@ def test_an_address_of_the_store(url: str) -> None:
 def test_the_embedded_store_s_own_address(tmp_path: Path) -> None:
     socket = tmp_path / "a #?%é dir" / "s.sock"
     url = load(env={STORE: store_url(socket)}).store_url.reveal()
-    assert make_client(url, name="n", timeout=1.0).connection_pool.connection_kwargs["path"] == str(
-        socket
-    )
+    client = make_client(url, Connections(url), name="n", timeout=1.0)
+    assert client.connection_pool.connection_kwargs["path"] == str(socket)
 
 
 @pytest.mark.parametrize(

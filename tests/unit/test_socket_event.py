@@ -36,8 +36,9 @@ def test_a_request_is_the_event_without_its_own_fields(
     text = json.dumps(event, indent=2 if spaced else None).encode()
     parts = parts_of(text)
     assert (parts.asked.lane, parts.asked.generate, parts.asked.store) == ("a", True, True)
-    body = json.loads(body_of(parts.rest, items_of(parts.input)))
+    body = json.loads(body_of(parts.rest, parts.input))
     assert body == {"model": "m", "input": items, **more, "stream": True}
+    assert json.loads(b"[%b]" % items_of(parts.input)) == items
 
 
 @given(_ITEMS, _ITEMS, _ITEMS)
@@ -56,7 +57,7 @@ def test_no_input_stays_none() -> None:
     for given_ in ("", ', "input": null'):
         parts = parts_of(b'{"type":"response.create","model":"m"%b}' % given_.encode())
         assert parts.input == b""
-        assert json.loads(body_of(parts.rest, None)) == {"model": "m", "stream": True}
+        assert json.loads(body_of(parts.rest, b"")) == {"model": "m", "stream": True}
 
 
 def test_the_response_before_is_replaced() -> None:

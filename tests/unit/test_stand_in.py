@@ -146,3 +146,18 @@ async def test_a_store_without_a_server_has_no_thread() -> None:
     stand_in.look(stand_in._said + 1.0)
     assert stand_in.times == 0
     await stand_in.close()
+
+
+def test_a_store_that_is_on_another_server_is_connected_to_anew() -> None:
+    server, epoch, more = Server(), 0, {"every": 0.5, "stuck": 30.0}
+    stand_in = StandIn(
+        "worker", server.connect, Turns(), lambda: ORDERS, epoch=lambda: epoch, **more
+    )
+    begun = stand_in._said
+    stand_in.look(begun + 0.8)
+    stand_in.look(begun + 1.6)
+    assert (server.made, server.closed) == (1, 0)
+    epoch = 1
+    stand_in.look(begun + 2.4)
+    stand_in.look(begun + 3.2)
+    assert (server.made, server.closed, stand_in.times) == (2, 1, 4)

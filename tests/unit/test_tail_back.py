@@ -2,12 +2,12 @@
 
 import pytest
 
-from broker.codec import Encoder
+from broker.codec import Encoder, Template
 from broker.errors import JobNotFound
-from broker.frames import Kind
+from broker.frames import Frame, Kind
 from broker.store import Store
 from broker.store.streams import Batch, Entries
-from broker.tail.back import read_back
+from broker.tail.back import Back, pages
 from tests.store.samples import append, batch, running
 from tests.unit.generate_rig import chunk
 from tests.unit.stores import open_fake
@@ -21,6 +21,17 @@ def limit_pages(patch: pytest.MonkeyPatch, store: Store, entries: int) -> None:
         return await read(key, after, entries)
 
     patch.setattr(store.streams, "read", limited)
+
+
+async def read_back(store: Store, key: str) -> Back:
+    """The whole of a stream."""
+    frames: list[Frame] = []
+    templates: dict[int, Template] = {}
+    last = 0
+    async for page in pages(store, key):
+        frames += page.frames
+        templates, last = page.templates, page.last
+    return Back(frames, templates, last)
 
 
 async def test_a_stream_is_read_back_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:

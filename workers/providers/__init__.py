@@ -6,6 +6,7 @@ about HTTP that dialects share is ``exchange``.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import aiohttp
 
@@ -40,14 +41,14 @@ _PATIENCE = 1.0  # seconds that calls which are being stopped may hold up the cl
 class Providers:
     """Every configured provider, over one shared pool of connections."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Loads the libraries that providers need, for seconds.
+    def __init__(self, settings: Settings, epoch: Callable[[], int] = lambda: 0) -> None:
+        """Loads the libraries that providers need, for seconds. ``epoch`` is ``Offload``'s.
 
         Raises:
             ConfigError: one is not installed.
         """
         self._settings = settings
-        self.offload = Offload(settings)
+        self.offload = Offload(settings, epoch)
         needed = any(provider.library for provider in settings.providers.values())
         self._allowance = Allowance(settings.server.max_body)
         self._library = litellm.load() if needed else None

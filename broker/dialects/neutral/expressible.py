@@ -6,7 +6,7 @@ from typing import Any
 from broker.dialects.kept import refusal_of
 from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import put
-from broker.dialects.responses.history import without_history
+from broker.dialects.responses.stand_ins import stood_in
 from broker.errors import BadRequest
 from broker.routing import Target
 from broker.settings import Settings
@@ -33,8 +33,10 @@ def expressible(
             knows more of it than we do, so that this does not count where there is such a target.
     """
     refusal: BadRequest | None = None
-    if dialect == "responses":  # what it names of earlier ones is looked for when it is called
-        request = without_history(request)
+    # What it names of earlier ones is read when a target is called.
+    bare = stood_in(request) if dialect == "responses" else None
+    if bare is not None:
+        request = bare.request
     for target in targets:
         provider = settings.providers[target.provider]
         if provider.dialect == dialect:
@@ -42,13 +44,15 @@ def expressible(
             kept = None if foreign else refusal_of(dialect, request)
             if kept is None:
                 return ()
-            refusal = refusal or kept
+            refusal = refusal or (kept if bare is None else bare.located(kept))
             continue
         try:
             terms = Terms.of(target.provider, provider, drop)
-            return put(request, dialect, provider.dialect, target.model, terms).lost
+            lost = put(request, dialect, provider.dialect, target.model, terms).lost
         except BadRequest as error:
-            refusal = refusal or error
+            refusal = refusal or (error if bare is None else bare.located(error))
+        else:
+            return lost if bare is None else tuple(dict.fromkeys(map(bare.where, lost)))
     if refusal is not None:
         raise refusal
     return ()

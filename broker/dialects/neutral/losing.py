@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from broker.dialects.hints import hint_at
+from broker.dialects.neutral.dropping import is_dropped_tool
 from broker.dialects.neutral.terms import Terms, path_of, path_of_chat
 from broker.errors import Unexpressible
 from broker.loss import Kind, Loss, at_provider, shown
@@ -35,7 +36,7 @@ class Losses:
 
     def add(self, loss: Loss, *, fatal: bool = False, told: bool = False) -> None:
         """``fatal``: nothing can be done without it; ``told``: it refuses nothing, ever."""
-        allowed = told or loss.setting in self.terms.allow_loss
+        allowed = told or loss.setting in self.terms.allow_loss or is_dropped_tool(loss, self.terms)
         if fatal and allowed:  # what it belongs to can't be without it
             loss, allowed = msgspec.structs.replace(loss, setting=None), False
         self._found.append((loss, allowed))

@@ -76,18 +76,13 @@ def names_history(request: Item) -> bool:
 
 
 def without_history(request: Item) -> Item:
-    """The request without those names: what can be looked at before they are resolved."""
+    """The request without those names; an empty object is in the place of each reference."""
     if not names_history(request):
         return request
     bare = {key: value for key, value in request.items() if key != "previous_response_id"}
     asked = request.get("input")
-    bare["input"] = (
-        [each for each in asked if reference_of(each) is None]
-        if isinstance(asked, list)
-        else ""
-        if asked is None
-        else asked
-    )
+    if isinstance(asked, list):
+        bare["input"] = [{} if reference_of(each) is not None else each for each in asked]
     return bare
 
 

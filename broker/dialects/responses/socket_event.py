@@ -152,11 +152,11 @@ def joined(items: list[bytes]) -> bytes:
     return b",".join(filter(None, items))
 
 
-def body_of(rest: bytes, items: bytes | None) -> bytes:
-    """The body of a request; ``items`` None: it has no input."""
-    if items is None:
+def body_of(rest: bytes, given: bytes) -> bytes:
+    """The body of a request with this ``input``, as JSON; without one if that is empty."""
+    if not given:
         return rest
-    return b'{"input":[%b],%b' % (items, rest[1:])  # there is always ``stream`` in the rest
+    return b'{"input":%b,%b' % (given, rest[1:])  # there is always ``stream`` in the rest
 
 
 def replaced(rest: bytes, previous: str | None) -> bytes:

@@ -26,6 +26,7 @@ from broker.model import Job, JobState, Terminal
 _DIALECT = int(Kind.DIALECT)
 _WHOLE = int(Kind.WHOLE)
 _TERMINAL = int(Kind.TERMINAL)
+_ENDS = tuple(f"event: {kind}\n".encode() for kind in ENDS)
 
 
 class ResponsesView(msgspec.Struct, frozen=True):
@@ -76,6 +77,15 @@ class ResponsesView(msgspec.Struct, frozen=True):
         if terminal.closing is not None:
             response |= msgspec.json.decode(terminal.closing)
         return {"type": ENDS[2], "response": response}
+
+
+def shows_end(text: bytes) -> bool:
+    """Whether the last event of a rendered text ends an answer, so that its reader needs no more.
+
+    It comes before the terminal, and a client that knows it may leave in between.
+    """
+    begin = text.rfind(b"\nevent: ")
+    return begin >= 0 and text.startswith(_ENDS, begin + 1)
 
 
 def ends_itself(terminal: Terminal) -> bool:

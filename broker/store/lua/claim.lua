@@ -139,7 +139,7 @@ end
 if token ~= latest[2] then
   redis.call('MSET', P .. 'virtual', text(virtual), P .. 'fence', token)
 end
--- Nobody is to be woken for what is held off; the rescuer's ticks do it when that is over.
+-- Wake nobody for what is held off; the rescuer's ticks do it when that is over.
 if held_off and #claimed == 2 then redis.call('DEL', P .. 'wake', P .. 'wake-batch') end
 if not shrink(P) then
   for flow, jobs in pairs(left) do redis.call('HINCRBY', P .. 'waits', flow, -jobs) end

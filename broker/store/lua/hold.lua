@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  the prefix P of the digest's home partition: join:DK readers awake
 -- ARGV     DK, JK, holder (this process), mark of its reader, whether it has read some of the stream
---          (1 or 0): then it is the reader whom another process may not know to be gone
+--          (1 or 0): then it is the reader that another process may not know to be gone
 -- Returns  1 if it is held now, 0 if there is nothing to be held, 2 if somebody else seems to read
 -- Invariant: as of join.lua. Who is joined goes on reading, and has no say any more.
 

@@ -5,7 +5,7 @@
 -- ARGV     holder (this process), whether its loop says so itself (1 or 0), how many readers are
 --          meant, for each of them DK, JK or "" if it is not known, mark, what became of it: "left"
 --          (it may be joined) or "ended" (not any more; without a mark: if nobody else reads); then pairs of DK and the seconds asked (ms)
---          of entries that are to be kept
+--          of entries to keep
 -- Returns  nothing
 -- Invariant: a reader's entry is changed only under the mark that it is held with.
 

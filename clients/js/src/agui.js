@@ -173,7 +173,7 @@ function written({ id }, events) {
 }
 
 /**
- * What an event of the chat view comes to. Of several choices the first is told.
+ * What an event of the chat view comes to. Of several choices the first is passed on.
  * @param {ParsedEvent} event
  * @param {Run} run
  * @returns {object[]}

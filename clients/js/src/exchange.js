@@ -45,7 +45,7 @@ export class Exchange {
   #idle;
   #patience;
   #hub = new AbortController(); // the caller has left
-  #leg = new AbortController(); // this connection is to be closed
+  #leg = new AbortController(); // to close this connection
   #unlink = () => {};
   #place;
   #known = false; // the server knows our key
@@ -80,7 +80,7 @@ export class Exchange {
 
   /**
    * Close whatever is open, at once.
-   * @param {unknown} [reason] what a reader is told
+   * @param {unknown} [reason] the error that a reader gets
    */
   close(reason) {
     this.#unlink();
@@ -204,7 +204,7 @@ export class Exchange {
 
   /**
    * @param {Block} block
-   * @returns {boolean} whether it is to be passed on
+   * @returns {boolean} whether to pass it on
    */
   #take({ bytes, event }) {
     if (event.retry !== undefined) this.#patience.suggest(event.retry);

@@ -85,7 +85,7 @@ function isUnsettled({ status, headers }) {
 /**
  * @param {Exchange} exchange
  * @param {Response} response
- * @param {() => void} unanswered told of a stream that could not be finished
+ * @param {() => void} unanswered called for a stream that could not be finished
  * @returns {ReadableStream<Uint8Array<ArrayBuffer>>} read only as fast as its reader does
  */
 function streamOf(exchange, response, unanswered) {

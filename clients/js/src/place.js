@@ -58,7 +58,7 @@ export class Place {
   }
 }
 
-/** The server sent again what it was told had come: whatever follows is another stream. */
+/** The server sent again what had already come: whatever follows is another stream. */
 export class Backwards extends Error {
   constructor() {
     super("The server began again instead of going on after the last event");

@@ -14,7 +14,7 @@ export class Exchange {
     get left(): boolean;
     /**
      * Close whatever is open, at once.
-     * @param {unknown} [reason] what a reader is told
+     * @param {unknown} [reason] the error that a reader gets
      */
     close(reason?: unknown): void;
     /**

@@ -22,7 +22,7 @@ export class Place {
     take(id: string, bytes: Uint8Array): boolean;
     #private;
 }
-/** The server sent again what it was told had come: whatever follows is another stream. */
+/** The server sent again what had already come: whatever follows is another stream. */
 export class Backwards extends Error {
     constructor();
 }

@@ -1,5 +1,5 @@
 /**
- * What is to be known of a response before it is read, and one with another body.
+ * What has to be known of a response before it is read, and one with another body.
  *
  * @module
  */

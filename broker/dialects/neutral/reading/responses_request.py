@@ -230,7 +230,7 @@ def _of_others(fields: Fields, kind: Any) -> None:
     Raises:
         Unexpressible: it may not be left out.
     """
-    if is_dropped(kind, terms().drop):
+    if is_dropped(kind, terms()):
         lose(Loss(fields.where("type"), "", shown(kind)), told=True)
         fields.forget()
         return

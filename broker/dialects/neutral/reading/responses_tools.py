@@ -69,7 +69,7 @@ class Tools:
                 fields.ignore("description", "parameters")
             case "function" | "custom" | None:
                 found = [self._tool(fields, kind, None, "")]
-            case _ if is_dropped(kind, terms().drop):
+            case _ if is_dropped(kind, terms()):
                 lose(Loss(fields.where("type"), "", shown(kind)), told=True)
                 return []
             case _:

@@ -47,7 +47,7 @@ class Call:
         return head.status_code == 200 and self.owns(head) and is_stream(head) and is_clear(head)
 
     def mends(self, error: Exception) -> bool:
-        """Whether the call is to be made again after this."""
+        """Whether to make the call again after this."""
         if self.met is False:
             return False
         if isinstance(error, self.faults.unsent):
@@ -127,7 +127,7 @@ def guard(timeouts: Mapping[str, Any], silence: float) -> dict[str, Any] | None:
 
 
 def _refusal(faults: Faults, head: Head, body: bytes) -> Block:
-    """A refusal to go on, told in the stream as the surface tells a failure."""
+    """A refusal to go on, sent in the stream in the form of the surface's failures."""
     try:
         said = json.loads(body)
     except ValueError:

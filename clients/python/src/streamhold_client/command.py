@@ -104,7 +104,7 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
 
 
 def run_proxy(options: argparse.Namespace) -> int:
-    """Run the proxy until it is told to stop; the exit status."""
+    """Run the proxy until it is asked to stop; the exit status."""
     try:
         broker = broker_at(options.api)
     except BadAddress as error:

@@ -1,6 +1,6 @@
 """A reader's place in a stream, over many connections. Pure.
 
-A frame may be several events: an answer that came whole is told in pieces. All but its last bear
+A frame may be several events: an answer that came whole is sent in pieces. All but its last bear
 the number before it, and who loses the connection among them gets all of them again. So what was
 handed on under the cursor's own number is kept, and left out when it comes again.
 """

@@ -56,7 +56,7 @@ class Track:
         self._place.resume()
 
     def _advances(self, block: Block) -> bool:
-        """Note an event; whether it is to be handed on."""
+        """Note an event; whether to hand it on."""
         if block.retry is not None:
             self.retry = block.retry
         number = block.id or ""

@@ -43,7 +43,7 @@ class Client(asyncio.Protocol):
         self._closing = False  # after this answer
         self._prefix = b""  # the head, which goes out with the body's first bytes
         self._chunked = self._begun = False
-        self.on_pause: Callable[[bool], None] | None = None  # told whether to hold back
+        self.on_pause: Callable[[bool], None] | None = None  # called with whether to hold back
         self._parser = httptools.HttpRequestParser(self)
 
     @property

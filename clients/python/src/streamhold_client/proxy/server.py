@@ -1,4 +1,4 @@
-"""The proxy: it listens, and ends when it is told to.
+"""The proxy: it listens, and ends when it is asked to.
 
 SIGTERM ─▶ no new connections, no second request on an old one
         ─▶ open calls get ``drain`` seconds ─▶ what is left is cut, never ended as if it were whole
@@ -179,7 +179,7 @@ def _fail(client: Client, refusal: Refusal) -> None:
 
 
 async def serve(settings: Settings, ready: Callable[[Proxy], None]) -> None:
-    """Run until told to stop; ``ready`` is called once it listens.
+    """Run until asked to stop; ``ready`` is called once it listens.
 
     Raises:
         CantListen: it can't.

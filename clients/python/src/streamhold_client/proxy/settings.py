@@ -1,4 +1,4 @@
-"""What a proxy is told at its start."""
+"""A proxy's settings, given at its start."""
 
 from dataclasses import dataclass
 from typing import Literal

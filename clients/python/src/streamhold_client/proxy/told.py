@@ -1,6 +1,6 @@
 """What the proxy tells its operator: plain lines on stderr, without prompts, keys or queries.
 
-Losses come by the hundred at once, so they are counted, and told once a second.
+Losses come by the hundred at once, so they are counted, and logged once a second.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ def tell(line: str) -> None:
 
 
 class Told:
-    """Counts what happens to calls, and tells of it."""
+    """Counts what happens to calls, and logs it."""
 
     def __init__(self, where: str) -> None:
         self._where = where
