@@ -74,6 +74,9 @@ class Watched:
     def progress(self, events: int = 0) -> None:
         self.events += events
 
+    def alive(self) -> None:
+        pass
+
     def complete(self) -> None:
         self.whole = True
 
