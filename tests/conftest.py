@@ -6,6 +6,7 @@ failure, so that no test is lost in silence.
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -47,7 +48,13 @@ def lacks(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session", autouse=True)
 def nursery() -> Iterator[None]:
-    """API processes, workers and simulated providers are forked from one that has their modules."""
+    """API processes, workers and simulated providers are forked from one that has their modules.
+
+    Not on macOS, where nothing ends a process whose parent was killed.
+    """
+    if sys.platform != "linux":
+        yield
+        return
     program.nursery = Nursery()
     yield
     program.nursery.close()
