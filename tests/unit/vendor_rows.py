@@ -6,12 +6,11 @@ from typing import Any
 from tests.unit.vendor_checks import (
     GEMINI,
     HAIKU,
-    LISTS,
-    MANY,
     ODD,
     OPUS,
     SCHEMA,
     SONNET,
+    Body,
     asks,
     budgeted,
     clipped,
@@ -26,7 +25,6 @@ from tests.unit.vendor_checks import (
     put,
     schema_of,
     show_adaptive,
-    show_beside_thinking,
     show_budget,
     show_closed,
     show_end_space,
@@ -39,7 +37,6 @@ from tests.unit.vendor_checks import (
     show_reasoned,
     show_sampling,
     show_sampling_beside_thinking,
-    show_short_ids,
     show_signed_calls,
     show_thoughts,
     show_unsigned,
@@ -53,6 +50,21 @@ from tests.unit.vendor_checks import (
     unique,
     word,
 )
+
+
+def show_beside_thinking() -> None:
+    for model in (HAIKU, SONNET):
+        show_sampling_beside_thinking("messages", model)
+
+
+def show_short_ids() -> None:
+    for to in ("chat", "responses"):
+        told_ids(to, "m", LONG, short)
+
+
+MANY = [function(name=f"f{number}") for number in range(129)]
+LISTS: Body = {"type": "object", "properties": {"a": {"type": "array"}}}
+
 
 SHOWN: dict[str, Callable[[], Any]] = {
     "messages.call_id_chars": lambda: told_ids("messages", "m", ODD, word),
