@@ -6,6 +6,7 @@ from typing import Any
 from tests.unit.vendor_checks import (
     GEMINI,
     HAIKU,
+    LONG,
     ODD,
     OPUS,
     SCHEMA,
@@ -24,6 +25,7 @@ from tests.unit.vendor_checks import (
     off,
     put,
     schema_of,
+    short,
     show_adaptive,
     show_budget,
     show_closed,
