@@ -163,6 +163,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "gemini.signed_calls": show_signed_calls,
     "mistral.call_ids": lambda: told_ids("chat", "mistral-large-latest", ODD, nine),
     "mistral.system_turns": lambda: system_turn("chat", "mistral-large-latest", "user"),
+    "mistral.texts": lambda: texts("chat", "mistral-large-latest", ""),
     "mistral.user_after_tool": show_user_after_tool,
     "deepseek.reasoned_calls": lambda: show_reasoned("deepseek-chat"),
     "deepseek.pictures": show_no_pictures,

@@ -1,0 +1,1 @@
+"""Callers, by their dialect: requests, and what is kept of answers."""
