@@ -2,9 +2,9 @@
 
 Such a request is its caller's word and goes out as it came. But what callers send back of earlier
 answers may be ours: reasoning that was sealed for another dialect (``neutral.signature``), or that
-nobody signed, and ids of tool calls as another vendor's model made them. Where this provider is
-known to refuse that (``vendors``), such reasoning is left out, and ids are told as it takes them,
-calls and results alike. A request without any such thing is not touched.
+nobody signed, texts of nothing, and ids of tool calls as another vendor's model made them. Where
+this provider is known to refuse that (``vendors``), such reasoning and texts are left out, and ids
+are told as it takes them, calls and results alike. A request without any such thing is not touched.
 """
 
 from collections.abc import Callable
@@ -56,8 +56,17 @@ def _chat(request: Object, takes: Takes) -> Object:
     found = []
     for place, each in enumerate(messages):
         fitting = _chat_message(each, ids, takes) if isinstance(each, dict) else each
-        found.append(_reasoned(fitting) if place > asked else fitting)
+        if not _says_nothing(fitting, takes):
+            found.append(_reasoned(fitting) if place > asked else fitting)
     return _with(request, "messages", messages, found)
+
+
+def _says_nothing(message: Any, takes: Takes) -> bool:
+    """Whether it is a turn of a model that answered with nothing, which is refused here."""
+    if takes.texts in (None, "any") or not isinstance(message, dict):
+        return False
+    said = message.get("content") or message.get("tool_calls")
+    return message.get("role") == "assistant" and not said
 
 
 def _last_user(messages: list[Any]) -> int:
@@ -142,14 +151,16 @@ def _messages(request: Object, takes: Takes) -> Object:
 def _turn(message: Object, ids: CallIds, takes: Takes) -> Object | None:
     """One turn; None if nothing is left of it."""
     content = message.get("content")
-    if message.get("role") == "assistant":
+    own = message.get("role") == "assistant"
+    if own:
         ids.begin_turn()
     if not isinstance(content, list):
         return message
     found = [
         _block(block, ids) if isinstance(block, dict) else block
         for block in content
-        if not (isinstance(block, dict) and _is_foreign_thought(block, takes))
+        if not isinstance(block, dict)
+        or not (_is_foreign_thought(block, takes) or (own and _is_blank(block, takes)))
     ]
     return _with(message, "content", content, found) if found or not content else None
 
@@ -162,6 +173,14 @@ def _block(block: Object, ids: CallIds) -> Object:
             return _renamed(block, "tool_use_id", ids.of_result)
         case _:
             return block
+
+
+def _is_blank(block: Object, takes: Takes) -> bool:
+    """Whether it is a text of nothing, as some models say beside a call, that is refused here."""
+    text = block.get("text")
+    if takes.texts != "not blank" or block.get("type") != "text" or not isinstance(text, str):
+        return False
+    return not text.strip()
 
 
 def _is_foreign_thought(block: Object, takes: Takes) -> bool:

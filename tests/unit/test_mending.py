@@ -75,6 +75,25 @@ def test_reasoning_of_others_is_no_reasoning_to_claude() -> None:
     assert kept == [thought(""), thought("EqQB"), USED]  # which signs nothing
 
 
+def test_blank_texts_of_models_are_left_out_and_no_others() -> None:
+    blank, said = ({"type": "text", "text": text} for text in ("\n\n", "So."))
+    body = turns(blank, said, USED)
+    assert mend("messages", OPUS, body)["messages"][1]["content"] == [said, USED]
+    alone = {"messages": [HI, {"role": "assistant", "content": [blank]}, HI]}
+    assert mend("messages", OPUS, alone)["messages"] == [HI, HI]
+    users = {"messages": [{"role": "user", "content": [blank, said]}]}
+    assert mend("messages", OPUS, users) is users  # whose words they are
+
+
+def test_a_turn_without_a_word_is_left_out_where_one_must_say_something() -> None:
+    nothing: Body = {"role": "assistant", "content": None}
+    called = {**nothing, "tool_calls": [{"id": "abcdefgh1", **CALL}]}
+    for content in (None, ""):
+        body = {"messages": [HI, {**nothing, "content": content}, HI, called]}
+        assert mend("chat", "mistral-large-latest", body)["messages"] == [HI, HI, called]
+        assert mend("chat", "gpt-5.2", body) is body
+
+
 def test_a_turn_of_nothing_else_is_left_out() -> None:
     body = {"messages": [HI, {"role": "assistant", "content": [thought(SEAL)]}, HI]}
     assert mend("messages", OPUS, body)["messages"] == [HI, HI]

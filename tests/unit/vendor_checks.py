@@ -388,17 +388,3 @@ def nine(id: str) -> bool:
 
 def short(id: str) -> bool:
     return 1 <= len(id) <= 64
-
-
-def show_beside_thinking() -> None:
-    for model in (HAIKU, SONNET):
-        show_sampling_beside_thinking("messages", model)
-
-
-def show_short_ids() -> None:
-    for to in ("chat", "responses"):
-        told_ids(to, "m", LONG, short)
-
-
-MANY = [function(name=f"f{number}") for number in range(129)]
-LISTS: Body = {"type": "object", "properties": {"a": {"type": "array"}}}

@@ -6,12 +6,12 @@ from typing import Any
 from tests.unit.vendor_checks import (
     GEMINI,
     HAIKU,
-    LISTS,
-    MANY,
+    LONG,
     ODD,
     OPUS,
     SCHEMA,
     SONNET,
+    Body,
     asks,
     budgeted,
     clipped,
@@ -25,8 +25,8 @@ from tests.unit.vendor_checks import (
     off,
     put,
     schema_of,
+    short,
     show_adaptive,
-    show_beside_thinking,
     show_budget,
     show_closed,
     show_end_space,
@@ -39,7 +39,6 @@ from tests.unit.vendor_checks import (
     show_reasoned,
     show_sampling,
     show_sampling_beside_thinking,
-    show_short_ids,
     show_signed_calls,
     show_thoughts,
     show_unsigned,
@@ -53,6 +52,21 @@ from tests.unit.vendor_checks import (
     unique,
     word,
 )
+
+
+def show_beside_thinking() -> None:
+    for model in (HAIKU, SONNET):
+        show_sampling_beside_thinking("messages", model)
+
+
+def show_short_ids() -> None:
+    for to in ("chat", "responses"):
+        told_ids(to, "m", LONG, short)
+
+
+MANY = [function(name=f"f{number}") for number in range(129)]
+LISTS: Body = {"type": "object", "properties": {"a": {"type": "array"}}}
+
 
 SHOWN: dict[str, Callable[[], Any]] = {
     "messages.call_id_chars": lambda: told_ids("messages", "m", ODD, word),
@@ -149,6 +163,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "gemini.signed_calls": show_signed_calls,
     "mistral.call_ids": lambda: told_ids("chat", "mistral-large-latest", ODD, nine),
     "mistral.system_turns": lambda: system_turn("chat", "mistral-large-latest", "user"),
+    "mistral.texts": lambda: texts("chat", "mistral-large-latest", ""),
     "mistral.user_after_tool": show_user_after_tool,
     "deepseek.reasoned_calls": lambda: show_reasoned("deepseek-chat"),
     "deepseek.pictures": show_no_pictures,

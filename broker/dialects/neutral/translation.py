@@ -14,11 +14,12 @@ from broker.dialects.neutral.cut import NOTHING, Cut, Scissors, cut_of
 from broker.dialects.neutral.dropping import without_lost
 from broker.dialects.neutral.event import CallStart, Event, Failed, Stop, TextDelta
 from broker.dialects.neutral.fitting import check_end, renamed
+from broker.dialects.neutral.fitting.tools import without_lost_choice
 from broker.dialects.neutral.given import Given, given_in
-from broker.dialects.neutral.losing import Losses, collecting
+from broker.dialects.neutral.losing import collecting
 from broker.dialects.neutral.partial import prepared
 from broker.dialects.neutral.quirks import fitted
-from broker.dialects.neutral.request import Named, Request
+from broker.dialects.neutral.request import Request
 from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.usage import Usage
@@ -86,7 +87,6 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
 }
 
 
-_NO_NAMES: Mapping[str, str] = {}
 LONGEST = 8 * 1024 * 1024  # characters of an answer, several times what any model says at once
 _TOO_LONG = Failed(
     "invalid_request", f"The answer is longer than {LONGEST:,} characters.", "answer_too_large"
@@ -126,7 +126,9 @@ def translate_request(
         Unexpressible: something in it can't be said to that provider; ``losses`` has all of it.
         BadRequest: it is no request of the caller's dialect.
     """
-    return put(request, caller, provider, model, _terms(quirks, terms)).request
+    terms = terms or Terms()
+    terms = terms if quirks is None else msgspec.structs.replace(terms, quirks=quirks)
+    return put(request, caller, provider, model, terms).request
 
 
 def put(
@@ -149,7 +151,8 @@ def put(
     """
     space = ""
     with collecting(terms, caller) as losses:
-        neutral = _without_lost_tools(_READ[caller](request), losses)
+        neutral = _READ[caller](request)
+        neutral = without_lost_choice(neutral) if losses.allowed else neutral
         takes = takes_of(provider, model, terms.takes)
         cut = cut_of(neutral, provider, terms.quirks, takes, partial=partial)
         names = {short: name for name, short in renamed(neutral, takes).items()}
@@ -166,20 +169,6 @@ def put(
         written.pop("store", None)  # to resume it the provider has to keep it
     given = given_in(request) if caller == "responses" else {}
     return Put(written, space, cut, losses.allowed, given, names)
-
-
-def _terms(quirks: Quirks | None, terms: Terms | None) -> Terms:
-    terms = terms or Terms()
-    return terms if quirks is None else msgspec.structs.replace(terms, quirks=quirks)
-
-
-def _without_lost_tools(request: Request, losses: Losses) -> Request:
-    """The request without a choice of a tool that was left out."""
-    choice = request.tool_choice
-    names = [tool.name for tool in request.tools]
-    if not losses.allowed or not isinstance(choice, Named) or choice.name in names:
-        return request
-    return msgspec.structs.replace(request, tool_choice=None)
 
 
 def translate_usage(counts: dict[str, Any], provider: str, caller: str) -> dict[str, Any]:
@@ -237,13 +226,13 @@ class Translation:
         target: Writer,
         space: str = "",
         cut: Cut = NOTHING,
-        names: Mapping[str, str] = _NO_NAMES,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.failed: Failed | None = None
         self._size = 0  # characters told so far
         self._scissors = Scissors(cut) if cut.stop or cut.one_call else None
         self._space = WhiteSpace(space)
-        self._names = names
+        self._names = names or {}
         self._stopped = False
         self._reader = source
         self._writer = target

@@ -14,6 +14,13 @@ ROWS: tuple[Row, ...] = (
         source="its answer: Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9",
     ),
     Row(
+        name="mistral.texts",
+        dialects=_CHAT,
+        vendor="mistral",
+        takes=Takes(texts="not empty"),
+        source="its answer: Assistant message must have either content or tool_calls, but not none",
+    ),
+    Row(
         name="mistral.user_after_tool",
         dialects=_CHAT,
         vendor="mistral",

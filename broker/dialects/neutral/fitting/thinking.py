@@ -117,7 +117,11 @@ def _fields(kind: str, reasoning: Reasoning, **fields: Any) -> dict[str, Any]:
 
 def _began_without(messages: tuple[Message, ...]) -> bool:
     """Whether the last turn of the model called tools, and does not begin with its own thoughts."""
-    said = [place for place, each in enumerate(messages) if each.role == "assistant"]
+    said = [
+        place
+        for place, each in enumerate(messages)
+        if each.role == "assistant" and not all(map(_is_left_out, each.parts))
+    ]
     if not said or all(each.role != "tool" for each in messages[said[-1] :]):
         return False
     turn = messages[said[-1]]

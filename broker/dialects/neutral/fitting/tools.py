@@ -46,6 +46,14 @@ def with_fitting_tools(request: Request, takes: Takes) -> Request:
     )
 
 
+def without_lost_choice(request: Request) -> Request:
+    """The request without a choice of a tool that was left out."""
+    choice = request.tool_choice
+    if not isinstance(choice, Named) or choice.name in [tool.name for tool in request.tools]:
+        return request
+    return msgspec.structs.replace(request, tool_choice=None)
+
+
 def with_fitting_choice(request: Request, takes: Takes) -> Request:
     """The request with a tool choice that the model takes.
 
