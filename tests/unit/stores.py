@@ -63,6 +63,7 @@ class FakeWire:
         push: Callable[[bytes, bytes], None] | None = None,
         pushed: Callable[[], None] | None = None,
         lost: Callable[[], None] | None = None,
+        home: object = None,
     ) -> None:
         self.commands: list[tuple[str | bytes | int, ...]] = []
         self.subscribed: set[str] = set()

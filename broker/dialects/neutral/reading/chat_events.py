@@ -98,7 +98,7 @@ class ChatReader:
                 if said is not None:
                     return None
                 said = key
-        if said != "content" and said != "reasoning_content":  # noqa: PLR1714 - it is faster
+        if said != "content" and said != "reasoning_content":
             return None
         text = delta[said]
         if type(text) is not str or self._calls.waits or chunk.get("usage") is not None:

@@ -68,9 +68,8 @@ class GeminiReader:
 
     def feed(self, chunk: dict[str, Any]) -> list[Event]:
         """The events of one response object."""
-        if self._started and "usageMetadata" not in chunk:
-            if (plain := self._plain(chunk)) is not None:
-                return [plain]
+        if self._started and (plain := self._plain(chunk)) is not None:
+            return [plain]
         return list(self._read(chunk))
 
     def _plain(self, chunk: dict[str, Any]) -> Event | None:
