@@ -74,7 +74,7 @@ class Preparing:
             raise _failure(error, self._job.dialect) from error
         if (more := _COPIES * len(body) - reserved.size) > 0:  # of what was written out
             reserved.grow(more)
-        put = Put(made.asked, made.space, made.cut, made.lost, made.given)
+        put = Put(made.asked, made.space, made.cut, made.lost, made.given, made.names)
         if provider.library is not None:  # it takes the request as it is, in the chat dialect
             reserved.release()
             request = decode_object(body)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from broker.dialects.mending import mended
 from broker.dialects.messages.betas import BETA
 from broker.settings import Provider
 
@@ -66,6 +67,7 @@ def gemini(provider: Provider, request: Object, way: Way) -> Object:
 
 def posted(provider: Provider, request: Object, way: Way) -> bytes:
     """The body for a provider, whose dialect the request is in."""
+    request = mended(request, provider, way.model)
     return msgspec.json.encode(_BODIES[provider.dialect](provider, request, way))
 
 

@@ -150,6 +150,7 @@ class Prepared(msgspec.Struct, frozen=True):
     cut: Cut = Cut()
     lost: tuple[str, ...] = ()
     given: dict[str, Given] = {}
+    names: dict[str, str] = {}
 
 
 Task = Examine | Items | Count | Open | Pass | Prepare

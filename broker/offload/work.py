@@ -152,7 +152,9 @@ class Work:
             )
             request = asked.request
         way = Way(task.model, task.streams, task.flag, task.previous)
-        made = Prepared(short_fields(request), asked.space, asked.cut, asked.lost, asked.given)
+        made = Prepared(
+            *(short_fields(request), asked.space, asked.cut, asked.lost, asked.given, asked.names)
+        )
         return made, posted(provider, request, way)
 
     def _catalog(self) -> Catalog:

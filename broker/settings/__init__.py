@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from broker.settings.patterns import STAR, Pattern, best, filled, patterns_of
+from broker.settings.takes import Takes
 
 T = TypeVar("T")
 
@@ -198,9 +199,11 @@ class Provider(Watched, frozen=True, kw_only=True):
     allow_loss: tuple[str, ...] = ()
     # The name of a chat message's participant: left out, or written before the message's text.
     names: Names = "ignore"
-    # A system message within a conversation, for messages and gemini: ``native`` as it is, where
-    # the dialect lets it stand; ``user`` as a marked user turn; ``auto`` what the model takes.
+    # A system message within a conversation: ``native`` as it is, where the dialect lets it
+    # stand; ``user`` as a marked user turn; ``auto`` what the model takes.
     system_turns: SystemTurns = "auto"
+    # What its models take, by patterns of their names: beyond ``broker.dialects.vendors``.
+    takes: dict[str, Takes] = {}
     # Whether a bare name, with no provider before it, may find this one's models.
     bare_names: bool = True
 

@@ -21,9 +21,10 @@ LOSSES: dict[str, str] = {
     "penalties": "`frequency_penalty` and `presence_penalty`",
     "reasoning": "a reasoning effort that the provider has no word for",
     "seed": "the seed",
-    "temperature": "what of a temperature is above the provider's highest",
-    "tool_choice": "a choice among several tools",
+    "temperature": "a temperature that the model does not take, or what of it is above its highest",
+    "tool_choice": "a choice among several tools, or that insists on a call of one",
     "top_k": "`top_k`",
+    "top_p": "a `top_p` that the model does not take",
     "verbosity": "`verbosity`",
 }
 

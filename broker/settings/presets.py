@@ -127,8 +127,12 @@ PRESETS: dict[str, Preset] = {
         "prefix",
     ),
     # An assistant message last, for any text model: console.groq.com/docs/prompting.
+    # It refuses reasoning and refusals that are sent back.
     "groq": _plain(
-        "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks(files=False), prefill=True
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        Quirks(without=("reasoning_content", "refusal"), files=False),
+        prefill=True,
     ),
     # The same, at the address that has the chat API with its beta features and alone knows
     # prefix: api-docs.deepseek.com, "Chat Prefix Completion (Beta)".

@@ -8,10 +8,20 @@ from urllib.parse import urlsplit
 
 from broker.settings import Provider, Quirks, Route, Settings, address_of, losses
 from broker.settings.presets import PRESETS
+from broker.settings.takes import Takes
 
 _FLAGGED = ("chat", "messages")  # dialects whose messages may have a flag
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+# The least that can be asked of what a model takes: ids and names are told apart by their ends.
+_LEAST = {
+    **dict.fromkeys(("call_id_least", "budget_least", "budget_most", "length_least"), 1),
+    **dict.fromkeys(("stops_most", "tools_most", "temperature_most", "top_p_beside_thinking"), 0),
+    "call_id_most": 8,
+    "tool_name_most": 16,
+    "user_most": 16,
+}
+_MOST_OF_AN_ID = 40  # characters
 _VALUE = re.compile(r"[ -~\t]*\Z")  # of a header
 _ADDRESS = re.compile(r"[!-\[\]-~\x80-\U0010ffff]+\Z")  # no white space, no backslash
 _CLIENTS = ("content-length", "transfer-encoding", "connection")  # how a body is sent
@@ -65,6 +75,8 @@ def check(providers: dict[str, Provider], env: Mapping[str, str], found: list[st
             for field in provider.quirks.takes
             if field != "top_k"
         ]
+        for pattern, takes in provider.takes.items():
+            _check_takes(f"{key}.takes.{pattern}", takes, found)
         _check_headers(key, provider, found)
         check_prefill(key, provider.prefill, provider, found)
         _check_library(key, provider, found)
@@ -95,6 +107,18 @@ def _check_address(key: str, provider: Provider, found: list[str]) -> None:
         found.append(f"{key}.base_url: holds a user, whose header is the key's: use key_header")
     elif "?" in provider.base_url or "#" in provider.base_url:
         found.append(f"{key}.base_url: must end with its path: what is called stands behind it")
+
+
+def _check_takes(key: str, takes: Takes, found: list[str]) -> None:
+    """Complain of bounds that nothing can be within."""
+    for name, least in _LEAST.items():
+        value = getattr(takes, name)
+        if value is not None and value < least:
+            found.append(f"{key}.{name}: must be {least} or more")
+    if takes.call_id_most is not None and takes.call_id_most < (takes.call_id_least or 1):
+        found.append(f"{key}.call_id_most: must be call_id_least or more")
+    if (takes.call_id_least or 0) > _MOST_OF_AN_ID:
+        found.append(f"{key}.call_id_least: must be {_MOST_OF_AN_ID} or less")
 
 
 def _is_authorized(provider: Provider) -> bool:

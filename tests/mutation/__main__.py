@@ -22,8 +22,8 @@ def main(only: str, listing: bool) -> None:
     work = [
         (tables, row)
         for tables in listed()
-        for row in rows_of(Path(tables.path).read_text())
-        if only in _name(tables, row)
+        for row in rows_of(Path(tables.path).read_text(), *tables.deep)
+        if row.table in tables.names and only in _name(tables, row)
     ]
     if listing:
         click.echo("\n".join(_name(*each) for each in work))

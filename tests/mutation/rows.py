@@ -8,19 +8,23 @@ _WRAPPERS = ("frozenset", "set", "tuple", "list", "dict", "MappingProxyType")
 
 
 class Row(NamedTuple):
-    """One row: of which table (a module's name for it), which place in it, and how it reads."""
+    """One row: of which table (a module's name for it), which place in it, and how it reads.
+
+    ``deep``: places are counted in the table's values, too, which are rows of rows.
+    """
 
     table: str
     place: int
     text: str
+    deep: bool = False
 
 
-def rows_of(source: str) -> list[Row]:
-    """The rows of every table of a module, in order."""
+def rows_of(source: str, *deep: str) -> list[Row]:
+    """The rows of every table of a module, in order; of these tables those of their values too."""
     return [
-        Row(name, place, _text(key))
+        Row(name, place, _text(key), name in deep)
         for name, value in _tables(ast.parse(source))
-        for place, (key, _) in enumerate(_slots(value))
+        for place, (key, _) in enumerate(_slots(value, name in deep))
     ]
 
 
@@ -33,7 +37,7 @@ def without(source: str, row: Row, filename: str) -> ast.Module:
     tree = ast.parse(source, filename)
     for name, value in _tables(tree):
         if name == row.table:
-            slots = list(_slots(value))
+            slots = list(_slots(value, row.deep))
             _, holder = slots[row.place]
             first = next(at for at, slot in enumerate(slots) if slot[1] is holder)
             _drop(holder, row.place - first)
@@ -58,13 +62,15 @@ def _tables(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 Slot = tuple[ast.expr, "ast.Dict | ast.Tuple | ast.List | ast.Set"]
 
 
-def _slots(value: ast.expr) -> Iterator[Slot]:
+def _slots(value: ast.expr, deep: bool = False) -> Iterator[Slot]:
     """What identifies each row, and what holds it. What is unpacked in it has its own rows."""
     match value:
         case ast.Call(func=ast.Name(id=wrapper), args=[inner]) if wrapper in _WRAPPERS:
-            yield from _slots(inner)
-        case ast.Dict(keys=keys):
+            yield from _slots(inner, deep)
+        case ast.Dict(keys=keys, values=values):
             yield from ((key, value) for key in keys if key is not None)
+            for each in values if deep else ():
+                yield from _slots(each)
         case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
             yield from ((each, value) for each in elements if not isinstance(each, ast.Starred))
             for each in elements:

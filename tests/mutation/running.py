@@ -26,7 +26,7 @@ _PRELOADED = (
     *("starlette.applications", "redis.asyncio", "multidict", "yarl", "uvloop", "click"),
 )
 _OURS = ("broker", "workers", "sim", "streamhold_client", "tests.unit", "tests.plausible")
-_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--no-header", "--tb=no")
+_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--no-header", "--tb=no")
 
 
 class Verdict(NamedTuple):
@@ -45,7 +45,11 @@ def preload() -> None:
 
 
 def run(path: str | None, row: Row | None, tests: tuple[str, ...], patience: float) -> Verdict:
-    """Run these tests without that row of that module (None: as it is)."""
+    """Run these tests without that row of that module (None: as it is).
+
+    Raises:
+        RuntimeError: they could not be run at all.
+    """
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -67,8 +71,10 @@ def run(path: str | None, row: Row | None, tests: tuple[str, ...], patience: flo
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+    if ready and not data:
+        raise RuntimeError("the process that ran the tests died of itself")
     if not data:
-        return Verdict("it never ended" if not ready else "the process died")
+        return Verdict(f"none, for they had not ended after {patience:.0f} s")
     return Verdict(json.loads(data))
 
 

@@ -91,7 +91,8 @@ class Owed:
     ``ends`` is what becomes of the job; ``reasons`` are the ends that would be true. ``raw`` is the
     reason in the provider's own words, which a caller of its dialect is shown. ``ids``: whether
     calls keep their ids. ``counts``: None where nothing was said of the cost, and
-    ``exact_reasoning`` false where the figures don't tell how much was reasoning.
+    ``exact_reasoning`` false where the figures don't tell how much was reasoning. ``untold``: there
+    is something in it that callers of other dialects can't be given, and are told so.
     """
 
     answer: Answer
@@ -102,6 +103,7 @@ class Owed:
     counts: Counts | None = None
     exact_reasoning: bool = True
     exact_cached: bool = True
+    untold: bool = False
 
 
 def owed_for(answer: Answer) -> Owed:
@@ -165,7 +167,9 @@ def drawn_answer(drawn: Random, needs: frozenset[Need]) -> Answer:
 def _counts(drawn: Random, *, thinks: bool) -> Counts:
     prompt, said = drawn.randint(20, 900), drawn.randint(5, 90)
     reasoning = drawn.randint(5, 400) if thinks else 0
-    return Counts(prompt, said + reasoning, drawn.choice((0, prompt // 2)), reasoning)
+    cached = drawn.choice((0, prompt // 2))
+    cached += cached == reasoning  # else a total tells neither from the other
+    return Counts(prompt, said + reasoning, cached, reasoning)
 
 
 def chopped(drawn: Random, text: str) -> list[str]:

@@ -18,7 +18,7 @@ from tests.plausible.messages_ends import ENDS as MESSAGES_ENDS
 from tests.plausible.messages_shapes import BLOCKS
 from tests.plausible.responses_ends import ENDS as RESPONSES_ENDS
 from tests.plausible.responses_shapes import EVENTS
-from tests.plausible.shape import ALONE, FORMS, Draft, Form, Object, Shape
+from tests.plausible.shape import FORMS, Draft, Form, Object, Shape
 from tests.plausible.wire import WIRE, written
 
 CALLERS = ("chat", "messages", "responses")
@@ -101,19 +101,15 @@ class Case:
 def _drawn_shapes(drawn: Random, cell: Cell, more: int) -> list[Shape]:
     """The cell's shape and so many others that go with it, in the order in which they bend."""
     chosen = [cell.shape]
-    if cell.shape.about == ALONE or cell.shape.everybody:
-        return chosen
     known = SHAPES[cell.dialect]
     for _ in range(more):
         fitting = [each for each in known if _fits(each, chosen, cell.form)]
-        chosen.append(drawn.choice(fitting))
+        chosen += drawn.sample(fitting, min(1, len(fitting)))
     return sorted(chosen, key=known.index)
 
 
 def _fits(shape: Shape, chosen: list[Shape], form: Form) -> bool:
-    if form not in shape.forms or shape.about == ALONE or shape.everybody:
-        return False
-    if shape.about in {each.about for each in chosen}:
+    if form not in shape.forms or not all(map(shape.goes_with, chosen)):
         return False
     needs = shape.needs.union(*(each.needs for each in chosen))
     calls = bool(needs & {"call", "calls", "empty call"})

@@ -23,11 +23,11 @@ def new_ids(draft: Draft) -> None:
 
 @CALLS.add("the id again in each delta", "Qwen, Fireworks", "ids", "call", forms=STREAM)
 def same_ids(draft: Draft) -> None:
-    ids: dict[int, str] = {}
+    ids: dict[int | None, str] = {}
     for each in calls_of(draft):
-        if "index" in each:
-            each["id"] = ids.setdefault(each["index"], each.get("id", ""))
-        each["type"] = "function"
+        index = each.get("index")
+        ids[index] = each["id"] = each.get("id") or ids.get(index, "")
+        each.setdefault("type", "function")
 
 
 @CALLS.add("empty ids and names in later deltas", "Qwen's API", "ids", "call", forms=STREAM)
@@ -185,6 +185,17 @@ def no_arguments(draft: Draft) -> None:
             each["function"]["arguments"] = None
 
 
+@CALLS.add(
+    "calls in the delta of the text", "relays that gather", "together", "call", "text", forms=STREAM
+)
+def with_text(draft: Draft) -> None:
+    place = next(at for at, each in enumerate(draft.events) if _calls(each))
+    before = draft.events[place - 1]["choices"][0]["delta"]
+    if before.get("content"):
+        draft.events[place]["choices"][0]["delta"]["content"] = before["content"]
+        del draft.events[place - 1]
+
+
 @CALLS.add("function_call in place of tool_calls", "one-api, Azure of 2023", "pieces", "call")
 def legacy(draft: Draft) -> None:
     draft.owed.ids = False
@@ -207,20 +218,9 @@ def no_calls(draft: Draft) -> None:
         each["tool_calls"] = draft.drawn.choice(([], None))
 
 
-@CALLS.add(
-    "calls in the delta of the text", "relays that gather", "together", "call", "text", forms=STREAM
-)
-def with_text(draft: Draft) -> None:
-    place = next(at for at, each in enumerate(draft.events) if _calls(each))
-    before = draft.events[place - 1]["choices"][0]["delta"]
-    if before.get("content"):
-        draft.events[place]["choices"][0]["delta"]["content"] = before["content"]
-        del draft.events[place - 1]
-
-
 @CALLS.add("a custom call", "OpenAI, custom tools", "pieces", "call")
 def custom(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     for each in calls_of(draft):
         function = each.pop("function")
         renamed = {"arguments": "input", "name": "name"}
@@ -246,4 +246,4 @@ def null_indexes(draft: Draft) -> None:
 @CALLS.add("indexes that count from 1", "relays of Anthropic", "indexes", "call", forms=STREAM)
 def late_indexes(draft: Draft) -> None:
     for each in calls_of(draft):
-        each["index"] += 1
+        each["index"] = each.get("index", 0) + 1

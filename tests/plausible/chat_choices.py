@@ -22,6 +22,7 @@ def split_choices(draft: Draft) -> None:
         {"index": 1, "message": other, "finish_reason": found["finish_reason"]}
     )
     found["finish_reason"] = draft.drawn.choice(("stop", "tool_calls"))
+    draft.owed.raw = None  # either is true
 
 
 @CHOICES.add("each choice with its own end", "Copilot", "choices", "text", "call", forms=STREAM)
@@ -84,21 +85,21 @@ def from_one(draft: Draft) -> None:
 @CHOICES.add("a null delta at the end", "one-api", "last delta", forms=STREAM)
 def null_delta(draft: Draft) -> None:
     for each in choices_of(draft):
-        if each.get("finish_reason"):
+        if each.get("finish_reason") and not each["delta"]:
             each["delta"] = None
 
 
 @CHOICES.add("no delta at the end", "TGI, relays", "last delta", forms=STREAM)
 def no_delta(draft: Draft) -> None:
     for each in choices_of(draft):
-        if each.get("finish_reason"):
+        if each.get("finish_reason") and not each["delta"]:
             del each["delta"]
 
 
 @CHOICES.add("an empty text beside the end", "Groq, Fireworks", "last delta", forms=STREAM)
 def empty_delta(draft: Draft) -> None:
     for each in choices_of(draft):
-        if each.get("finish_reason"):
+        if each.get("finish_reason") and not each["delta"]:
             each["delta"] = {"role": "assistant", "content": ""}
 
 

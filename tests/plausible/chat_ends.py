@@ -76,7 +76,12 @@ def ahead(draft: Draft) -> None:
 
 @ENDS.add("stop before a call", "LM Studio, relays", "ahead", "text", "call", forms=STREAM)
 def before_call(draft: Draft) -> None:
-    place = next(at for at, each in enumerate(choices_of(draft)) if each["delta"].get("tool_calls"))
+    calls = ("tool_calls", "function_call")
+    place = next(
+        at
+        for at, each in enumerate(choices_of(draft))
+        if any(each["delta"].get(key) for key in calls)
+    )
     draft.insert(place, chunk(draft.answer, [choice({}, "stop")]))
 
 
@@ -172,9 +177,10 @@ def error_in_delta(draft: Draft) -> None:
     last_choice(draft)["delta"] = {"error": {"code": 502, "message": "Provider returned error"}}
 
 
-@ENDS.add("no more than nulls beside the end", "xAI", "no reason", forms=STREAM)
+@ENDS.add("no more than nulls beside the end", "xAI", "done", forms=STREAM)
 def null_end(draft: Draft) -> None:
-    last_choice(draft)["delta"] = {"content": None, "role": None, "tool_calls": None}
+    last = last_choice(draft)
+    last["delta"] = {"content": None, "role": None, "tool_calls": None} | last["delta"]
 
 
 @ENDS.add("native reasons beside the reason", "OpenRouter, Groq", "native")

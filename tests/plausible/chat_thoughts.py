@@ -75,7 +75,7 @@ def thinking_blocks(draft: Draft) -> None:
             each["thinking_blocks"] = [{"type": "thinking", "thinking": each[_FIELD]}]
 
 
-@THOUGHTS.add("thoughts as parts of the content", "Mistral", "thoughts", "thought")
+@THOUGHTS.add("thoughts as parts of the content", "Mistral", "thoughts+content", "thought")
 def parts(draft: Draft) -> None:
     for each in said(draft):
         if _FIELD in each:
@@ -157,7 +157,7 @@ def refusal_part(draft: Draft) -> None:
 
 @THOUGHTS.add("a picture", "OpenRouter of Gemini", "pictures")
 def pictures(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     url = {"url": "data:image/png;base64,iVBORw0KGgo="}
     image = {"images": [{"type": "image_url", "image_url": url}]}
     if draft.events:

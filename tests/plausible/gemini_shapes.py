@@ -215,7 +215,7 @@ def beside(draft: Draft) -> None:
 
 @GEMINI.add("a picture", "Google", ALONE)
 def picture(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     data = {"mimeType": "image/png", "data": "iVBORw0KGgo="}
     last(draft)["content"]["parts"].append({"inlineData": data})
 

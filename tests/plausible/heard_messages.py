@@ -16,9 +16,14 @@ _KNOWN = ("text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"
 
 
 def heard_stream(events: list[Event], *, strict: bool) -> Heard:
-    """A stream's events: blocks one after the other, each begun and ended."""
+    """A stream's events: blocks one after the other, each begun and ended.
+
+    Not ``strict``: of a provider's own making, in which each block has its index and that is all.
+    """
     heard = Heard()
-    reading = _Reading(heard, strict)
+    if not strict:
+        return _gathered(heard, [json.loads(event.data) for event in events])
+    reading = _Reading(heard)
     for event in events:
         data = json.loads(event.data)
         heard.demand(event.name == data.get("type"), "an event under another name than its type")
@@ -28,9 +33,8 @@ def heard_stream(events: list[Event], *, strict: bool) -> Heard:
 
 
 class _Reading:
-    def __init__(self, heard: Heard, strict: bool) -> None:
+    def __init__(self, heard: Heard) -> None:
         self.over = False
-        self._strict = strict
         self._heard = heard
         self._begun = False
         self._open: Object | None = None
@@ -88,10 +92,38 @@ class _Reading:
             self._heard.faults.append("the end of no block")
             return
         if block.get("type") == "tool_use":
-            empty = block.get("input") == {} or not (self._strict or block.get("input"))
-            self._heard.demand(empty, "an input in a block's start")
+            self._heard.demand(block.get("input") == {}, "an input in a block's start")
             block["input"] = self._heard.parsed(self._json or "{}")
-        _block(self._heard, block, strict=self._strict)
+        _block(self._heard, block, strict=True)
+
+
+def _gathered(heard: Heard, events: list[Object]) -> Heard:
+    blocks: list[Object] = []
+    places: dict[Any, Object] = {}
+    for event in events:
+        match event:
+            case {"type": "message_start", "message": {"content": list(content)}} if not blocks:
+                blocks += [dict(block) for block in content]
+            case {"type": "content_block_start", "content_block": dict(block)}:
+                places[event.get("index", 0)] = begun = {**block, "json": ""}
+                blocks.append(begun)
+            case {"type": "content_block_delta", "delta": dict(delta)}:
+                index = event.get("index", 0)
+                if index not in places:
+                    places[index] = {"type": "text", "text": ""}
+                    blocks.append(places[index])
+                for key in ("text", "thinking"):
+                    places[index][key] = (places[index].get(key) or "") + (delta.get(key) or "")
+                places[index]["json"] = places[index].get("json", "") + delta.get(
+                    "partial_json", ""
+                )
+            case {"type": "message_delta", "delta": dict(delta)}:
+                heard.reason = delta.get("stop_reason") or heard.reason
+    for block in blocks:
+        if block.get("type") == "tool_use" and block.get("json"):
+            block["input"] = heard.parsed(block["json"])
+        _block(heard, block, strict=False)
+    return heard
 
 
 def heard_whole(answer: Object, *, strict: bool) -> Heard:

@@ -35,6 +35,8 @@ def heard_stream(events: list[Event], *, strict: bool) -> Heard:
         elif kind == "response.function_call_arguments.delta":
             index = data["output_index"]
             arguments[index] = arguments.get(index, "") + data["delta"]
+        elif kind == "response.function_call_arguments.done":
+            arguments.setdefault(data["output_index"], data["arguments"])
         elif kind == "response.output_item.done":
             item = data["item"]
             _item(done, item, strict=strict)

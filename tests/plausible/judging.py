@@ -34,6 +34,9 @@ _REASONS = {
 def faults(case: Case, outcome: Outcome) -> list[str]:
     """What must not be, of one case."""
     owed, failure = case.owed, outcome.failure
+    if owed.untold and case.cell.caller != case.cell.dialect:
+        told = failure is not None and failure.code == "unexpressible_answer"
+        return [] if told else ["it is not told what can't be"]
     if failure is not None:
         if owed.ends == "completed":
             return [f"failed: {failure.type} {failure.code}"]

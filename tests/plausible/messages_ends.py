@@ -131,7 +131,7 @@ def no_stop(draft: Draft) -> None:
     del draft.events[-1]
 
 
-@ENDS.add("no message_delta", "relays", "no delta", forms=STREAM)
+@ENDS.add("no message_delta", "relays", "done", forms=STREAM)
 def no_delta(draft: Draft) -> None:
     """The end is told, its reason is not."""
     draft.owed.reasons |= {"end", "tool_calls"}

@@ -117,7 +117,7 @@ def from_one(draft: Draft) -> None:
             each["output_index"] += 1
 
 
-@EVENTS.add("another item_id in each event", "Copilot", "item ids", forms=STREAM)
+@EVENTS.add("another item_id in each event", "Copilot", "item ids+indexes", forms=STREAM)
 def many_ids(draft: Draft) -> None:
     for place, each in enumerate(draft.objects):
         if "item_id" in each:
@@ -126,7 +126,7 @@ def many_ids(draft: Draft) -> None:
             each["item"] = {**each["item"], "id": f"y{place}"}
 
 
-@EVENTS.add("no item ids", "relays", "item ids")
+@EVENTS.add("no item ids", "relays", "item ids+indexes")
 def no_ids(draft: Draft) -> None:
     for each in draft.objects:
         each.pop("item_id", None)
@@ -261,7 +261,7 @@ def padding(draft: Draft) -> None:
 
 @EVENTS.add("a custom call", "OpenAI, custom tools", ALONE, "call", forms=WHOLE)
 def custom(draft: Draft) -> None:
-    draft.owed.ends = "either"
+    draft.owed.untold = True
     for each in items(draft, "function_call"):
         each["type"] = "custom_tool_call"
         each["input"] = each.pop("arguments")

@@ -12,6 +12,9 @@ Object = dict[str, Any]
 FORMS: tuple[Form, ...] = ("stream", "whole")
 
 
+ALONE = "alone"  # what a shape changes that is put together with no other
+
+
 @dataclass
 class Draft:
     """One answer as a provider puts it, on its way to the wire.
@@ -46,7 +49,8 @@ Bend = Callable[[Draft], None]
 
 @dataclass(frozen=True)
 class Shape:
-    """``about``: what it changes; two that change the same are not put together.
+    """``about``: what it changes, words with a ``+`` between them; two that change the same are not
+    put together.
 
     ``everybody``: callers of the same dialect are owed a mended answer, too, for none of its
     clients could read it.
@@ -59,6 +63,11 @@ class Shape:
     forms: tuple[Form, ...]
     bend: Bend
     everybody: bool = False
+
+    def goes_with(self, other: "Shape") -> bool:
+        """Whether both can be done to one answer."""
+        alone = ALONE in (self.about, other.about) or self.everybody or other.everybody
+        return not alone and set(self.about.split("+")).isdisjoint(other.about.split("+"))
 
 
 class Shapes:
@@ -90,6 +99,5 @@ class Shapes:
         return taken
 
 
-ALONE = "alone"  # what a shape changes that is put together with no other
 STREAM: tuple[Form, ...] = ("stream",)
 WHOLE: tuple[Form, ...] = ("whole",)

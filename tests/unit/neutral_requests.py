@@ -24,8 +24,15 @@ from broker.dialects.neutral.request import (
 from broker.dialects.neutral.signature import Origin, Signature
 
 word = st.text("abcdefgh_", min_size=1, max_size=6)
-text = st.text(min_size=1, max_size=8)
-schema = st.dictionaries(word, st.dictionaries(word, word, max_size=1), max_size=2)
+text = st.text(min_size=1, max_size=8).map(lambda drawn: drawn.strip() or "x")  # none is blank
+described = st.builds(lambda about: {"type": "string", "description": about}, word)
+schema = st.dictionaries(word, described, max_size=2).map(
+    lambda properties: {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+)
 objects = st.dictionaries(word, st.integers() | word, max_size=2)
 share = st.integers(0, 10).map(lambda tenths: tenths / 10)
 
@@ -123,7 +130,7 @@ def requests(draw: st.DrawFn, dialect: str) -> Request:
         "messages": draw(conversations(dialect)),
         "tools": tools,
         "tool_choice": draw(choice) if tools else None,
-        "max_tokens": draw(maybe(st.integers(1, 9999))),
+        "max_tokens": draw(maybe(st.integers(16, 9999))),
         "temperature": draw(maybe(share)),
         "top_p": draw(maybe(share)),
         "reasoning": draw(reasonings(dialect)),

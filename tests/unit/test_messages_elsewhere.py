@@ -10,6 +10,7 @@ from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.translation import translate_request
 from broker.dialects.neutral.writing.user import user_of
 from broker.errors import Unexpressible
+from broker.settings.takes import Takes
 
 Body = dict[str, Any]
 ELSEWHERE = ("chat", "responses", "gemini")
@@ -166,7 +167,7 @@ def test_a_long_id_of_a_user_is_hashed(provider: str, longest: int) -> None:
     long = [user("u" * 150), user("u" * 150), user("v" * 150)]
     assert [len(each) for each in long] == [64] * 3
     assert long[0] == long[1] != long[2]
-    assert user_of(None, 1) is None
+    assert user_of(None, Takes(user_most=1)) is None
 
 
 def test_a_prompt_is_counted_by_its_text_and_pictures_by_themselves() -> None:

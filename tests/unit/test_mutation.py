@@ -56,6 +56,20 @@ def test_a_row_alone_is_taken_out(row: Row) -> None:
     assert ("a" in less["DERIVED"]) == (row != rows_of(SOURCE)[0])
 
 
+def test_rows_of_rows_are_taken_out_where_that_is_asked_for() -> None:
+    source = 'PLACES = {"in": (("a",), ("b", "c")), "out": (("d",),)}'
+    rows = rows_of(source, "PLACES")
+    assert [row.text for row in rows] == ["'in'", "'out'", "('a',)", "('b', 'c')", "('d',)"]
+    found = []
+    for row in rows:
+        values: dict[str, Any] = {}
+        exec(compile(without(source, row, "x.py"), "x.py", "exec"), values)
+        found.append(values["PLACES"])
+    assert found[0] == {"out": (("d",),)}
+    assert found[3] == {"in": (("a",),), "out": (("d",),)}
+    assert found[4] == {"in": (("a",), ("b", "c")), "out": ()}
+
+
 def test_a_row_that_is_not_there_is_an_error() -> None:
     with pytest.raises(LookupError):
         without(SOURCE, Row("GONE", 0, ""), "x.py")

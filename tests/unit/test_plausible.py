@@ -51,10 +51,12 @@ def test_every_shape_is_played_in_every_pair() -> None:
             assert set(shape.forms) <= set(FORMS)
 
 
-@pytest.mark.parametrize("number", [CELLS.index(cell) for cell in CELLS if cell.caller == "chat"])
-def test_a_case_is_the_same_each_time(number: int) -> None:
-    assert Case(number, SEED).body == Case(number, SEED).body
-    assert Case(number, SEED).body != Case(number, SEED + 1).body
+def test_a_case_is_the_same_each_time() -> None:
+    numbers = range(0, 2 * len(CELLS), 3)
+    bodies = [[Case(number, seed).body for number in numbers] for seed in (SEED, SEED, SEED + 1)]
+    assert bodies[0] == bodies[1]
+    alike = sum(one == other for one, other in zip(bodies[0], bodies[2], strict=True))
+    assert alike < 10  # an error object in place of an answer is always the same
 
 
 # ── The judge sees what it is there for ────────────────────────────────────────────────

@@ -95,6 +95,7 @@ class TranslatedProvider:
             writer(self._caller, call.request, int(time.time()), made, _name(call)),
             made.space,
             made.cut,
+            made.names,
         )
         answer = _Answer(self._spoken, self._caller, call, told, theirs, reply)
         try:

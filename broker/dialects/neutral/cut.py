@@ -26,8 +26,8 @@ from broker.dialects.neutral.stops import Stops
 from broker.dialects.neutral.usage import Usage
 from broker.dialects.usage import tokens
 from broker.settings import Quirks
+from broker.settings.takes import Takes
 
-_MOST_STOPS = {"chat": 4, "gemini": 5}  # sequences; OpenAI's and Google's API references
 _MOST_CUT, _LONGEST_CUT = 16, 4096  # sequences that are looked for here, and characters of one
 
 
@@ -47,13 +47,12 @@ class Cut(msgspec.Struct, frozen=True):
 NOTHING = Cut()
 
 
-def native_stops(stop: Sequence[str], dialect: str, quirks: Quirks) -> list[str]:
+def native_stops(stop: Sequence[str], dialect: str, quirks: Quirks, takes: Takes) -> list[str]:
     """The stop sequences that a provider is given."""
-    if dialect == "responses" or (dialect == "chat" and "stop" in quirks.without):
+    if dialect == "chat" and "stop" in quirks.without:
         return []
-    if dialect == "messages":  # it refuses such as are but white space
-        return [text for text in stop if text.strip()]
-    return list(stop)[: _MOST_STOPS[dialect]]
+    blank = takes.texts != "not blank"
+    return [text for text in stop if blank or text.strip()][: takes.stops_most]
 
 
 def native_parallel(dialect: str, quirks: Quirks) -> bool:
@@ -63,12 +62,12 @@ def native_parallel(dialect: str, quirks: Quirks) -> bool:
     )
 
 
-def cut_of(request: Request, dialect: str, quirks: Quirks, *, partial: bool) -> Cut:
-    """What is to be cut of the answer to a request that is put in this dialect.
+def cut_of(request: Request, dialect: str, quirks: Quirks, takes: Takes, *, partial: bool) -> Cut:
+    """What is to be cut of the answer to a request that is put in this dialect, to such a model.
 
     More sequences than can be looked for are lost.
     """
-    given = native_stops(request.stop, dialect, quirks)
+    given = native_stops(request.stop, dialect, quirks, takes)
     stop = tuple(dict.fromkeys(text for text in request.stop if text and text not in given))
     if len(stop) > _MOST_CUT or any(len(text) > _LONGEST_CUT for text in stop):
         why = f"at most {_MOST_CUT} of {_LONGEST_CUT} characters beyond the provider's own can be"

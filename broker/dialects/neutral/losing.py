@@ -97,6 +97,12 @@ def terms() -> Terms:
     return _ANY if losses is None else losses.terms
 
 
+def caller() -> str:
+    """The dialect of the caller whose request it is; empty: nobody collects."""
+    losses = _CURRENT.get()
+    return "" if losses is None else losses.caller
+
+
 def is_hint(path: str, value: object) -> bool:
     """Whether a field that no reader has a word for changes nothing: ``broker.dialects.hints``."""
     losses = _CURRENT.get()

@@ -89,4 +89,5 @@ def _message(message: dict[str, Any], quirks: Quirks) -> dict[str, Any] | None:
             del found[key]
             why = f"this provider does not take {key!r}"
             lose(Loss("messages", why, setting="fields"))
-    return None if found == {"role": "assistant", "content": None} else found
+    nothing = found.keys() == {"role", "content"} and not found["content"]
+    return None if nothing and found["role"] == "assistant" else found

@@ -4,6 +4,7 @@ call the settings of a neutral request."""
 import msgspec
 
 from broker.settings import Names, Provider, Quirks, SystemTurns
+from broker.settings.takes import Takes
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -14,6 +15,7 @@ class Terms(msgspec.Struct, frozen=True):
     names: Names = "ignore"
     system_turns: SystemTurns = "auto"
     quirks: Quirks = Quirks()
+    takes: dict[str, Takes] = {}  # what models take, by patterns of their names
     drop: tuple[str, ...] = ()  # hosted tools that the route leaves out: ``dropping``
 
     @classmethod
@@ -25,6 +27,7 @@ class Terms(msgspec.Struct, frozen=True):
             names=provider.names,
             system_turns=provider.system_turns,
             quirks=provider.quirks,
+            takes=provider.takes,
             drop=drop,
         )
 

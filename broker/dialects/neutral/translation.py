@@ -4,7 +4,7 @@
 providers alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +12,8 @@ import msgspec
 from broker.dialects.neutral import reading, usage, writing
 from broker.dialects.neutral.cut import NOTHING, Cut, Scissors, cut_of
 from broker.dialects.neutral.dropping import without_lost
-from broker.dialects.neutral.event import Event, Failed, Stop, TextDelta
+from broker.dialects.neutral.event import CallStart, Event, Failed, Stop, TextDelta
+from broker.dialects.neutral.fitting import check_end, renamed
 from broker.dialects.neutral.given import Given, given_in
 from broker.dialects.neutral.losing import Losses, collecting
 from broker.dialects.neutral.partial import prepared
@@ -22,6 +23,7 @@ from broker.dialects.neutral.sequence import Garbled
 from broker.dialects.neutral.terms import Terms
 from broker.dialects.neutral.usage import Usage
 from broker.dialects.usage import tokens
+from broker.dialects.vendors import takes_of
 from broker.dialects.white_space import WhiteSpace
 from broker.settings import Quirks
 
@@ -63,7 +65,7 @@ _WRITE: dict[str, Callable[[Request, str], dict[str, Any]]] = {
     "chat": writing.chat_request.write,
     "messages": writing.messages_request.write,
     "responses": writing.responses_request.write,
-    "gemini": lambda request, _model: writing.gemini_request.write(request),
+    "gemini": writing.gemini_request.write,
 }
 _READERS: dict[str, Callable[[str], Reader]] = {
     "chat": reading.chat_events.ChatReader,
@@ -84,6 +86,7 @@ _COUNTED: dict[str, Callable[[Usage], dict[str, Any]]] = {
 }
 
 
+_NO_NAMES: Mapping[str, str] = {}
 LONGEST = 8 * 1024 * 1024  # characters of an answer, several times what any model says at once
 _TOO_LONG = Failed(
     "invalid_request", f"The answer is longer than {LONGEST:,} characters.", "answer_too_large"
@@ -95,7 +98,8 @@ class Put(msgspec.Struct, frozen=True):
 
     ``space`` is the white space that a partial answer lost at its end, ``cut`` what is to be cut of
     the answer, ``lost`` the paths of what was left out as the operator allows, ``given`` what its
-    functions stand for to the caller that are not simply themselves.
+    functions stand for to the caller that are not simply themselves, ``names`` what their names are
+    to the caller that the provider was told otherwise.
     """
 
     request: dict[str, Any]
@@ -103,6 +107,7 @@ class Put(msgspec.Struct, frozen=True):
     cut: Cut = Cut()
     lost: tuple[str, ...] = ()
     given: dict[str, Given] = {}
+    names: dict[str, str] = {}
 
 
 def translate_request(
@@ -145,9 +150,13 @@ def put(
     space = ""
     with collecting(terms, caller) as losses:
         neutral = _without_lost_tools(_READ[caller](request), losses)
-        cut = cut_of(neutral, provider, terms.quirks, partial=partial)
+        takes = takes_of(provider, model, terms.takes)
+        cut = cut_of(neutral, provider, terms.quirks, takes, partial=partial)
+        names = {short: name for name, short in renamed(neutral, takes).items()}
         if partial:
             neutral, space = prepared(neutral, provider)
+        else:
+            check_end(neutral, takes)
         written = _WRITE[provider](neutral, model)
         if provider == "chat":
             written = fitted(written, terms.quirks)
@@ -156,7 +165,7 @@ def put(
     if resumes and request.get("store") is not False:
         written.pop("store", None)  # to resume it the provider has to keep it
     given = given_in(request) if caller == "responses" else {}
-    return Put(written, space, cut, losses.allowed, given)
+    return Put(written, space, cut, losses.allowed, given, names)
 
 
 def _terms(quirks: Quirks | None, terms: Terms | None) -> Terms:
@@ -218,14 +227,23 @@ class Translation:
 
     ``failed`` is set by an event that ends the answer with an error; nothing follows it.
     ``space`` is what the partial answer, if it goes on from one, lost at its end; ``cut`` what is
-    to be cut of it. ``ended``: it was cut, told to its end, and at the cost of ``usage``.
+    to be cut of it; ``names`` as in ``Put``. ``ended``: it was cut, told to its end, and at the
+    cost of ``usage``.
     """
 
-    def __init__(self, source: Reader, target: Writer, space: str = "", cut: Cut = NOTHING) -> None:
+    def __init__(
+        self,
+        source: Reader,
+        target: Writer,
+        space: str = "",
+        cut: Cut = NOTHING,
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> None:
         self.failed: Failed | None = None
         self._size = 0  # characters told so far
         self._scissors = Scissors(cut) if cut.stop or cut.one_call else None
         self._space = WhiteSpace(space)
+        self._names = names
         self._stopped = False
         self._reader = source
         self._writer = target
@@ -260,7 +278,8 @@ class Translation:
 
     def _told(self, events: list[Event]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        events = self._unsaid(events)
+        if self._space.due:
+            events = self._unsaid(events)
         for event in events if self._scissors is None else self._scissors.take(events):
             if isinstance(event, Failed):
                 self.failed = event
@@ -268,6 +287,9 @@ class Translation:
             try:
                 if self._stopped and not isinstance(event, Usage | Stop):
                     raise Garbled
+                if self._names and isinstance(event, CallStart):
+                    name = self._names.get(event.name, event.name)
+                    event = msgspec.structs.replace(event, name=name)
                 self._stopped = self._stopped or isinstance(event, Stop)
                 self._size += len(getattr(event, "text", ""))
                 if self._size > LONGEST:

@@ -11,6 +11,7 @@ MINTED = re.compile(r"resp_([A-Za-z0-9_-]{20})[A-Za-z0-9_-]{20}\Z")  # a job's k
 # their place in what it told, of its input's by their place.
 _PREFIX = "resp_"
 _ITEM = re.compile(r"[a-z]{1,8}_([A-Za-z0-9_-]{40})(?:-\d{1,6}_\d{1,6}|\d{4,6})\Z")
+_MADE = re.compile(r"[a-z]{1,8}_.+_\d{1,6}\Z")  # of an answer that was translated
 
 
 def items_name(response_id: str, attempt: int) -> str:
@@ -27,3 +28,8 @@ def response_of(item_id: str) -> str | None:
 def is_minted(name: str) -> bool:
     """Whether it has that form."""
     return MINTED.match(name) is not None
+
+
+def is_made_item(item_id: str) -> bool:
+    """Whether an item's id is of an answer that another dialect's provider gave."""
+    return _MADE.match(item_id) is not None

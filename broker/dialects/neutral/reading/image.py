@@ -14,6 +14,7 @@ def image_at(url: str, detail: str | None, fields: Fields, key: str) -> Image:
     Raises:
         BadRequest: it is a data URL without a media type or not in base64.
     """
+    detail = None if detail == "auto" else detail  # the default
     if url[:5].lower() != "data:":
         return Image(url=url, detail=detail, at=fields.path)
     found = _DATA.match(url)

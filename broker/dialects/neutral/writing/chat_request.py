@@ -1,12 +1,18 @@
 """Chat requests, written.
 
 Left out as harmless: that a tool failed (its text says so), and reasoning signed by a provider
-of another dialect, which no other could read. A thinking budget becomes the nearest effort.
+of another dialect, which no other could read. A thinking budget becomes the nearest effort. What
+the model takes of all this: ``neutral.fitting``.
 """
 
 from typing import Any
 
 from broker.dialects.neutral.cut import native_parallel, native_stops
+from broker.dialects.neutral.fitting import fitted
+from broker.dialects.neutral.fitting.effort import fitting_effort
+from broker.dialects.neutral.fitting.json_word import with_json_word
+from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
+from broker.dialects.neutral.fitting.settings import fitting_length, fitting_verbosity
 from broker.dialects.neutral.losing import terms, whole
 from broker.dialects.neutral.request import (
     Document,
@@ -15,7 +21,6 @@ from broker.dialects.neutral.request import (
     Message,
     Named,
     Part,
-    Reasoning,
     Refusal,
     Request,
     Text,
@@ -27,9 +32,13 @@ from broker.dialects.neutral.request import (
 from broker.dialects.neutral.signature import seal
 from broker.dialects.neutral.writing.attached import apart, as_text, chat_file
 from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
-from broker.dialects.neutral.writing.user import OPENAI, user_of
+from broker.dialects.neutral.writing.system_turns import wants_native, with_fitting_system
+from broker.dialects.neutral.writing.user import user_of
+from broker.dialects.vendors import takes_of
+from broker.settings import Quirks
+from broker.settings.takes import Takes
 
-_LOW, _MEDIUM = 4096, 12288  # tokens; a larger budget is a high effort
+_UNDERSTOOD = "Understood."  # the model's turn where a user's can't stand behind results
 
 
 @whole
@@ -37,53 +46,54 @@ def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
     Raises:
-        Unexpressible: chat can't say something in it.
+        Unexpressible: chat can't say something in it, or the model takes no such thing.
     """
-    takes_top_k = "top_k" in terms().quirks.takes
+    quirks, takes = terms().quirks, takes_of("chat", model, terms().takes)
+    takes_top_k = "top_k" in quirks.takes
     if not takes_top_k:
         refuse(request, "chat", "top_k")
-    messages: list[dict[str, Any]] = []
-    if request.instructions:
-        content = _content(tuple(Text(text) for text in request.instructions))
-        messages.append({"role": "system", "content": content})
-    for message in request.messages:
-        messages += _message(message)
+    effort = fitting_effort(request.reasoning, takes)
+    request = with_fitting_sampling(
+        with_json_word(fitted(request, takes), takes, instructions=True),
+        takes,
+        thinks=effort not in (None, "none"),
+    )
     found = without_none(
         {
             "model": model,
-            "messages": messages,
-            "max_completion_tokens": request.max_tokens,
+            "messages": _messages(request, quirks, takes),
+            "max_completion_tokens": fitting_length(request, takes),
             "temperature": request.temperature,
             "top_p": request.top_p,
             "top_k": request.top_k if takes_top_k else None,
             "seed": request.seed,
             "frequency_penalty": request.frequency_penalty,
             "presence_penalty": request.presence_penalty,
-            "stop": native_stops(request.stop, "chat", terms().quirks) or None,
+            "stop": native_stops(request.stop, "chat", quirks, takes) or None,
             "response_format": _format(request.output),
-            "reasoning_effort": effort_of(request.reasoning),
-            "verbosity": request.verbosity,
-            "user": user_of(request.user, OPENAI),
+            "reasoning_effort": effort,
+            "verbosity": fitting_verbosity(request, takes),
+            "user": user_of(request.user, takes),
         }
     )
     return found | _tools(request)
 
 
-def effort_of(reasoning: Reasoning | None) -> str | None:
-    """The effort that OpenAI's dialects ask for; a budget is put into one."""
-    if reasoning is None:
-        return None
-    if reasoning.on is False:
-        return "none"
-    if reasoning.effort is None and reasoning.budget is not None:
-        return (
-            "low"
-            if reasoning.budget <= _LOW
-            else "medium"
-            if reasoning.budget <= _MEDIUM
-            else "high"
-        )
-    return "xhigh" if reasoning.effort == "max" else reasoning.effort
+def _messages(request: Request, quirks: Quirks, takes: Takes) -> list[dict[str, Any]]:
+    turns = with_fitting_system(
+        request, native=wants_native(takes), developer=quirks.developer_role
+    )
+    asked = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
+    found: list[dict[str, Any]] = []
+    for place, turn in enumerate(turns):
+        written = _message(turn, takes, reasoned=bool(takes.reasoned_calls) and place > asked)
+        for message in written:
+            behind = bool(found) and found[-1]["role"] == "tool"
+            spoken = message["role"] not in ("tool", "assistant")
+            if behind and spoken and takes.user_after_tool is False:
+                found.append({"role": "assistant", "content": _UNDERSTOOD})
+            found.append(message)
+    return found
 
 
 def _tools(request: Request) -> dict[str, Any]:
@@ -134,7 +144,8 @@ def schema(output: JsonSchema) -> dict[str, Any]:
     )
 
 
-def _message(message: Message) -> list[dict[str, Any]]:
+def _message(message: Message, takes: Takes, *, reasoned: bool) -> list[dict[str, Any]]:
+    """``reasoned``: a turn that calls tools must have reasoning, whoever it is of."""
     if message.role == "tool":
         results, behind = apart(part for part in message.parts if isinstance(part, ToolResult))
         turn = [{"role": "user", "content": [_part(part) for part in behind]}] if behind else []
@@ -151,7 +162,13 @@ def _message(message: Message) -> list[dict[str, Any]]:
         found["refusal"] = "".join(refusals)
     if calls:
         found["tool_calls"] = calls
-    thoughts = _thoughts(message.parts)
+    untold = takes.thoughts is False or "reasoning_content" in terms().quirks.without
+    thoughts = {} if untold else _thoughts(message.parts)
+    if reasoned and calls and "reasoning_content" not in thoughts:
+        texts = [part.text for part in message.parts if isinstance(part, Thought)]
+        thoughts["reasoning_content"] = "".join(texts)
+    if content is None and thoughts and not calls and not refusals:
+        found["content"] = ""  # null is for turns that call tools
     # Of a turn that was nothing but another provider's reasoning nothing is left.
     return [found | thoughts] if said or refusals or calls or thoughts else []
 

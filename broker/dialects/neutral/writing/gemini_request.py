@@ -4,13 +4,18 @@ That calls be made one at a time can't be asked: all but the first are left out 
 way, and stop sequences beyond what Gemini takes are cut at (``neutral.cut``).
 Left out as harmless: the user's name, an image's detail, the names of schemas, and reasoning
 but for Gemini's own signatures. Such a signature returns to the part it came with: the call
-after it, or where there is none, the text.
+after it, or where there is none, the text. A call that another model made is marked as such where
+the model asks for signatures. What it takes of all this: ``neutral.fitting``.
 """
 
 from typing import Any
 
 from broker.dialects.neutral.cut import native_stops
 from broker.dialects.neutral.fields import unexpressible
+from broker.dialects.neutral.fitting import fitted
+from broker.dialects.neutral.fitting.effort import lose_effort
+from broker.dialects.neutral.fitting.output import fitting_output
+from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
 from broker.dialects.neutral.losing import parts_of, terms, whole
 from broker.dialects.neutral.request import (
     Document,
@@ -29,22 +34,33 @@ from broker.dialects.neutral.request import (
     ToolResult,
 )
 from broker.dialects.neutral.writing.attached import apart, as_text, gemini_part
+from broker.dialects.neutral.writing.json_words import words_of
 from broker.dialects.neutral.writing.names import without_names
 from broker.dialects.neutral.writing.part import arguments_of, only_text, refuse, without_none
 from broker.dialects.neutral.writing.system_turns import system_of
+from broker.dialects.vendors import takes_of
+from broker.settings.takes import Takes
 
+UNSIGNED = "skip_thought_signature_validator"  # Google's word for a call of another model
 _BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576}  # the rest is as high
 
 
 @whole
-def write(request: Request) -> dict[str, Any]:
-    """The request; the same whether it is to be streamed or not.
+def write(request: Request, model: str = "") -> dict[str, Any]:
+    """The request; the same whether it is to be streamed or not. ``model`` is who is to read it.
 
     Raises:
         Unexpressible: Gemini can't be told something in it.
     """
+    takes = takes_of("gemini", model, terms().takes)
     refuse(request, "gemini", *(("verbosity",) if request.verbosity != "medium" else ()))
-    system, messages = system_of(without_names(request), native=False)
+    thinking = _thinking(request.reasoning, takes)
+    output, told = fitting_output(request, takes)
+    request = with_fitting_sampling(
+        fitted(without_names(request), takes), takes, thinks=thinking is not None
+    )
+    system, messages = system_of(request, native=takes.system_turns is not False)
+    system += words_of(told)
     names = {
         part.id: part.name
         for message in messages
@@ -53,6 +69,8 @@ def write(request: Request) -> dict[str, Any]:
     }
     written = (content for message in messages for content in _contents(message, names))
     contents = [content for content in written if content["parts"]]
+    if takes.signed_calls:
+        _sign_calls(contents)
     settings = without_none(
         {
             "maxOutputTokens": request.max_tokens,
@@ -62,9 +80,9 @@ def write(request: Request) -> dict[str, Any]:
             "seed": request.seed,
             "frequencyPenalty": request.frequency_penalty,
             "presencePenalty": request.presence_penalty,
-            "stopSequences": native_stops(request.stop, "gemini", terms().quirks) or None,
-            "thinkingConfig": _thinking(request.reasoning),
-            **_output(request.output),
+            "stopSequences": native_stops(request.stop, "gemini", terms().quirks, takes) or None,
+            "thinkingConfig": thinking,
+            **_output(output),
         }
     )
     return without_none(
@@ -84,16 +102,44 @@ def _output(output: JsonSchema | str | None) -> dict[str, Any]:
     return {"responseMimeType": "application/json", "responseJsonSchema": schema}
 
 
-def _thinking(reasoning: Reasoning | None) -> dict[str, Any] | None:
+def _thinking(reasoning: Reasoning | None, takes: Takes) -> dict[str, Any] | None:
     if reasoning is None:
         return None
     if reasoning.on is False:
-        return {"thinkingBudget": 0}
+        return _off(takes)
+    if takes.thinking == "none":
+        if reasoning.on:
+            lose_effort(reasoning.effort, "this model does not think")
+        return None
     budget = reasoning.budget
     if budget is None and reasoning.effort is not None:
         budget = _BUDGETS.get(reasoning.effort, _BUDGETS["high"])
+    if budget is not None:
+        budget = max(budget, takes.budget_least or 0)
+        budget = min(budget, takes.budget_most or budget)
     shown = reasoning.summary != "omitted"
     return without_none({"thinkingBudget": budget, "includeThoughts": shown})
+
+
+def _off(takes: Takes) -> dict[str, Any] | None:
+    if takes.thinking == "none":
+        return None
+    if takes.thinking_off != "never":
+        return {"thinkingBudget": 0}
+    lose_effort("none", "this model always thinks")
+    return {"thinkingBudget": takes.budget_least or _BUDGETS["minimal"]}
+
+
+def _sign_calls(contents: list[dict[str, Any]]) -> None:
+    """Mark the calls that the model can't know again as such: the first of each turn since the
+    last text of the user, where it has no signature."""
+    for content in reversed(contents):
+        if content["role"] == "user" and any("text" in part for part in content["parts"]):
+            return
+        calls = (part for part in content["parts"] if "functionCall" in part)
+        first = next(calls, None)
+        if first is not None and "thoughtSignature" not in first:
+            first["thoughtSignature"] = UNSIGNED
 
 
 def _tools(request: Request) -> dict[str, Any]:

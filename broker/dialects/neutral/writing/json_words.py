@@ -4,12 +4,19 @@ from typing import Any
 
 import msgspec
 
-JSON_ONLY = (
-    "Answer with a single JSON object and nothing else: no other text before or after it, and no "
-    "code fence."
-)
+from broker.dialects.neutral.fitting.json_word import JSON_ONLY
+from broker.dialects.neutral.request import JsonSchema
+
+__all__ = ["JSON_ONLY", "json_of", "words_of"]
 
 
 def json_of(schema: Any) -> str:
     """The same of a schema."""
     return f"{JSON_ONLY} It must match this JSON schema: {msgspec.json.encode(schema).decode()}"
+
+
+def words_of(output: JsonSchema | str | None) -> list[str]:
+    """The instructions that ask for this form of an answer; none where nothing is to be asked."""
+    if output is None:
+        return []
+    return [json_of(output.schema) if isinstance(output, JsonSchema) else JSON_ONLY]

@@ -2,23 +2,28 @@
 
 Left out as harmless: reasoning signed by another provider, or not at all, which this dialect
 would refuse; an image's detail; the name, description and strictness of a schema for the
-output, which is always strict here; empty texts, which are refused. A refusal sent back is a
+output, which is always strict here; blank texts, which are refused. A refusal sent back is a
 text like any other. JSON without a schema is asked for in words; stop sequences of nothing but
 white space are cut at on the answer's way (``neutral.cut``). ``max_tokens`` is a must, so that a
-call without one gets a default.
+call without one gets a default. What the model takes of all this: ``neutral.fitting``.
 """
 
 from typing import Any
 
 from broker.dialects.neutral.cut import native_stops
-from broker.dialects.neutral.losing import lose_setting, terms, whole
+from broker.dialects.neutral.fitting import fitted
+from broker.dialects.neutral.fitting.output import fitting_output
+from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
+from broker.dialects.neutral.fitting.thinking import thinking_of
+from broker.dialects.neutral.fitting.tools import with_fitting_choice
+from broker.dialects.neutral.losing import caller, lose_setting, terms, whole
 from broker.dialects.neutral.request import (
     Document,
     Image,
+    JsonSchema,
     Message,
     Named,
     Part,
-    Reasoning,
     Refusal,
     Request,
     Text,
@@ -28,14 +33,13 @@ from broker.dialects.neutral.request import (
     ToolResult,
 )
 from broker.dialects.neutral.writing.attached import messages_document
-from broker.dialects.neutral.writing.json_words import JSON_ONLY
+from broker.dialects.neutral.writing.json_words import words_of
 from broker.dialects.neutral.writing.names import without_names
 from broker.dialects.neutral.writing.part import arguments_of, plain, refuse, without_none
 from broker.dialects.neutral.writing.system_turns import system_of, wants_native
-from broker.dialects.neutral.writing.user import ANTHROPIC, user_of
-
-DEFAULT_MAX_TOKENS = 8192  # what every current model can give; beside a thinking budget
-_WARMEST = 1.0
+from broker.dialects.neutral.writing.user import user_of
+from broker.dialects.vendors import takes_of
+from broker.settings.takes import Takes
 
 
 @whole
@@ -43,43 +47,37 @@ def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
     Raises:
-        Unexpressible: the messages dialect can't say something in it.
+        Unexpressible: the messages dialect can't say something in it, or the model takes no such.
     """
+    takes = takes_of("messages", model, terms().takes)
+    request = fitted(request, takes)
     refuse(request, "messages", "seed", "frequency_penalty", "presence_penalty")
     if request.verbosity not in (None, "medium"):
         lose_setting("verbosity", request.verbosity, "the messages dialect has nothing like it")
-    temperature = request.temperature
-    if temperature is not None and temperature > _WARMEST:
-        why = f"above {_WARMEST} the messages dialect has none"
-        lose_setting("temperature", temperature, why, kind="value")
-        temperature = _WARMEST
-    system, messages = system_of(without_names(request), native=wants_native(model))
-    if request.output == "json":
-        system.append(JSON_ONLY)
-    user = user_of(request.user, ANTHROPIC)
+    thinking = thinking_of(request, takes, caller())
+    request = with_fitting_sampling(request, takes, thinks=thinking.on)
+    native = wants_native(takes)
+    system, messages = system_of(without_names(request), native=native)
+    output, told = fitting_output(request, takes)
+    if isinstance(output, str):  # the dialect knows JSON by a schema only
+        output, told = None, output
+    user = user_of(request.user, takes)
     found = without_none(
         {
             "model": model,
-            "system": _system(system),
+            "system": _system([*system, *words_of(told)]),
             "messages": _messages(messages),
-            "max_tokens": _limit(request),
-            "temperature": temperature,
+            "max_tokens": thinking.length,
+            "temperature": request.temperature,
             "top_p": request.top_p,
             "top_k": request.top_k,
-            "stop_sequences": native_stops(request.stop, "messages", terms().quirks) or None,
-            "thinking": _thinking(request.reasoning),
-            "output_config": _output(request),
+            "stop_sequences": native_stops(request.stop, "messages", terms().quirks, takes) or None,
+            "thinking": thinking.fields,
+            "output_config": _output(thinking.effort, output),
             "metadata": None if user is None else {"user_id": user},
         }
     )
-    return found | _tools(request)
-
-
-def _limit(request: Request) -> int:
-    if request.max_tokens is not None:
-        return request.max_tokens
-    budget = request.reasoning.budget if request.reasoning else None
-    return DEFAULT_MAX_TOKENS + (budget or 0)
+    return found | _tools(request, takes)
 
 
 def _system(texts: list[str]) -> Any:
@@ -88,30 +86,17 @@ def _system(texts: list[str]) -> Any:
     return [{"type": "text", "text": text} for text in texts]
 
 
-def _thinking(reasoning: Reasoning | None) -> dict[str, Any] | None:
-    if reasoning is None or reasoning.on is None:
-        return None
-    if not reasoning.on:
-        return {"type": "disabled"}
-    summary = reasoning.summary
-    display = summary and ("omitted" if summary == "omitted" else "summarized")
-    kind = "adaptive" if reasoning.budget is None else "enabled"
-    return without_none({"type": kind, "budget_tokens": reasoning.budget, "display": display})
-
-
-def _output(request: Request) -> dict[str, Any] | None:
-    found: dict[str, Any] = {}
-    if request.reasoning is not None and request.reasoning.effort is not None:
-        effort = request.reasoning.effort
-        found["effort"] = "low" if effort == "minimal" else effort
-    if request.output is not None and not isinstance(request.output, str):
-        found["format"] = {"type": "json_schema", "schema": request.output.schema}
+def _output(effort: str | None, output: JsonSchema | None) -> dict[str, Any] | None:
+    found: dict[str, Any] = {} if effort is None else {"effort": effort}
+    if output is not None:
+        found["format"] = {"type": "json_schema", "schema": output.schema}
     return found or None
 
 
-def _tools(request: Request) -> dict[str, Any]:
+def _tools(request: Request, takes: Takes) -> dict[str, Any]:
     if not request.tools:
         return {}
+    request = with_fitting_choice(request, takes)
     found: dict[str, Any] = {"tools": [_tool(each) for each in request.tools]}
     choice: dict[str, Any] = {}
     match request.tool_choice:

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from broker.dialects.neutral.fields import unexpressible
 from broker.dialects.neutral.losing import lose, lose_setting
 from broker.dialects.neutral.request import (
     Image,
@@ -17,6 +16,8 @@ from broker.dialects.neutral.request import (
 )
 from broker.loss import Loss
 from broker.nesting import DEEPEST, levels
+
+INVALID = "invalid_arguments"  # what a call holds that has no JSON object
 
 
 def only_text(parts: Iterable[Part], where: str) -> tuple[str, ...]:
@@ -34,21 +35,22 @@ def only_text(parts: Iterable[Part], where: str) -> tuple[str, ...]:
 def arguments_of(call: ToolCall) -> dict[str, Any]:
     """The arguments of a call, for dialects that take an object.
 
-    Raises:
-        Unexpressible: they are not the JSON of one.
+    A model may have written something else (a call that was cut off): it is told as it is, under a
+    name that says so, for else the conversation could not be gone on with there.
     """
     try:
         found = msgspec.json.decode(call.arguments or "{}")
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or levels(found) > DEEPEST:
-        why = f"the arguments of call {call.id[:64]!r} are no JSON object"
-        raise unexpressible(call.at or "messages", why)
+        return {INVALID: call.arguments}
     return found
 
 
 def plain(parts: Sequence[Part]) -> str | None:
-    """The text of a content that may be written as a plain string: it is a single text."""
+    """The text of a content that may be written as a plain string: a single text, or nothing."""
+    if not parts:
+        return ""
     if len(parts) == 1 and isinstance(parts[0], Text):
         return parts[0].text
     return None

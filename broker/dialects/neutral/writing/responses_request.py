@@ -7,7 +7,15 @@ this dialect has sealed. A thinking budget becomes the nearest effort.
 
 from typing import Any
 
-from broker.dialects.neutral.losing import whole
+import msgspec
+
+from broker.dialects.mending import without_unfollowed
+from broker.dialects.neutral.fitting import fitted
+from broker.dialects.neutral.fitting.effort import fitting_effort
+from broker.dialects.neutral.fitting.json_word import with_json_word
+from broker.dialects.neutral.fitting.sampling import with_fitting_sampling
+from broker.dialects.neutral.fitting.settings import fitting_length, fitting_verbosity
+from broker.dialects.neutral.losing import terms, whole
 from broker.dialects.neutral.request import (
     Document,
     Image,
@@ -24,10 +32,13 @@ from broker.dialects.neutral.request import (
     ToolResult,
 )
 from broker.dialects.neutral.writing.attached import as_text, responses_file
-from broker.dialects.neutral.writing.chat_request import effort_of, function, schema
+from broker.dialects.neutral.writing.chat_request import function, schema
 from broker.dialects.neutral.writing.names import without_names
 from broker.dialects.neutral.writing.part import plain, refuse, url_of, without_none
-from broker.dialects.neutral.writing.user import OPENAI, user_of
+from broker.dialects.neutral.writing.system_turns import wants_native, with_fitting_system
+from broker.dialects.neutral.writing.user import user_of
+from broker.dialects.vendors import takes_of
+from broker.settings.takes import Takes
 
 
 @whole
@@ -35,33 +46,46 @@ def write(request: Request, model: str) -> dict[str, Any]:
     """The request, without a word on how it is to be streamed.
 
     Raises:
-        Unexpressible: the responses dialect can't say something in it.
+        Unexpressible: the responses dialect can't say something in it, or the model takes no such.
     """
+    takes = takes_of("responses", model, terms().takes)
     refuse(request, "responses", "top_k", "seed", "frequency_penalty", "presence_penalty")
-    request = without_names(request)
-    items = [item for message in request.messages for item in _items(message)]
-    text = without_none({"format": _format(request.output), "verbosity": request.verbosity})
+    reasoning = _reasoning(request.reasoning, takes)
+    thinks = reasoning.get("reasoning", {}).get("effort", "none") != "none"
+    request = with_json_word(fitted(without_names(request), takes), takes, instructions=False)
+    request = with_fitting_sampling(request, takes, thinks=thinks)
+    bare = msgspec.structs.replace(request, instructions=())  # they stand beside the turns
+    turns = with_fitting_system(bare, native=wants_native(takes))
+    items = [item for message in turns for item in _items(message)]
+    if takes.efforts == ():  # such a model takes no reasoning back either
+        items = [item for item in items if item.get("type") != "reasoning"]
+    items = without_unfollowed(items)
+    verbosity = fitting_verbosity(request, takes)
+    text = without_none({"format": _format(request.output), "verbosity": verbosity})
     found = without_none(
         {
             "model": model,
             "instructions": "\n\n".join(request.instructions) if request.instructions else None,
             "input": items,
-            "max_output_tokens": request.max_tokens,
+            "max_output_tokens": fitting_length(request, takes),
             "temperature": request.temperature,
             "top_p": request.top_p,
             "text": text or None,
-            "user": user_of(request.user, OPENAI),
+            "user": user_of(request.user, takes),
             "store": False,
         }
     )
-    return found | _reasoning(request.reasoning) | _tools(request)
+    return found | reasoning | _tools(request)
 
 
-def _reasoning(reasoning: Reasoning | None) -> dict[str, Any]:
+def _reasoning(reasoning: Reasoning | None, takes: Takes) -> dict[str, Any]:
     if reasoning is None:
         return {}
+    effort = fitting_effort(reasoning, takes)
+    if takes.efforts == ():  # what does not think has nothing to show
+        return {}
     summary = None if reasoning.summary == "omitted" else reasoning.summary
-    fields = without_none({"effort": effort_of(reasoning), "summary": summary})
+    fields = without_none({"effort": effort, "summary": summary})
     if not fields:
         return {}
     sealed = {} if reasoning.on is False else {"include": ["reasoning.encrypted_content"]}
@@ -111,7 +135,9 @@ def _items(message: Message) -> list[dict[str, Any]]:
         else:
             said.append(_content(part, message.role))
     text = plain(message.parts)
-    return items if text is None else [{"role": message.role, "content": text}]
+    if text is None or (not message.parts and message.role == "assistant"):
+        return items
+    return [{"role": message.role, "content": text}]
 
 
 def _call(call: ToolCall) -> list[dict[str, Any]]:
@@ -140,8 +166,8 @@ def _content(part: Part, role: str) -> dict[str, Any]:
         case Document():
             return responses_file(part)
         case Image():
-            url = {"image_url": url_of(part), "detail": part.detail}
-            return without_none({"type": "input_image", **url})
+            url = {"image_url": url_of(part), "detail": part.detail or "auto"}
+            return {"type": "input_image", **url}
         case Refusal(text):
             return {"type": "refusal", "refusal": text}
         case Text(text):

@@ -1,25 +1,62 @@
-"""System messages within a conversation, for dialects whose instructions stand beside it.
+"""System messages within a conversation.
 
-The messages dialect has turns of that role since Claude Opus 4.8 (platform.claude.com,
+Chat and responses have them anywhere, though not all models that are asked in chat take them. The
+messages dialect has turns of that role since Claude Opus 4.8 (platform.claude.com,
 "Mid-conversation system messages"): behind a turn of the user, and last or before one of the
 assistant. Everywhere else such a message becomes a turn of the user, marked as what it is.
 """
 
-import re
-
 from broker.dialects.neutral.losing import terms
 from broker.dialects.neutral.request import Message, Request, Text
 from broker.dialects.neutral.writing.part import only_text
+from broker.settings.takes import Takes
 
 _SYSTEM = ("system", "developer")
-_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?!\d)", re.ASCII)
-_SINCE = (4, 8)
 
 
-def takes_system_turns(model: str) -> bool:
-    """Whether a model of the messages dialect is known to take them, by its name."""
-    found = _VERSION.search(model)
-    return found is not None and (int(found[1]), int(found[2] or 0)) >= _SINCE
+def with_fitting_system(
+    request: Request, *, native: bool, developer: bool = True
+) -> tuple[Message, ...]:
+    """All turns, for dialects that have system messages among them: those that follow one another
+    are one, for there are models whose template takes one. Without ``native`` they stand at the
+    beginning only. ``developer``: the provider tells that role from ``system``.
+    """
+    turns = list(request.messages)
+    if request.instructions:
+        turns.insert(0, Message("system", tuple(Text(text) for text in request.instructions)))
+    found: list[Message] = []
+    for turn in turns:
+        if turn.role not in _SYSTEM:
+            found.append(turn)
+            continue
+        before = found[-1] if found else None
+        same = before is not None and (
+            before.role == turn.role if developer else before.role in _SYSTEM
+        )
+        if before is not None and same:
+            found[-1] = Message(before.role, before.parts + turn.parts, at=before.at)
+        else:
+            found.append(turn)
+    begun = 0
+    while begun < len(found) and found[begun].role in _SYSTEM:
+        begun += 1
+    return tuple(
+        turn
+        if turn.role not in _SYSTEM
+        else _as_text(turn)
+        if native or place < begun
+        else _marked(turn)
+        for place, turn in enumerate(found)
+    )
+
+
+def _as_text(message: Message) -> Message:
+    """A system message, as a single text if it is of texts alone."""
+    texts = [part.text for part in message.parts if isinstance(part, Text)]
+    if len(texts) < 2 or len(texts) < len(message.parts):
+        return message
+    whole = "\n\n".join(text for text in texts if text)
+    return Message(message.role, (Text(whole),), message.name, message.at)
 
 
 def system_of(request: Request, *, native: bool) -> tuple[list[str], tuple[Message, ...]]:
@@ -36,10 +73,10 @@ def system_of(request: Request, *, native: bool) -> tuple[list[str], tuple[Messa
     return [text for text in texts if text], tuple(found)
 
 
-def wants_native(model: str) -> bool:
-    """Whether a messages provider is given such turns as they are, by the operator's word."""
+def wants_native(takes: Takes) -> bool:
+    """Whether a provider is given such turns as they are, by the operator's word or the model."""
     said = terms().system_turns
-    return takes_system_turns(model) if said == "auto" else said == "native"
+    return takes.system_turns is not False if said == "auto" else said == "native"
 
 
 def _merged(messages: tuple[Message, ...]) -> list[Message]:
@@ -69,5 +106,10 @@ def _turn(rest: list[Message], place: int, native: bool) -> Message:
     follows = place > 0 and rest[place - 1].role in ("user", "tool")
     if native and follows and (place + 1 == len(rest) or rest[place + 1].role == "assistant"):
         return message
+    return _marked(message)
+
+
+def _marked(message: Message) -> Message:
+    """A system message as a turn of the user, marked as what it is."""
     text = "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
     return Message("user", (Text(f"<system>\n{text}\n</system>"),), at=message.at)

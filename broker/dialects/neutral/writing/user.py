@@ -6,12 +6,12 @@ does that too, call after call.
 
 import hashlib
 
-OPENAI = 64  # characters: of ``user`` in chat and responses
-ANTHROPIC = 256  # of ``metadata.user_id``
+from broker.settings.takes import Takes
 
 
-def user_of(user: str | None, longest: int) -> str | None:
-    """The word itself, or the SHA-256 of it in hexadecimal."""
-    if user is None or len(user) <= longest:
+def user_of(user: str | None, takes: Takes) -> str | None:
+    """The word itself, or as much as is taken of its SHA-256 in hexadecimal."""
+    most = takes.user_most
+    if user is None or most is None or len(user) <= most:
         return user
-    return hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()[:most]
