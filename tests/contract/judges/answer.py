@@ -1,5 +1,6 @@
 """What a provider means to say, and what an SDK's user has of it: both in no dialect's words."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -66,9 +67,14 @@ class Heard(msgspec.Struct):
     status: int | None = None
 
 
-def pieces(text: str, size: int = 5) -> Iterator[str]:
-    """The text in pieces of so many characters."""
-    return (text[at : at + size] for at in range(0, len(text), size))
+def pieces(text: str) -> Iterator[str]:
+    """The text in pieces of different lengths."""
+    sizes = itertools.cycle((5, 1, 9, 2, 17))
+    at = 0
+    while at < len(text):
+        size = next(sizes)
+        yield text[at : at + size]
+        at += size
 
 
 def parsed(arguments: str) -> Any:

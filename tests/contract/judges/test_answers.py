@@ -1,11 +1,13 @@
 """Official SDKs as judges of what callers see of good answers, in every pair of dialects."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import pytest
 from msgspec import structs
 
 from tests.contract.judges.answer import ANSWERS, COUNTS, Answer, Spoken
+from tests.contract.judges.drawn import drawn
 from tests.contract.judges.panel import GOOGLE, PANEL, Judge, Seat
 from tests.contract.judges.right import difference, right
 from tests.contract.judges.stage import SAYING, Case, Check, Court, all_of
@@ -21,9 +23,13 @@ def case(spoken: Spoken, answer: Answer) -> Case:
 
 def cases(*names: str) -> Iterator[Case]:
     """Each answer as every dialect says it that has words for it."""
-    for answer in ANSWERS:
+    return told(each for each in ANSWERS if not names or each.name in names)
+
+
+def told(answers: Iterable[Answer]) -> Iterator[Case]:
+    for answer in answers:
         for spoken, said in SAYING.items():
-            if said.can(answer) and (not names or answer.name in names):
+            if said.can(answer):
                 yield case(spoken, answer)
 
 
@@ -73,10 +79,10 @@ def tampered(answer: Answer) -> Iterator[Answer]:
 
 
 async def test_a_judge_notices_what_is_lost(court: Court) -> None:
-    (told,) = (each for each in ANSWERS if each.name == FULL)
+    (true,) = (each for each in ANSWERS if each.name == FULL)
     checks: list[Check] = []
     for spoken in SAYING:
-        for number, false in enumerate(tampered(told)):
+        for number, false in enumerate(tampered(true)):
             for seat in (*PANEL, *GOOGLE):
                 if seat.surface != spoken or seat.again:
                     continue
@@ -86,7 +92,7 @@ async def test_a_judge_notices_what_is_lost(court: Court) -> None:
                 async def check(
                     judge: Judge = judge, prompt: str = prompt, seat: Seat = seat
                 ) -> None:
-                    assert await judge("judged", prompt) != right(told, seat.surface)
+                    assert await judge("judged", prompt) != right(true, seat.surface)
 
                 checks.append((f"{spoken}, tampered {number}, heard by {seat.name}", check))
     await all_of(checks)
@@ -94,6 +100,24 @@ async def test_a_judge_notices_what_is_lost(court: Court) -> None:
 
 async def test_every_caller_of_every_provider(court: Court) -> None:
     await all_of(against(court, seat, one, one.spoken) for one in cases(*QUICK) for seat in PANEL)
+
+
+async def test_drawn_answers(court: Court) -> None:
+    """Every judge has its turns."""
+    checks = (against(court, s, one, one.spoken) for one in told(drawn(1, 15)) for s in PANEL)
+    await all_of(list(checks)[::6])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [2, 3])
+async def test_more_drawn_answers(court: Court, seed: int) -> None:
+    kinds = itertools.cycle(("", "-whole"))
+    await all_of(
+        against(court, seat, one, one.spoken + kind)
+        for one, kind in zip(told(drawn(seed, 25)), kinds, strict=False)
+        for seat in PANEL
+    )
 
 
 @pytest.mark.slow
