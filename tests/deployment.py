@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from rig.program import Program
 
-_PATIENCE = 1.0  # seconds for what still runs at the end
+_PATIENCE = 2.0  # seconds for what still runs at the end
 
 
 def ask(model: str, prompt: str, **fields: Any) -> dict[str, Any]:

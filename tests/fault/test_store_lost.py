@@ -30,11 +30,12 @@ from tests.fault.conftest import Make
 
 MakeStore = Callable[..., StoreServer]
 
-PAUSE = 10.0  # seconds
-LONG = 380  # tokens
+PAUSE = 6.0  # seconds, three leases
+LONG = 260  # tokens
 LOST, CLAIMS = 20_000, 40_000  # bytes of the append-only file
 AWAY = 3.0  # seconds
-REFUSED_WITHIN = 8.0  # seconds: the store's timeout of 5, and a margin for the machine
+TIMEOUT = 2.0  # seconds, the store's
+REFUSED_WITHIN = TIMEOUT + 3.0  # seconds, with a margin for the machine
 
 
 async def _read(cluster: Cluster, model: str, count: int) -> list[SseReader]:
@@ -186,7 +187,8 @@ async def _status_after(cluster: Cluster, url: str, cursor: int) -> int:
 
 
 async def test_a_paused_store_robs_nobody(make_cluster: Make) -> None:
-    cluster = await make_cluster(apis=2, workers=2)
+    config = f"[store]\ntimeout = {TIMEOUT}\n"
+    cluster = await make_cluster(apis=2, workers=2, config=config)
     quick = "sim/tokens=3,interval=0"
     model = f"sim/tokens={LONG},interval=30ms,obfuscation=1"  # begins before, ends after it
     readers = await _read(cluster, model, 5)
