@@ -22,6 +22,7 @@ from workers.providers.chat import ChatProvider
 from workers.providers.gemini import GeminiProvider
 from workers.providers.messages import MessagesProvider
 from workers.providers.responses import ResponsesProvider
+from workers.providers.slices import in_groups
 from workers.providers.splitter import SseSplitter
 from workers.providers.translated import speaking
 from workers.providers.upstream import Upstream
@@ -52,7 +53,8 @@ class _Provider:
     ) -> AsyncGenerator[list[Frame], None]:
         body = self._case.body
         if self._case.cell.form == "whole":
-            yield self._upstream._whole(call, body, reply)
+            for frames in in_groups(self._upstream._whole(call, body, reply)):
+                yield frames
             return
         splitter, decoder = SseSplitter(), self._upstream._decoder(call, reply)
         while body:
