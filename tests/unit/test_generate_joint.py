@@ -254,7 +254,7 @@ async def test_a_call_that_was_held_is_replaced_unseen(rig: Rig) -> None:
     assert await message(rig, claim) == {
         "role": "assistant",
         "content": "Well.",
-        "tool_calls": [{"function": {"name": "g", "arguments": "{}"}}],
+        "tool_calls": [{"type": "function", "function": {"name": "g", "arguments": "{}"}}],
     }
     assert (await rig.job(claim)).state is JobState.COMPLETED
 
