@@ -21,7 +21,7 @@ class VendorServer:
 
     ``down`` and ``cut`` name those that refuse every call for now, and those that break their
     answers off before they have said anything. ``refused`` is what was wrong with requests;
-    ``served`` who answered. Half of their answers call tools.
+    ``served`` who answered. Nearly all of their answers call tools.
     """
 
     def __init__(self, seed: str) -> None:
@@ -97,7 +97,7 @@ class VendorServer:
     def _events(self, vendor: Vendor, body: dict[str, Any]) -> Events:
         self._said += 1
         tools = tools_in(vendor.dialect, body)
-        calling = bool(tools) and self._dice.random() < 0.8
+        calling = bool(tools) and self._dice.random() < 0.95
         word = f"said{self._said:03}x"
         said = draw_said(self._dice, vendor, tools, word, calling=calling)
         return events_of(self._dice, vendor, said, body)
