@@ -11,6 +11,11 @@ class WhiteSpace:
     def __init__(self, left_out: str = "") -> None:
         self._due = left_out
 
+    @property
+    def due(self) -> bool:
+        """Whether any is left."""
+        return bool(self._due)
+
     def unsaid(self, text: str) -> str:
         """The text without the white space that was delivered before."""
         same = 0

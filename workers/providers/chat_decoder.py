@@ -166,10 +166,8 @@ class ChatDecoder:
         if self._ended or (self._one and len(choices) > 1):
             return False
         for choice in choices:
-            delta = choice.delta
-            if delta is None or choice.finish_reason or choice.index < 0:
-                return False
-            if choice.index and self._one:
+            delta, index = choice.delta, choice.index
+            if delta is None or choice.finish_reason or (index and (self._one or index < 0)):
                 return False
             if delta.tool_calls or delta.function_call or delta.error is not None:
                 return False

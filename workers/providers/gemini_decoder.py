@@ -62,9 +62,10 @@ class GeminiDecoder:
         return frames
 
     def _take(self, chunk: dict[str, Any]) -> None:
-        ended = _note(chunk, self._reply)
-        self.sure = self.sure and not (self._ended and _says(chunk))
-        self._ended = ended or self._ended
+        if self._ended and self.sure:
+            self.sure = not _says(chunk)
+        if _note(chunk, self._reply):
+            self._ended = True
 
 
 def decode_whole(body: bytes, reply: Reply) -> Frame:
@@ -118,11 +119,13 @@ def _says(chunk: dict[str, Any]) -> bool:
 
 def _note(chunk: dict[str, Any], reply: Reply) -> bool:
     """Keep the reply up to date; tell whether the answer ends with this."""
-    if (counts := counts_of(chunk)) is not None:
+    if "usageMetadata" in chunk and (counts := counts_of(chunk)) is not None:
         reply.said = (reply.said or {}) | counts
     if reply.provider_id is None and isinstance(chunk.get("responseId"), str):
         reply.provider_id = chunk["responseId"]
-    if chunk.get("candidates"):
+    if candidates := chunk.get("candidates"):
+        if type(candidates) is list and len(candidates) == 1:  # nearly always
+            return bool(named(candidates[0]).get("finishReason"))
         return any(candidate.get("finishReason") for candidate in candidates_of(chunk))
     feedback = chunk.get("promptFeedback")
     return isinstance(feedback, dict) and bool(named(feedback).get("blockReason"))

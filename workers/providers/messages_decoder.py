@@ -97,11 +97,13 @@ class MessagesDecoder:
                 self.failure = failures.garbled("json")
                 break
             for event, each in told:
-                self._note(event, each)
-                if self.failure is not None:
-                    break
-                if event.type != "ping":
-                    frames.append(data_frame(Kind.DIALECT, each, event.type.encode()))
+                kind = event.type
+                if kind != "content_block_delta" or self._ended or not self._started:
+                    self._note(event, each)
+                    if self.failure is not None:
+                        break
+                if kind != "ping":
+                    frames.append(data_frame(Kind.DIALECT, each, kind.encode()))
             if self.failure is not None or self.done:
                 break
         self._reply.events += len(frames)
@@ -122,12 +124,12 @@ class MessagesDecoder:
                 raise
             return _read(mended)
         kind = event.type
-        if (
-            kind == "content_block_start"
-            or (not self._shape.strict and kind in _BLOCKS)
-            or (kind == "content_block_delta" and event.delta and event.delta.type is None)
-            or (kind == "message_start" and event.message is not None and event.message.content)
-        ):
+        if kind == "content_block_delta":
+            delta = event.delta
+            odd = not self._shape.strict or (delta is not None and delta.type is None)
+        else:
+            odd = kind in _BLOCKS or (kind == "message_start" and bool(_content(event)))
+        if odd:
             told = decode_object(data) or {}
             mended = self._shape.mend(told)
             if mended[0] is not told:
@@ -173,6 +175,10 @@ class MessagesDecoder:
             self._ended = True
         if self._ended and self._usage:
             self._reply.usage = self._usage
+
+
+def _content(event: _Event) -> Any:
+    return event.message.content if event.message is not None else None
 
 
 def _read(events: list[dict[str, Any]]) -> list[tuple[_Event, bytes]]:

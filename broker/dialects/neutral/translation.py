@@ -278,7 +278,8 @@ class Translation:
 
     def _told(self, events: list[Event]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        events = self._unsaid(events)
+        if self._space.due:
+            events = self._unsaid(events)
         for event in events if self._scissors is None else self._scissors.take(events):
             if isinstance(event, Failed):
                 self.failed = event

@@ -30,6 +30,11 @@ class Calls:
         """Whether there was one."""
         return self._count > 0 or bool(self._unnamed)
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is held of a call."""
+        return self._empty is not None
+
     def knows(self, key: int) -> bool:
         return key in self._indexes or key in self._unnamed
 

@@ -37,6 +37,14 @@ from broker.dialects.neutral.reading.thoughts import piece_of
 from broker.dialects.neutral.usage import Usage
 
 _LEGACY = -1  # the key of the one call of ``function_call``
+# The fields of a plain chunk, and of a choice in one.
+_TOP = frozenset(
+    (
+        *("id", "object", "created", "model", "choices", "usage", "system_fingerprint"),
+        *("service_tier", "obfuscation", "provider"),
+    )
+)
+_PLAIN = frozenset(("index", "delta", "finish_reason", "logprobs", "native_finish_reason"))
 _READ = frozenset(
     ("content", "refusal", "tool_calls", "function_call", "reasoning_details", "thinking_blocks")
 )
@@ -60,6 +68,8 @@ class ChatReader:
 
     def feed(self, chunk: dict[str, Any]) -> list[Event]:
         """The events of one chunk."""
+        if (plain := self._plain(chunk)) is not None:
+            return [plain]
         return [event for each in self._shape.mend(chunk) for event in self._read(each)]
 
     def whole(self, answer: dict[str, Any]) -> list[Event]:
@@ -69,6 +79,35 @@ class ChatReader:
     def end(self) -> list[Event]:
         """The answer is complete: what remains to be said."""
         return list(self._stop())
+
+    def _plain(self, chunk: dict[str, Any]) -> Event | None:
+        """The event of a chunk that has more text and nothing else, as nearly all of them: none of
+        the odd shapes is looked for in it."""
+        choices = chunk.get("choices")
+        if type(choices) is not list or len(choices) != 1 or not self._started:
+            return None
+        choice = choices[0]
+        if type(choice) is not dict or not choice.keys() <= _PLAIN or not chunk.keys() <= _TOP:
+            return None
+        delta = choice.get("delta")
+        if choice.get("index") != 0 or choice.get("finish_reason") or type(delta) is not dict:
+            return None
+        said = None
+        for key, value in delta.items():
+            if value and key != "role":
+                if said is not None:
+                    return None
+                said = key
+        if said != "content" and said != "reasoning_content":
+            return None
+        text = delta[said]
+        if type(text) is not str or self._calls.waits or chunk.get("usage") is not None:
+            return None
+        self._spoken = self._shape.spoken = True
+        if said == "content":
+            return TextDelta(text)
+        self._flat = True
+        return ThoughtDelta(text)
 
     def _read(self, chunk: dict[str, Any]) -> Iterator[Event]:
         if chunk.get("error") is not None:

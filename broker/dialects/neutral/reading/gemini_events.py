@@ -49,6 +49,12 @@ REASONS: dict[str, StopReason] = {
 }
 
 
+# The fields of a plain object, of the candidate in it, and of a part that is a text.
+_TOP = frozenset(("candidates", "modelVersion", "responseId"))
+_PLAIN = frozenset(("content", "index"))
+_TEXT = frozenset(("text", "thought"))
+
+
 class GeminiReader:
     """Reads one answer. ``fallback`` is its id where the provider gives none."""
 
@@ -62,7 +68,27 @@ class GeminiReader:
 
     def feed(self, chunk: dict[str, Any]) -> list[Event]:
         """The events of one response object."""
+        if self._started and (plain := self._plain(chunk)) is not None:
+            return [plain]
         return list(self._read(chunk))
+
+    def _plain(self, chunk: dict[str, Any]) -> Event | None:
+        """The event of an object that has more text and nothing else."""
+        candidates = chunk.get("candidates")
+        if type(candidates) is not list or len(candidates) != 1 or not chunk.keys() <= _TOP:
+            return None
+        candidate = candidates[0]
+        if type(candidate) is not dict or not candidate.keys() <= _PLAIN:
+            return None
+        content = candidate.get("content")
+        parts = content.get("parts") if type(content) is dict else None
+        if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not dict:
+            return None
+        part = parts[0]
+        text = part.get("text")
+        if type(text) is not str or not text or not part.keys() <= _TEXT:
+            return None
+        return ThoughtDelta(text) if part.get("thought") else TextDelta(text)
 
     def whole(self, answer: dict[str, Any]) -> list[Event]:
         """The events of a whole answer."""

@@ -43,7 +43,24 @@ class MessagesReader:
 
     def feed(self, event: dict[str, Any]) -> list[Event]:
         """The events of one event."""
+        if event.get("type") == "content_block_delta" and self._started:
+            delta = event.get("delta")
+            if type(delta) is dict and len(delta) == 2 and not self._calls.waits:
+                plain = self._plain(event.get("index"), delta.get("type"), delta)
+                if plain is not None:
+                    return [plain]
         return list(self._read(event))
+
+    def _plain(self, index: Any, kind: Any, delta: dict[str, Any]) -> Event | None:
+        """The event of a delta that is more text in a block that was begun for it."""
+        block = self._kinds.get(index) if type(index) is int else None
+        if kind == "text_delta" and block == "text":
+            text = delta.get("text")
+            return TextDelta(text) if type(text) is str and text else None
+        if kind == "thinking_delta" and block == "thinking":
+            text = delta.get("thinking")
+            return ThoughtDelta(text) if type(text) is str and text else None
+        return None
 
     def whole(self, answer: dict[str, Any]) -> list[Event]:
         """The events of a whole message."""

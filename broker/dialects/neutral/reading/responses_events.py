@@ -59,6 +59,9 @@ INCOMPLETE: dict[str, StopReason] = {
 }
 
 
+_Spot = tuple[int, str]  # an item, and a text in it
+
+
 class ResponsesReader:
     """Reads one answer. ``fallback`` is its id where the provider gives none."""
 
@@ -70,7 +73,12 @@ class ResponsesReader:
         self._calls = Calls()
         self._keys: dict[str, int] = {}  # items by their ids
         self._types: dict[int, str] = {}  # of items, in the order in which they began
-        self._told: dict[tuple[int, str], list[str]] = {}  # texts, by item and kind
+        self._lengths: dict[_Spot, int] = {}  # characters told, by item and kind of text
+        # Where the last delta of text or thoughts was: its type, places, and spot.
+        self._running = ""
+        self._at: tuple[Any, Any, str, int] = (None, None, "", 0)
+        self._spot: _Spot = (0, "")
+        self._speaks = False
         self._summaries: dict[int, Any] = {}  # the part of its summary that an item is at
         self._places: dict[int, int] = {}  # the keys of the items that came last at a place
         self._count = 0  # of items without a place
@@ -80,6 +88,17 @@ class ResponsesReader:
 
     def feed(self, event: dict[str, Any]) -> list[Event]:
         """The events of one event."""
+        if (
+            event.get("type") == self._running
+            and event.get("output_index") == self._at[0]
+            and event.get("item_id") == self._at[1]
+            and event.get(self._at[2], 0) == self._at[3]
+            and type(delta := event.get("delta")) is str
+            and delta
+            and not self._calls.waits
+        ):  # more of the text that the event before was of, as nearly all of them are
+            self._lengths[self._spot] += len(delta)
+            return [TextDelta(delta) if self._speaks else ThoughtDelta(delta)]
         return list(self._read(event))
 
     def whole(self, answer: dict[str, Any]) -> list[Event]:
@@ -175,31 +194,33 @@ class ResponsesReader:
             return
         part = event.get("summary_index" if what == "summary" else "content_index")
         part = part if type(part) is int else 0
-        told = self._texts(key, what, part)
         if verb == "delta":
-            yield from self._say(key, what, part, text, told)
+            yield from self._say(key, what, part, text)
+            self._run(f"{stem}.delta", event, key, what, part)
         else:
-            yield from self._rest(key, what, part, text, told)
+            yield from self._rest(key, what, part, text)
 
-    def _texts(self, key: int, what: str, part: int) -> list[str]:
-        """What was told of a text."""
-        spot = (key, f"{what} {part}")
-        if spot not in self._told:
-            self._types.setdefault(key, _TYPES.get(what, "message"))
-            self._told[spot] = []
-        return self._told[spot]
+    def _run(self, kind: str, event: dict[str, Any], key: int, what: str, part: int) -> None:
+        """Note where a delta was, for the next one to be told by."""
+        self._running = kind if what in ("text", "thought", "summary") else ""
+        index = "summary_index" if what == "summary" else "content_index"
+        self._at = (event.get("output_index"), event.get("item_id"), index, part)
+        self._spot = (key, f"{what} {part}")
+        self._speaks = what == "text"
 
-    def _rest(self, key: int, what: str, part: int, text: str, told: list[str]) -> Iterator[Event]:
+    def _rest(self, key: int, what: str, part: int, text: str) -> Iterator[Event]:
         """What is new of a text that is told to its end."""
-        known = "".join(told)
-        told[:] = [known]
-        if text.startswith(known):
-            yield from self._say(key, what, part, text[len(known) :], told)
+        known = self._lengths.get((key, f"{what} {part}"), 0)
+        yield from self._say(key, what, part, text[known:])
 
-    def _say(self, key: int, what: str, part: int, text: str, told: list[str]) -> Iterator[Event]:
+    def _say(self, key: int, what: str, part: int, text: str) -> Iterator[Event]:
         if not text:
             return
-        told.append(text)
+        spot = (key, f"{what} {part}")
+        if spot not in self._lengths:
+            self._types.setdefault(key, _TYPES.get(what, "message"))
+            self._lengths[spot] = 0
+        self._lengths[spot] += len(text)
         if what == "arguments":
             yield from self._calls.more(key, text)
             return
@@ -220,6 +241,7 @@ class ResponsesReader:
         if not isinstance(item, dict):
             return
         key = self._last = self._item_key(event, item, begins=True)
+        self._running = ""
         self._types.setdefault(key, str(item.get("type")))
         if item.get("type") == "function_call":
             id, name = item.get("call_id") or "", item.get("name") or ""
@@ -231,12 +253,12 @@ class ResponsesReader:
         what, field = PARTS.get(str(part.get("type")), ("", ""))
         text = part.get(field)
         if what and isinstance(text, str) and text:
-            told = self._texts(key, what, place)
-            yield from self._rest(key, what, place, text, told)
+            yield from self._rest(key, what, place, text)
 
     def _end(self, key: int, item: dict[str, Any]) -> Iterator[Event]:
         """An item is whole: what of it was not told yet."""
         kind = item.get("type")
+        self._running = ""
         self._types.setdefault(key, str(kind))
         if kind in UNTOLD_ITEMS:
             yield untold(UNTOLD_ITEMS[str(kind)])
@@ -247,8 +269,7 @@ class ResponsesReader:
             else:
                 yield from self._calls.begin(key, id, name, self._id)
             if text := arguments_text(item.get("arguments")):
-                told = self._texts(key, "arguments", 0)
-                yield from self._rest(key, "arguments", 0, text, told)
+                yield from self._rest(key, "arguments", 0, text)
             yield from self._calls.end(key)
         else:
             yield from self._said(key, item)
