@@ -174,6 +174,8 @@ class ChatDecoder:
             if choice.message or choice.text or choice.usage or choice.error is not None:
                 return False
             if delta.content:
+                if type(delta.content) is dict:
+                    return False
                 self._shape.spoken = True
         return True
 

@@ -108,12 +108,14 @@ class Binding:
     def _known(self, choice: int, key: int | None, place: int, id: str, name: str) -> _Call | None:
         if key is not None:
             known = self._by_key.get((choice, key))
+            if known is None and id in self._by_id:
+                return self._by_id[id]
             if known is None and not (id and name):
                 return self._by_index.get(key)
             return known
         if id and id in self._by_id:
             return self._by_id[id]
-        if place > 0 and (id or name):
+        if (id and name) or (place > 0 and (id or name)):
             return None
         return self._last
 

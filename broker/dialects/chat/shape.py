@@ -97,6 +97,8 @@ class Shape:
         return found
 
     def _bound(self, choice: int, delta: Object) -> Object:
+        if isinstance(part := delta.get("content"), dict):
+            delta = {**delta, "content": [part]}
         calls, legacy = delta.get("tool_calls"), delta.get("function_call")
         if not calls and not legacy:
             return delta
