@@ -61,7 +61,7 @@ THOUGHTS = (
     *("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought"),
     "tool_plan",
 )
-# Fields of a delta's part, by the type of the part, and what is in it: thought or refusal. Any other
+# Fields of a part of a delta, by its type, and what is in it: thought or refusal. Any other
 # part is text, in the field of that name.
 PARTS: dict[str, tuple[str, str]] = {
     "thinking": ("thinking", "thought"),
