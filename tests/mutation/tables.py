@@ -27,7 +27,12 @@ class Tables(NamedTuple):
 
 _UNIT = "tests/unit/test_"
 _WORDS = f"{_UNIT}reader_words.py"
-_CHAT = (_WORDS, *_played("chat"), f"{_UNIT}neutral_streams.py", f"{_UNIT}chat_decoder.py")
+_CHAT = (
+    f"{_UNIT}reader_words_chat.py",
+    *_played("chat"),
+    f"{_UNIT}neutral_streams.py",
+    f"{_UNIT}chat_decoder.py",
+)
 _MESSAGES = (_WORDS, *_played("messages"), f"{_UNIT}neutral_streams.py")
 _RESPONSES = (_WORDS, *_played("responses"), f"{_UNIT}responses_fold.py")
 _GEMINI = (_WORDS, *_played("gemini"))

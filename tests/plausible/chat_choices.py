@@ -177,7 +177,7 @@ def null_choices(draft: Draft) -> None:
 @CHOICES.add("no choices beside the usage", "LocalAI", "usage chunk", forms=STREAM)
 def no_choices(draft: Draft) -> None:
     for each in draft.objects:
-        if not each["choices"]:
+        if not each["choices"] and each.get("usage"):
             del each["choices"]
 
 

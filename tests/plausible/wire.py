@@ -17,7 +17,7 @@ def written(draft: Draft, dialect: str) -> bytes:
     named = dialect in _NAMED and not manner.get("bare")
     eol = manner.get("eol", "\n")
     text = "".join(_event(each, draft, named).replace("\n", eol) for each in draft.events)
-    return (manner.get("mark", "") + text).encode()
+    return f"{manner.get('mark', '')}{text}".encode()
 
 
 def _event(event: Any, draft: Draft, named: bool) -> str:

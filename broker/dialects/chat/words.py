@@ -61,10 +61,9 @@ THOUGHTS = (
     *("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought"),
     "tool_plan",
 )
-# Fields of a delta's part, by the type of the part, and what is in it: text, thought or refusal.
+# Fields of a part of a delta, by its type, and what is in it: thought or refusal. Any other
+# part is text, in the field of that name.
 PARTS: dict[str, tuple[str, str]] = {
-    "text": ("text", "text"),
-    "output_text": ("text", "text"),
     "thinking": ("thinking", "thought"),
     "reasoning": ("reasoning", "thought"),
     "reasoning_content": ("reasoning_content", "thought"),

@@ -52,11 +52,7 @@ UNTOLD_ITEMS = {
     "mcp_approval_request": "a wish for an approval",
 }
 # Why a response is incomplete. Whatever else it may be, it was cut off.
-INCOMPLETE: dict[str, StopReason] = {
-    "max_output_tokens": "length",
-    "max_tokens": "length",
-    "content_filter": "filter",
-}
+INCOMPLETE: dict[str, StopReason] = {"content_filter": "filter"}
 
 
 _Spot = tuple[int, str]  # an item, and a text in it
