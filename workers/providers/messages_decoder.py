@@ -128,7 +128,11 @@ class MessagesDecoder:
             delta = event.delta
             odd = not self._shape.strict or (delta is not None and delta.type is None)
         else:
-            odd = kind in _BLOCKS or (kind == "message_start" and bool(_content(event)))
+            odd = (
+                kind in _BLOCKS
+                or (kind == "message_start" and bool(_content(event)))
+                or not self._shape.strict
+            )
         if odd:
             told = decode_object(data) or {}
             mended = self._shape.mend(told)

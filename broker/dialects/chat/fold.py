@@ -1,7 +1,7 @@
 """The fold: the whole ``chat.completion`` that a stream's chunks add up to.
 
 A non-streaming answer is this fold of the same frames that a streaming caller gets, so the
-rules (docs/fold.md has the table) are those of the dialect's own clients, and go beyond
+rules (PROTOCOL.md has the table) are those of the dialect's own clients, and go beyond
 them only where a provider would otherwise lose something:
 
 - A null never overwrites a value; it stays where nothing else was ever given.

@@ -29,6 +29,7 @@ class Shape:
         self._taken: set[int] = set()  # indexes of blocks as they go out
         self._open: dict[int, int] = {}  # of blocks, by the index that they come under
         self._texts: dict[int, str] = {}  # inputs that came as a text where their block begins
+        self._begun: set[int] = set()  # blocks that were not ended, likewise
         self._last = 0  # the index that the last block came under
 
     def mend(self, event: Object) -> list[Object]:
@@ -37,15 +38,28 @@ class Shape:
             case "message_start":
                 found = [_begun(event)]
             case "content_block_start":
-                found = [self._start(event)]
+                found = [*self._unended(event), self._start(event)]
             case "content_block_delta":
                 found = [self._delta(event)]
             case "content_block_stop":
                 found = self._stop(event)
+            case "message_delta" | "message_stop" if not self.strict:
+                found = [*(stop for came in list(self._begun) for stop in self._close(came)), event]
             case _:
                 return [event]
         self.strict = self.strict and len(found) == 1 and found[0] is event
         return found
+
+    def _unended(self, event: Object) -> list[Object]:
+        """The end of a block that has none, where another one begins under its index."""
+        index = event.get("index")
+        came = index if type(index) is int else self._last
+        return self._close(came)
+
+    def _close(self, came: int) -> list[Object]:
+        if came not in self._begun:
+            return []
+        return self._stop({"type": "content_block_stop", "index": came})
 
     def _start(self, event: Object) -> Object:
         index = event.get("index")
@@ -54,6 +68,7 @@ class Shape:
         self._taken.add(goes)
         self._open[came] = goes
         self._last = came
+        self._begun.add(came)
         block = event.get("content_block")
         text = block.get("input") if isinstance(block, dict) else None
         if isinstance(block, dict) and isinstance(text, str):
@@ -82,6 +97,7 @@ class Shape:
     def _stop(self, event: Object) -> list[Object]:
         came = self._came(event)
         goes = self._open.get(came, came)
+        self._begun.discard(came)
         text = self._texts.pop(came, "")
         stop = event if event.get("index") == goes else {**event, "index": goes}
         if not text:

@@ -32,6 +32,10 @@ _BEGUN: dict[str, dict[str, Any]] = {
     "response.reasoning_summary_text": {"type": "reasoning", "summary": []},
 }
 _PARTS = {"response.content_part": "content", "response.reasoning_summary_part": "summary"}
+_PARTS_OF = {  # what kind of text says of an item that it has such parts
+    "response.content_part": "response.output_text",
+    "response.reasoning_summary_part": "response.reasoning_summary_text",
+}
 _PART_TYPES = {
     "response.output_text": "output_text",
     "response.refusal": "refusal",
@@ -54,6 +58,7 @@ class Gathered:
         self._items: dict[int, dict[str, Any]] = {}
         self._texts: dict[int, dict[_Place, Growing]] = {}  # by item
         self._done: set[int] = set()
+        self._places: dict[str, int] = {}  # of items, by their ids
         self._noted: dict[int, set[int]] = {}  # by item the parts whose annotations are our own
 
     def feed(self, event: dict[str, Any]) -> None:
@@ -67,22 +72,40 @@ class Gathered:
             self.end = kind if kind in ENDS else self.end
             return
         self.said = True
-        index = event.get("output_index")
         stem, _, verb = kind.rpartition(".")
-        if type(index) is not int:
+        index = self._place(event)
+        if index is None:
             return
         if stem == "response.output_item":
             self._set_item(index, event.get("item"))
             if verb == "done":
                 self._done.add(index)
-        elif stem in _PARTS and index in self._items:
+        elif stem in _PARTS:
+            if index not in self._items:
+                self._set_item(index, {"id": event.get("item_id"), **_BEGUN[_PARTS_OF[stem]]})
             self._set_part(index, _PARTS[stem], event)
+            if verb == "done":
+                self._done.add(index)
         elif stem in _BEGUN or (stem in TEXTS and index in self._items):
             if index not in self._items:
                 self._set_item(index, {"id": event.get("item_id"), **_BEGUN[stem]})
             self._add_text(index, stem, verb, event)
         elif kind == "response.output_text.annotation.added" and index in self._items:
             self._annotate(index, event)
+
+    def _place(self, event: dict[str, Any]) -> int | None:
+        """The place of an event's item; where it has none, that of the item of its id."""
+        place, item = event.get("output_index"), event.get("item")
+        name = event.get("item_id") or (item.get("id") if isinstance(item, dict) else None)
+        if type(place) is int:
+            if isinstance(name, str):
+                self._places.setdefault(name, place)
+            return place
+        if not isinstance(name, str) or not name:
+            return None
+        if name not in self._places:
+            self._places[name] = max([*self._items, *self._places.values()], default=-1) + 1
+        return self._places[name]
 
     def _set_item(self, index: int, item: Any) -> None:
         if isinstance(item, dict):

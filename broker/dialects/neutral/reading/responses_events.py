@@ -144,7 +144,8 @@ class ResponsesReader:
         if failed or response.get("error"):
             yield errors.from_openai(response.get("error"))
             return
-        yield from self._stop(response)
+        status = response.get("status") or kind.rpartition(".")[2]
+        yield from self._stop({**response, "status": status})
         if isinstance(response.get("usage"), dict):
             yield usage.from_responses(response["usage"])
 
