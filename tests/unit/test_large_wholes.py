@@ -27,8 +27,9 @@ def test_no_more_of_it_is_made_than_is_given() -> None:
     groups = in_groups(decode_whole(response(text), reply, Inbound(OURS, {})))
     first = next(groups)
     assert sum(len(frame.body) for frame in first) < 1_100_000  # up to the text's first telling
-    assert reply.ending is None
+    told = reply.events
     rest = list(groups)
+    assert told == len(first)
     assert [len(group) for group in rest] == [1] * len(rest)  # each of these holds the text
     assert reply.ending == rest[-1][-1]
     assert reply.events == sum(map(len, [first, *rest]))

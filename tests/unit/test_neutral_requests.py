@@ -62,9 +62,16 @@ def test_what_is_written_is_read(dialect: str, data: st.DataObject) -> None:
 def unworded(request: Request) -> Request:
     """The request without the sentence that asks for JSON where nothing else speaks of it."""
     first = request.messages[0] if request.messages else None
-    if first is None or first.parts != (Text(JSON_ONLY),):
+    if first is None or not isinstance(first.parts[0], Text):
         return request
-    return replace(request, messages=request.messages[1:])
+    text, *rest = first.parts
+    left = text.text.removeprefix(JSON_ONLY).removeprefix("\n\n")
+    if left == text.text:
+        return request
+    behind = request.messages[1:]
+    if not left and not rest:
+        return replace(request, messages=behind)
+    return replace(request, messages=(replace(first, parts=(Text(left), *rest)), *behind))
 
 
 def essence(request: Request) -> list[Any]:
