@@ -62,9 +62,10 @@ def test_what_is_written_is_read(dialect: str, data: st.DataObject) -> None:
 def unworded(request: Request) -> Request:
     """The request without the sentence that asks for JSON where nothing else speaks of it."""
     first = request.messages[0] if request.messages else None
-    if first is None or not isinstance(first.parts[0], Text):
+    text = first.parts[0] if first is not None else None
+    if first is None or not isinstance(text, Text):
         return request
-    text, *rest = first.parts
+    rest = first.parts[1:]
     left = text.text.removeprefix(JSON_ONLY).removeprefix("\n\n")
     if left == text.text:
         return request
