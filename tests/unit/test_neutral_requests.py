@@ -54,6 +54,8 @@ def placeless(value: Any) -> Any:
 @given(data=st.data())
 def test_what_is_written_is_read(dialect: str, data: st.DataObject) -> None:
     request = data.draw(requests(dialect))
+    if any(all(isinstance(part, Thought) for part in each.parts) for each in request.messages):
+        return  # thoughts that nothing follows are not sent back
     body = WRITE[dialect](request, "m")
     assert placeless(unworded(READ[dialect](body))) == placeless(request)
     assert WRITE[dialect](READ[dialect](body), "m") == body
@@ -100,7 +102,7 @@ def essence(request: Request) -> list[Any]:
                 case _:
                     found.append((role, part.text))
     said = [  # the sentence stands where there is no other way, perhaps joined with others
-        text.removeprefix(JSON_ONLY).removeprefix("\n\n")
+        text.removeprefix(f"{JSON_ONLY}\n\n").removesuffix(f"\n\n{JSON_ONLY}")
         for text in instructions
         if text != JSON_ONLY
     ]
