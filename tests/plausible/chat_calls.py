@@ -172,7 +172,7 @@ def null_arguments(draft: Draft) -> None:
 @CALLS.add("empty text for no arguments", "vLLM, DeepSeek", "arguments", "empty call")
 def empty_arguments(draft: Draft) -> None:
     empty = {call.id for call in draft.answer.calls if not call.arguments}
-    indexes = {each.get("index") for each in calls_of(draft) if each.get("id") in empty}
+    indexes = {each.get("index") for each in calls_of(draft) if each.get("id") in empty} - {None}
     for each in calls_of(draft):
         if each.get("id") in empty or (draft.events and each.get("index") in indexes):
             each["function"]["arguments"] = ""

@@ -19,6 +19,7 @@ from broker.dialects.text import Growing
 GROWING = ("text", "thinking")
 _BEGUN: dict[str, dict[str, Any]] = {  # what a block is whose start was never sent
     "text_delta": {"type": "text", "text": ""},
+    "citations_delta": {"type": "text", "text": ""},
     "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
     "input_json_delta": {"type": "tool_use", "input": {}},
 }

@@ -96,7 +96,8 @@ class Shape:
 
     def _stop(self, event: Object) -> list[Object]:
         came = self._came(event)
-        goes = self._open.get(came, came)
+        goes = self._open.setdefault(came, came)
+        self._taken.add(goes)  # by a block whose start was never sent, too
         self._begun.discard(came)
         text = self._texts.pop(came, "")
         stop = event if event.get("index") == goes else {**event, "index": goes}
