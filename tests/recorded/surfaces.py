@@ -1,5 +1,6 @@
 """How each surface is asked, and what of a recorded stream it must show."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.recorded.stream import Recorded
 PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
 _ANSWERED = {"id", "previous_response_id", "background", "store"}  # what was asked here, not there
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
+_DONE = "response.output_item.done"
 
 
 def request(dialect: str, model: str, text: str, **more: Any) -> dict[str, Any]:
@@ -25,7 +27,24 @@ def request(dialect: str, model: str, text: str, **more: Any) -> dict[str, Any]:
 def owed(dialect: str, stream: Recorded) -> list[Any]:
     """What a reader of the stream's own dialect is owed, event by event, a bare terminal apart."""
     found = list(_up_to_the_end(dialect, events_of(stream.body)))
+    if dialect == "responses" and found:
+        found[-1] = _with_items(found)
     return [_said(dialect, event) for event in found]
+
+
+def _with_items(events: list[Event]) -> Event:
+    """The last event; of an end that names no items, with those that were done."""
+    last = events[-1]
+    told = json.loads(last.data)
+    if last.name not in _ENDS[:2] or told["response"].get("output") != []:
+        return last
+    done = [json.loads(event.data) for event in events if event.name == _DONE]
+    told["response"]["output"] = [each["item"] for each in sorted(done, key=_place)]
+    return last._replace(data=json.dumps(told).encode())
+
+
+def _place(done: dict[str, Any]) -> int:
+    return int(done["output_index"])
 
 
 def told(dialect: str, events: list[Event]) -> list[Any]:
