@@ -49,13 +49,17 @@ async def replay(cluster: Cluster, prompt: str, api: int, model: str | None = No
     return reader.transcript
 
 
-async def check_whole(cluster: Cluster, prompt: str, tokens: int) -> None:
-    """The answer is complete, in one attempt of one call, under one lease."""
+async def check_whole(cluster: Cluster, prompt: str, tokens: int, *, drains: bool = False) -> None:
+    """The answer is complete, in one attempt of one call, under one lease.
+
+    ``drains``: workers do, and hand back uncalled what a claim under way brings them.
+    """
     assert (await terminal_of(cluster, prompt)).state is JobState.COMPLETED
     frames = await stored_frames(cluster, prompt)
     content = [frame for frame in frames if b'"content":"' in frame.body]
     assert len([frame for frame in content if b'"content":""' not in frame.body]) == tokens
     job = await cluster.job(prompt)
     assert [attempt.outcome for attempt in job.attempts] == ["completed"]
-    assert (job.losses, job.claims) == (0, 1)
+    assert job.losses == 0
+    assert job.claims == 1 or drains
     assert await cluster.sim_calls(prompt) == 1

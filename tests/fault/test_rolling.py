@@ -24,4 +24,4 @@ async def test_a_rolling_restart_fails_no_call(make_cluster: Make) -> None:
     assert load.made_again > 0  # they did meet processes that went
     assert (await cluster.sim_counts())["total"] == load.started == len(load.ended)
     for prompt in load.prompts:
-        await check_whole(cluster, prompt, TOKENS)
+        await check_whole(cluster, prompt, TOKENS, drains=True)
