@@ -201,10 +201,20 @@ def _begins_to_think(request: Object, messages: list[Any]) -> bool:
     if not (isinstance(thinking, dict) and thinking.get("type") == "enabled"):
         return False
     turns = [each for each in messages if isinstance(each, dict)]
-    asked = _kinds(turns[-1]) if turns and turns[-1].get("role") == "user" else []
-    last = next((each for each in reversed(turns) if each.get("role") == "assistant"), {})
-    said = _kinds(last)
+    asked = _last_kinds(turns, "user")
+    said = _last_kinds(turns, "assistant")
     return "tool_result" in asked and "tool_use" in said and said[0] not in _THOUGHTS
+
+
+def _last_kinds(turns: list[Object], role: str) -> list[Any]:
+    """The kinds of blocks in the last turns of a role, which are one where they follow each other:
+    it ends the conversation, or what follows it are the user's."""
+    found: list[Any] = []
+    while turns and role == "assistant" and turns[-1].get("role") == "user":
+        turns.pop()
+    while turns and turns[-1].get("role") == role:
+        found = _kinds(turns.pop()) + found
+    return found
 
 
 def _kinds(message: Object) -> list[Any]:
