@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-Meaning = Literal["end", "stop_sequence", "length", "tool_calls", "filter", "refusal", "pause"]
+Meaning = Literal["end", "stop_sequence", "length", "tool_calls", "filter", "refusal"]
 
 # Reasons to stop, in small letters: Anthropic's own, and those of relays to other dialects.
-# ``pause``: the turn is not over; the same provider goes on with it in another call.
+# ``pause_turn`` is none: the turn is not over, and no other dialect has a word for that.
 REASONS: dict[str, Meaning] = {
     "end_turn": "end",
     "stop": "end",
@@ -23,7 +23,6 @@ REASONS: dict[str, Meaning] = {
     "content_filter": "filter",
     "content_filtered": "filter",
     "guardrail_intervened": "filter",
-    "pause_turn": "pause",
 }
 
 # Fields of a block's delta that hold more of it, and what that is.

@@ -195,7 +195,7 @@ class MessagesReader:
         yield from self._calls.end_all()
         told = self._reason if isinstance(self._reason, str) else ""
         reason = meaning(told) if told else "end"
-        if reason == "pause" or reason is None:
+        if reason is None:
             yield ended_by(told, fault=False)
             return
         found: StopReason = reason
