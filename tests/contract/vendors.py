@@ -19,53 +19,27 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.web_thread import WebThread
+
 WORDS = [f"word{number} " for number in range(20)]
 
 
-class Vendors:
+class Vendors(WebThread):
     """The server, in a thread of its own; ``calls`` are the paths and bodies it was asked."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
         self.closed = threading.Event()  # a caller closed the connection in mid-stream
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def called(self, word: str) -> int:
-        """How many calls had this in their body."""
-        return sum(word in json.dumps(body) for _, body in self.calls)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._runner.cleanup())
-        self._loop.close()
-
-    async def _start(self) -> None:
         app = web.Application()
         app.router.add_post("/model/{model}/converse-stream", self._bedrock)
         app.router.add_post("/token", self._token)
         app.router.add_post("/{rest:.*}/{model}:streamGenerateContent", self._vertex)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        super().__init__(app)
+
+    def called(self, word: str) -> int:
+        """How many calls had this in their body."""
+        return sum(word in json.dumps(body) for _, body in self.calls)
 
     async def _token(self, _request: web.Request) -> web.Response:
         return web.json_response({"access_token": "ya29.test", "expires_in": 3600})

@@ -1,9 +1,7 @@
 """The vendors as servers: they judge what they are asked, refuse it as they do, or answer it."""
 
-import asyncio
 import json
 import random
-import threading
 from typing import Any
 
 from aiohttp import web
@@ -12,11 +10,12 @@ from tests.histories.said import Events, draw_said, tools_in
 from tests.histories.telling import events_of
 from tests.vendors.rule import Refusal, Vendor
 from tests.vendors.table import vendors
+from tests.web_thread import WebThread
 
 _DOWN = {"messages": 529, "chat": 503, "responses": 503, "gemini": 503}
 
 
-class VendorServer:
+class VendorServer(WebThread):
     """All vendors, in a thread of their own, each under its preset's name.
 
     ``down`` and ``cut`` name those that refuse every call for now, and those that break their
@@ -33,38 +32,11 @@ class VendorServer:
         self._dice = random.Random(seed)
         self._vendors = {each.name: each for each in vendors()}
         self._said = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._runner.cleanup())
-        self._loop.close()
-
-    async def _start(self) -> None:
         app = web.Application()
         for path in ("chat/completions", "messages", "responses"):
             app.router.add_post(f"/{{preset}}/{path}", self._answer)
         app.router.add_post("/{preset}/models/{model}:streamGenerateContent", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
+        super().__init__(app)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
