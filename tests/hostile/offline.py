@@ -3,9 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import msgspec
 
@@ -15,67 +13,17 @@ from broker.dialects.registry import DIALECTS
 from broker.dialects.wire import encode
 from broker.frames import Frame, Kind
 from broker.model import JobState, Terminal
-from broker.settings import Provider as ProviderSettings
 from tests.hostile.ends import may_be_whole
 from tests.hostile.spoiling import Spoiled
+from tests.recorded.played import Played
 from tests.recorded.reading import events_of
 from tests.recorded.surfaces import request
 from workers.joining import Joining, ToolCalls
-from workers.providers import failures
-from workers.providers.asking import split
-from workers.providers.base import Call, Held, ProviderFailure, Reply, Sink
-from workers.providers.chat import ChatProvider
-from workers.providers.gemini import GeminiProvider
-from workers.providers.messages import MessagesProvider
-from workers.providers.responses import ResponsesProvider
-from workers.providers.splitter import SseSplitter
+from workers.providers.base import Call, ProviderFailure, Reply
 from workers.providers.translated import speaking
-from workers.providers.upstream import Upstream
 
-_UPSTREAMS: dict[str, type[Upstream]] = {
-    "chat": ChatProvider,
-    "messages": MessagesProvider,
-    "responses": ResponsesProvider,
-    "gemini": GeminiProvider,
-}
+_SIZES = (1, 40, 4000)  # bytes of a piece
 NATIVE = frozenset(("attempt", "whole", "end", "retry", "error"))  # names that are the broker's
-
-
-class Played:
-    """A provider that answers with these bytes, cut anywhere."""
-
-    resumes = False
-
-    def __init__(self, case: Spoiled, seed: int) -> None:
-        settings = ProviderSettings(base_url="http://127.0.0.1:9")
-        session: Any = None  # nothing is sent
-        self._upstream = _UPSTREAMS[case.dialect](case.dialect, settings, None, session)
-        self._body = case.body
-        self._drawn = random.Random(seed)
-
-    async def stream(
-        self, call: Call, reply: Reply, sink: Sink | None = None
-    ) -> AsyncGenerator[list[Frame], None]:
-        splitter, decoder = SseSplitter(), self._upstream._decoder(call, reply)
-        body = self._body
-        while body:
-            size = self._drawn.choice((1, 40, 4000, len(body)))
-            frames = decoder.feed(split(splitter, body[:size]))
-            body = body[size:]
-            if frames:
-                yield frames
-            if decoder.failure is not None:
-                raise ProviderFailure(decoder.failure)
-            if decoder.done:
-                return
-        if not decoder.finished:
-            raise ProviderFailure(failures.cut())
-
-    def knows(self, held: Held) -> bool:
-        return False
-
-    async def stop(self, call: Call) -> None:
-        pass
 
 
 class Outcome:
@@ -92,7 +40,8 @@ async def answered(
 ) -> Outcome:
     """An attempt as a worker makes it."""
     outcome = Outcome()
-    provider = speaking(Played(case, seed), case.dialect, caller)
+    played = Played(case.dialect, case.body, random.Random(seed), _SIZES)
+    provider = speaking(played, case.dialect, caller)
     call = Call("r1", "m", request(caller, "m", "Hi"), key="k" * 20)
     holding = ToolCalls(DIALECTS[caller]) if hold else None
     try:
