@@ -201,17 +201,14 @@ def _begins_to_think(request: Object, messages: list[Any]) -> bool:
     if not (isinstance(thinking, dict) and thinking.get("type") == "enabled"):
         return False
     turns = [each for each in messages if isinstance(each, dict)]
-    asked = _last_kinds(turns, "user")
-    said = _last_kinds(turns, "assistant")
+    asked = _taken_off(turns, "user")
+    said = _taken_off(turns, "assistant")
     return "tool_result" in asked and "tool_use" in said and said[0] not in _THOUGHTS
 
 
-def _last_kinds(turns: list[Object], role: str) -> list[Any]:
-    """The kinds of blocks in the last turns of a role, which are one where they follow each other:
-    it ends the conversation, or what follows it are the user's."""
+def _taken_off(turns: list[Object], role: str) -> list[Any]:
+    """Take the turns of this role off the end, which are one turn: the kinds of their blocks."""
     found: list[Any] = []
-    while turns and role == "assistant" and turns[-1].get("role") == "user":
-        turns.pop()
     while turns and turns[-1].get("role") == role:
         found = _kinds(turns.pop()) + found
     return found

@@ -49,6 +49,6 @@ def abort(response: aiohttp.ClientResponse) -> None:
 
 
 def retrieve(closed: asyncio.Future[None]) -> None:
-    """Take the exception of a lost connection, lest asyncio report it as overlooked."""
+    """Take the exception of a lost connection, or asyncio reports it as overlooked."""
     if not closed.cancelled():
         closed.exception()

@@ -1,5 +1,7 @@
 """Ids of tool calls, in the calls and in their results: see ``broker.dialects.vendors.ids``."""
 
+from operator import is_
+
 import msgspec
 
 from broker.dialects.neutral.request import Message, Part, Request, ToolCall, ToolResult
@@ -21,7 +23,9 @@ def _message(message: Message, ids: CallIds) -> Message:
         ids.begin_turn()
     elif message.role != "tool":
         return message
-    parts = tuple(_part(part, ids) for part in message.parts)
+    parts = tuple([_part(part, ids) for part in message.parts])
+    if all(map(is_, parts, message.parts)):
+        return message
     return msgspec.structs.replace(message, parts=parts)
 
 
